@@ -1,0 +1,1 @@
+"""The command line `jitr`: one module per command."""

@@ -1,0 +1,44 @@
+"""The console script `jitr`: dispatches to one module per command and turns every ending into an exit code.
+
+Exit codes: 0 yes or done, 1 no (revoked, denied, findings), 2 undetermined, 64 usage, 69 AWS unreachable or refused,
+70 our bug, 130 interrupted. Click's own codes 1 and 2 never reach the shell: they mean something else here.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from jitr_cli.exit_codes import ExitCode
+from jitr_cli.failures import describe_failure
+from jitr_cli.groups import root
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; never raises, so that no traceback stands for an answer."""
+    try:
+        result = root.main(args=arguments, prog_name="jitr", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except SystemExit:
+        # Click leaves like this, with code 1, when nobody reads the output any more.
+        return ExitCode.INTERRUPTED
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as mistake:
+        mistake.show()
+        return ExitCode.USAGE
+    except Exception as failure:  # noqa: BLE001 - the one place where failures become exit codes
+        return describe_failure(failure)
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The tree of commands: names and one-line helps here, everything else in one module per command.
+
+A module is imported only when its command runs (or its own help is asked for), so that `jitr crl check` loads neither
+boto3 nor the CDK.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+# group → command → one line of help. The module is jitr_cli.commands.<group>_<command>, its command `command`.
+COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "ca": {
+        "adopt": "take a CA that is registered already under management, without a deploy",
+        "release": "end the management of an adopted CA",
+    },
+    "crl": {
+        "check": "decide whether a certificate is good, revoked or undetermined",
+        "show": "print what a CRL says about itself",
+        "create": "sign a CRL from an openssl index or a list of serial numbers",
+        "revoke": "put certificates on an existing CRL",
+        "publish": "verify a CRL and upload it, unless somebody else was faster",
+        "confirm": "let a CRL that lists too many devices revoke them for good",
+        "reject": "refuse such a CRL, and make its devices ACTIVE again",
+        "reset": "forget which CRL was accepted, so that an older one is taken again",
+    },
+    "device": {
+        "import": "bring certificates that others registered into the registry",
+        "connect": "connect as a device would: chain, SNI, back-off until the certificate is active",
+    },
+    "dlq": {
+        "list": "list the registration events that nobody could decide",
+        "redrive": "hand dead-lettered events to the function again",
+    },
+    "local": {
+        "up": "start the stack on this computer and return when it is ready",
+        "down": "stop it and forget everything",
+        "env": "print the shell variables that point ordinary clients at it",
+        "demo": "tell the whole story on it: good, revoked, forged and replayed",
+    },
+}
+
+GROUP_HELP: Mapping[str, str] = {
+    "ca": "certificate authorities",
+    "crl": "certificate revocation lists",
+    "device": "devices",
+    "dlq": "dead letters: events that nobody could decide",
+    "local": "the same stack on this computer",
+}
+
+
+class CommandGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the tree's order."""
+        return list(COMMANDS[self.name or ""])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command, or None for an unknown name."""
+        group = self.name or ""
+        if cmd_name not in COMMANDS[group]:
+            return None
+        module = importlib.import_module(f"jitr_cli.commands.{group}_{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS[self.name or ""].items()))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="jitr")
+def root() -> None:
+    """Just-in-time registration of device certificates on AWS IoT Core."""
+
+
+for group_name, group_help in GROUP_HELP.items():
+    root.add_command(CommandGroup(group_name, help=group_help, short_help=group_help))

@@ -1,0 +1,53 @@
+"""Where things are printed: data on stdout, words on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+def say(words: str) -> None:
+    """Print words for a human to stderr."""
+    click.echo(words, err=True)
+
+
+def emit_json(data: Any) -> None:  # noqa: ANN401 - whatever json can hold
+    """Print data as one JSON document of one line to stdout."""
+    click.echo(json.dumps(data))
+
+
+def printable(text: str) -> str:
+    """Return text of foreign origin without the characters that a terminal would obey, or cannot be encoded."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as a table to stdout, as wide as they need when stdout is no terminal."""
+    from rich import box  # noqa: PLC0415 - rich costs more to import than most commands to run
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(width=10_000)
+    console.print(table)
+
+
+@contextmanager
+def progress(label: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how far a long command is, with the time that is left where the total is known."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(label, total=total)
+        yield lambda done: shown.advance(task, done)

@@ -1,0 +1,273 @@
+"""Signing CRLs with a CA key at hand: entries in, a CRL out that the functions were seen to accept.
+
+The CRL is assembled byte by byte around entries that are DER already, because a million entries must not become a
+million objects of a library; what comes out goes through `verify_crl`, like any CRL, before anybody gets it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from jitr.revocation import CrlRefused, Options, VerifiedCrl, der, read_crl, verify_crl
+from jitr.revocation import extensions as ext
+from jitr.revocation.certificate_fields import CertificateFields
+from jitr.revocation.entries import REASON_NAMES
+
+# removeFromCRL belongs to delta CRLs (RFC 5280 section 5.3.1).
+REASON_CODES = {name: code for code, name in REASON_NAMES.items() if name != "removeFromCRL"}
+UNSPECIFIED = REASON_NAMES[0]
+MINIMUM_RSA_BITS = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_LONGEST_NUMBER_BITS = 159  # 20 octets with the sign, RFC 5280 section 5.2.3
+_SHORT = 0x80
+_VERSION_2 = b"\x02\x01\x01"
+_SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
+_ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+_UTC_TIME_YEARS = range(1950, 2050)  # RFC 5280 section 5.1.2.4
+_HOLD_EXTENSION = bytes.fromhex("0603551d1504030a0106")
+
+Entries = dict[int, bytes]
+
+
+class CrlNotIssued(ValueError):  # noqa: N818 - a refusal, not a defect
+    """A CRL that must not be signed; the message is one sentence for whoever asked for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revocation:
+    """What an entry says; `reason` is RFC 5280's name, `invalid_since` when the key was compromised.
+
+    Many entries share one: a million of them would take longer to make than to sign.
+    """
+
+    revoked_at: datetime | None = None
+    reason: str | None = None
+    invalid_since: datetime | None = None
+
+
+UNSAID = Revocation()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningCa:
+    """A CA certificate and its private key, which were seen to belong together."""
+
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate, key: object) -> SigningCa:
+        """Pair a certificate with its key; raises CrlNotIssued for a key of another kind or of another certificate."""
+        if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+            raise CrlNotIssued("the key is neither RSA nor ECDSA: a CRL signed with it would not be accepted")
+        if isinstance(key, rsa.RSAPrivateKey) and key.key_size < MINIMUM_RSA_BITS:
+            raise CrlNotIssued(f"the RSA key has {key.key_size} bits; {MINIMUM_RSA_BITS} are required")
+        if isinstance(key, ec.EllipticCurvePrivateKey) and not isinstance(key.curve, _CURVES):
+            raise CrlNotIssued("the key is on a curve that is not accepted; P-256, P-384 and P-521 are")
+        if key.public_key() != certificate.public_key():
+            raise CrlNotIssued("the key does not belong to the CA certificate")
+        return cls(certificate=certificate, key=key)
+
+
+def verify_may_sign(ca: x509.Certificate) -> None:
+    """Check that a certificate is a CA's and may sign CRLs; raises CrlNotIssued.
+
+    basicConstraints must say cA (version 1 certificates cannot), keyUsage, where present, cRLSign. Not checked: its
+    validity, who signed it.
+    """
+    try:
+        fields = CertificateFields.of(ca)
+        is_ca = fields.is_ca or fields.version < 3  # noqa: PLR2004 - X.509 version
+        may_sign = fields.may_sign_crls
+        ca.public_key()
+    except (der.DerError, UnsupportedAlgorithm, ValueError) as error:
+        raise CrlNotIssued("the CA certificate cannot be read") from error
+    if not is_ca:
+        raise CrlNotIssued("the certificate is no CA (basicConstraints does not say CA:TRUE)")
+    if not may_sign:
+        raise CrlNotIssued("the CA certificate's keyUsage does not allow to sign CRLs (cRLSign)")
+
+
+def verify_previous(data: bytes, ca: x509.Certificate) -> VerifiedCrl:
+    """Return a CRL that the CA signed at any time, fresh or not; raises CrlRefused."""
+    return verify_crl(data, ca, at=read_crl(data).this_update, options=Options(max_age=timedelta.max))
+
+
+def encode_entries(revocations: Mapping[int, Revocation], *, at: datetime, known: Mapping[int, bytes]) -> Entries:
+    """Return the DER of each entry by serial number; those that say no more than a serial stay as `known` has them.
+
+    `at` is the revocation date of those that have none and are not known.
+    """
+    entries: Entries = {}
+    for serial, revocation in revocations.items():
+        if serial in known and revocation == UNSAID:
+            entries[serial] = known[serial]
+        else:
+            entries[serial] = _element(der.SEQUENCE, der.encoded_integer(serial), _after_serial(revocation, at))
+    return entries
+
+
+def listed_entries(crl: VerifiedCrl) -> Entries:
+    """Return the DER of each entry of a CRL by serial number; of several, one that is more than a hold."""
+    index = crl.profile.entries
+    data, at = index.data, index.start
+    entries: Entries = {}
+    while at < index.end:
+        outer = der.read(data, at, index.end)
+        number = der.read(data, outer.body, outer.end)
+        serial = int.from_bytes(data[number.body : number.end], "big", signed=True)
+        if serial not in entries or is_hold(entries[serial]):
+            entries[serial] = data[at : outer.end]
+        at = outer.end
+    return entries
+
+
+def is_hold(entry: bytes) -> bool:
+    """Return whether an entry says certificateHold; its serial number may hold any bytes and is not looked at."""
+    outer = der.read(entry, 0, len(entry))
+    return entry.find(_HOLD_EXTENSION, der.read(entry, outer.body, outer.end).end) >= 0
+
+
+def next_number(previous: VerifiedCrl | None, *, wanted: int | None, at: datetime) -> int:
+    """Return the CRL number to use: `wanted`, else one more than the previous, else the milliseconds since 1970.
+
+    Raises CrlNotIssued where number or time would go back, or the number is longer than RFC 5280 allows.
+    """
+    before = previous.number if previous else None
+    if previous is not None and previous.this_update > at:
+        raise CrlNotIssued(
+            f"the previous CRL was issued at {previous.this_update.isoformat()}, which lies ahead of this computer's "
+            "clock"
+        )
+    number = wanted
+    if number is None:
+        number = int(at.timestamp() * 1000) if before is None else before + 1
+    if before is not None and number <= before:
+        raise CrlNotIssued(f"number {number} is not higher than the previous CRL's, {before}")
+    if number < 0 or number.bit_length() > _LONGEST_NUMBER_BITS:
+        raise CrlNotIssued("a CRL number is not negative and has at most 20 octets")
+    return number
+
+
+def dropped(
+    before: Iterable[int],
+    entries: Mapping[int, bytes],
+    *,
+    expires: Mapping[int, datetime],
+    allowed: frozenset[int],
+    at: datetime,
+) -> list[int]:
+    """Return the serial numbers that would vanish although they may not: neither expired by `at` nor allowed.
+
+    `expires` says when certificates expire; one that is not in it counts as unexpired.
+    """
+    gone = (serial for serial in before if serial not in entries and serial not in allowed)
+    return sorted(serial for serial in gone if serial not in expires or expires[serial] > at)
+
+
+def sign_crl(
+    ca: SigningCa,
+    entries: Mapping[int, bytes],
+    *,
+    number: int,
+    this_update: datetime,
+    next_update: datetime,
+    point: bytes | None = None,
+) -> VerifiedCrl:
+    """Sign a version 2 CRL with SHA-256 and return it verified; times count in whole seconds.
+
+    `entries` are DER by serial number; `point` is the value of an issuing distribution point to keep. RFC 5280 section
+    5. Raises CrlNotIssued if what was made is not what `verify_crl` accepts with as many entries.
+    """
+    algorithm = _SHA256_WITH_RSA if isinstance(ca.key, rsa.RSAPrivateKey) else _ECDSA_WITH_SHA256
+    listed = b"".join(entries[serial] for serial in sorted(entries))
+    extensions = _extensions(ca.certificate, number, point)
+    signed = _element(
+        der.SEQUENCE,
+        _VERSION_2,
+        algorithm,
+        CertificateFields.of(ca.certificate).subject,
+        _time(this_update),
+        _time(next_update),
+        _element(der.SEQUENCE, listed) if listed else b"",
+        _element(0xA0, _element(der.SEQUENCE, extensions)),
+    )
+    signature = _element(der.BIT_STRING, b"\x00", _sign(ca.key, signed))
+    made = _element(der.SEQUENCE, signed, algorithm, signature)
+    try:
+        crl = verify_crl(made, ca.certificate, at=this_update)
+    except CrlRefused as refusal:
+        raise CrlNotIssued(f"the CRL would not be accepted: {refusal.reason}: {refusal.message}") from refusal
+    if crl.number != number or crl.profile.entries.count() != len(entries):
+        raise CrlNotIssued("the CRL does not hold what it should")
+    return crl
+
+
+def _sign(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, signed: bytes) -> bytes:
+    digest, prehashed = hashlib.sha256(signed).digest(), Prehashed(hashes.SHA256())
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(digest, padding.PKCS1v15(), prehashed)
+    return key.sign(digest, ec.ECDSA(prehashed))
+
+
+def _extensions(ca: x509.Certificate, number: int, point: bytes | None) -> bytes:
+    identifier = CertificateFields.of(ca).subject_key_identifier
+    if identifier is None:
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
+    else:
+        authority = x509.AuthorityKeyIdentifier(identifier, None, None)
+    return b"".join(
+        (
+            _extension(ext.AUTHORITY_KEY_IDENTIFIER, authority.public_bytes()),
+            _extension(ext.CRL_NUMBER, x509.CRLNumber(number).public_bytes()),
+            _extension(ext.ISSUING_DISTRIBUTION_POINT, point, critical=True) if point is not None else b"",
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def _after_serial(revocation: Revocation, at: datetime) -> bytes:
+    """Return what follows the serial number in an entry; few of a million differ."""
+    extensions = b""
+    # RFC 5280 section 5.3.1: unspecified should be left out.
+    if revocation.reason is not None and revocation.reason != UNSPECIFIED:
+        extensions += _extension(ext.REASON_CODE, bytes((der.ENUMERATED, 1, REASON_CODES[revocation.reason])))
+    if revocation.invalid_since is not None:
+        extensions += _extension(ext.INVALIDITY_DATE, _generalized_time(revocation.invalid_since))
+    return _time(revocation.revoked_at or at) + (_element(der.SEQUENCE, extensions) if extensions else b"")
+
+
+def _extension(identifier: bytes, value: bytes, *, critical: bool = False) -> bytes:
+    flag = b"\x01\x01\xff" if critical else b""
+    return _element(der.SEQUENCE, _element(der.OBJECT_IDENTIFIER, identifier), flag, _element(der.OCTET_STRING, value))
+
+
+def _element(tag: int, *parts: bytes) -> bytes:
+    size = sum(map(len, parts))
+    if size < _SHORT:
+        return b"".join((bytes((tag, size)), *parts))
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return b"".join((bytes((tag, _SHORT | len(octets))), octets, *parts))
+
+
+def _time(moment: datetime) -> bytes:
+    moment = moment.astimezone(UTC)
+    if moment.year not in _UTC_TIME_YEARS:
+        return _generalized_time(moment)
+    return _element(der.UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode("ascii"))
+
+
+def _generalized_time(moment: datetime) -> bytes:
+    # strftime does not pad years below 1000 everywhere.
+    moment = moment.astimezone(UTC)
+    return _element(der.GENERALIZED_TIME, f"{moment.year:04}{moment:%m%d%H%M%S}Z".encode("ascii"))

@@ -1,0 +1,92 @@
+"""What a fleet file says, once it is read and found right: deployments and their certificate authorities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
+
+
+class Registration(StrEnum):
+    """Who registers a CA in AWS IoT: the deployment (in SNI_ONLY mode), or somebody did so already."""
+
+    SNI_ONLY = "SNI_ONLY"
+    EXISTING = "existing"
+
+
+def crl_bucket_name(deployment: str, *, account: str, region: str) -> str:
+    """Return the name of a deployment's CRL bucket: fixed, for people to write down, and unique in the world."""
+    return f"jitr-{deployment}-crl-{account}-{region}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateAuthority:
+    """One CA of a deployment; `certificate` is PEM as AWS IoT takes it, one block and a final newline.
+
+    `crl_max_age_hours` is None where only nextUpdate ends a CRL.
+    """
+
+    name: str
+    certificate: str
+    ca_certificate_id: str
+    registration: Registration
+    status: CaStatus
+    crl: str
+    policy: str
+    thing_name: ThingNameSource
+    on_existing_thing: OnExistingThing
+    crl_max_age_hours: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One stack in one account and Region.
+
+    `policies` holds the templates by name, as text. `reserved_concurrency` is a number, or None for a function that
+    reserves none. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are percent of it and
+    make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next.
+    """
+
+    name: str
+    account: str
+    region: str
+    crl_hosts: tuple[str, ...] = ()
+    crl_publishers: tuple[str, ...] = ()
+    alarm_email: str | None = None
+    api_tps: int = 10
+    activation_share: int = 60
+    enforcement_share: int = 30
+    bulk_share: int = 10
+    enforcement_minutes: int = 5
+    reserved_concurrency: int | None = None
+    log_retention_days: int = 90
+    policies: Mapping[str, str] = field(default_factory=dict)
+    cas: tuple[CertificateAuthority, ...] = ()
+
+    @property
+    def crl_bucket(self) -> str:
+        """The name of the stack's CRL bucket."""
+        return crl_bucket_name(self.name, account=self.account, region=self.region)
+
+    @property
+    def enforcement_tps(self) -> float:
+        """How many AWS IoT calls a second enforcement may make."""
+        return self.api_tps * self.enforcement_share / 100
+
+    @property
+    def bulk_tps(self) -> float:
+        """How many AWS IoT calls a second operators' bulk work may make."""
+        return self.api_tps * self.bulk_share / 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """All deployments of one fleet file, in its order."""
+
+    deployments: tuple[Deployment, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the deployments' names."""
+        return tuple(deployment.name for deployment in self.deployments)

@@ -1,0 +1,70 @@
+"""The JSON Schema of the fleet file, for editors: made of the same keys that reading checks against."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from jitr_fleet.keys import CA_KEYS, DEPLOYMENT_KEYS, DEPLOYMENT_NAME, Key
+
+_TYPES = {str: "string", int: "integer"}
+
+
+def fleet_schema() -> dict[str, Any]:
+    """Return the schema (draft 2020-12). It knows nothing of other files, duplicates or expiry."""
+    deployment = _table(DEPLOYMENT_KEYS)
+    deployment["properties"]["cas"] = {
+        "type": "array",
+        "description": "certificate authorities whose devices this deployment activates",
+        "items": _table(CA_KEYS),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "jitr fleet file",
+        "type": "object",
+        "required": ["deployments"],
+        "additionalProperties": False,
+        "properties": {
+            "deployments": {
+                "type": "object",
+                "description": "one stack each, by name",
+                "minProperties": 1,
+                "propertyNames": {"pattern": f"^{DEPLOYMENT_NAME}$"},
+                "additionalProperties": deployment,
+            }
+        },
+    }
+
+
+def schema_text() -> str:
+    """Return the schema as schemas/fleet.schema.json holds it."""
+    return json.dumps(fleet_schema(), indent=2) + "\n"
+
+
+def _table(keys: Iterable[Key]) -> dict[str, Any]:
+    keys = tuple(keys)
+    return {
+        "type": "object",
+        "required": [key.name for key in keys if key.required],
+        "additionalProperties": False,
+        "properties": {key.name: _property(key) for key in keys},
+    }
+
+
+def _property(key: Key) -> dict[str, Any]:
+    schema: dict[str, Any] = {"description": key.about}
+    if key.default is not None:
+        schema["default"] = list(key.default) if key.kind is list else key.default
+    if key.choices and key.minimum is not None:
+        return {**schema, "anyOf": [{"enum": list(key.choices)}, {"type": "integer", "minimum": key.minimum}]}
+    if key.choices:
+        return {**schema, "enum": list(key.choices)}
+    text: dict[str, Any] = {"type": _TYPES.get(key.kind, "string")}
+    if key.pattern is not None:
+        text["pattern"] = f"^({key.pattern})$"
+    if key.minimum is not None:
+        text["minimum"] = key.minimum
+    if key.maximum is not None:
+        text["maximum"] = key.maximum
+    return {**schema, "type": "array", "items": text} if key.kind is list else {**schema, **text}

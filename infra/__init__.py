@@ -1,0 +1,1 @@
+"""The CDK constructs, one a file; the stack composes them."""

@@ -1,0 +1,178 @@
+"""One deployment: reads like the diagram, defines no resource itself, and says who may do what to whom."""
+
+from __future__ import annotations
+
+from aws_cdk import Annotations, CfnOutput, Environment, Stack, Tags
+from constructs import Construct
+
+from infra.activation_function import ActivationFunction
+from infra.alarms import Alarms
+from infra.bundle import fetch_wheels, function_code
+from infra.ca_registration import CaRegistration
+from infra.crl_bucket import CrlBucket
+from infra.dead_letters import DeadLetters
+from infra.enforcement_alarms import EnforcementAlarms
+from infra.enforcement_function import EnforcementFunction
+from infra.enforcement_triggers import EnforcementTriggers
+from infra.registration_rule import RegistrationRule
+from infra.state_table import StateTable
+from infra.target import Target
+from jitr.crl_sources import CDP
+from jitr.settings import Environment as FunctionEnvironment
+from jitr_fleet.configuration import configuration_of
+from jitr_fleet.deployment import Deployment, Registration
+from jitr_fleet.stack_outputs import NO_HOSTS, StackOutputs
+
+_PARTITION_LITERALS = "@aws-cdk/core:enablePartitionLiterals"
+
+
+class DeploymentStack(Stack):
+    """The stack of one deployment of the fleet file; its id is the deployment's name.
+
+    Physical names are fixed on purpose: they are what the command line, alarms and runbooks talk about, and what
+    `cdk deploy --import-existing-resources` finds retained resources by.
+    """
+
+    def __init__(self, scope: Construct, *, deployment: Deployment, target: Target | None = None) -> None:
+        target = target or Target()
+        super().__init__(
+            scope,
+            deployment.name,
+            description=f"jitr: just-in-time registration on AWS IoT Core, deployment {deployment.name}",
+            env=Environment(account=deployment.account, region=deployment.region),
+            synthesizer=target.synthesizer,
+            # What must not be lost is retained, and a deploy brings the rest back; `cdk destroy` asks before it acts.
+            termination_protection=False,
+        )
+        # ARNs in full, whatever context the app was started with: acknowledgements name them.
+        self.node.set_context(_PARTITION_LITERALS, True)  # noqa: FBT003 - CDK's signature
+        if self.bundling_required:
+            fetch_wheels(target)
+        Tags.of(self).add("jitr:deployment", deployment.name)
+        self._deployment = deployment
+        self._configuration = configuration_of(deployment)
+        prefix = f"jitr-{deployment.name}"
+
+        self.dead_letters = DeadLetters(self, "DeadLetters", queue_name=f"{prefix}-dead-letters")
+        self.state_table = StateTable(self, "StateTable", table_name=f"{prefix}-state")
+        self.crl_bucket = CrlBucket(
+            self,
+            "CrlBucket",
+            bucket_name=deployment.crl_bucket,
+            publishers=deployment.crl_publishers,
+        )
+        code, environment = function_code(self._configuration, target), self._function_environment()
+        self.activate = ActivationFunction(
+            self,
+            "Activate",
+            deployment=deployment,
+            code=code,
+            environment=environment,
+            dead_letters=self.dead_letters,
+            target=target,
+        )
+        self.enforcement_dead_letters = DeadLetters(
+            self, "EnforcementDeadLetters", queue_name=f"{prefix}-enforcement-dead-letters"
+        )
+        self.enforce = EnforcementFunction(
+            self,
+            "Enforce",
+            deployment=deployment,
+            code=code,
+            environment=environment,
+            dead_letters=self.enforcement_dead_letters,
+            target=target,
+        )
+        self.enforcement_triggers = EnforcementTriggers(
+            self,
+            "EnforcementTriggers",
+            deployment=deployment,
+            function=self.enforce.function,
+            crl_bucket=self.crl_bucket.name,
+            dead_letters=self.enforcement_dead_letters,
+        )
+        self.registration_rule = RegistrationRule(
+            self,
+            "RegistrationRule",
+            rule_name=f"jitr_{deployment.name.replace('-', '_')}_registered",
+            function=self.activate.function,
+            dead_letters=self.dead_letters,
+        )
+        self.alarms = Alarms(self, "Alarms", deployment=deployment.name, email=deployment.alarm_email)
+        self.enforcement_alarms = EnforcementAlarms(
+            self, "EnforcementAlarms", deployment=deployment, topic=self.alarms.topic
+        )
+        self._grant()
+        self._watch()
+        self._register_cas()
+        self._write_outputs()
+
+    def _function_environment(self) -> dict[str, str]:
+        return FunctionEnvironment.to_environ(
+            {
+                "account": self.account,
+                "partition": self.partition,
+                "state_table": self.state_table.table.table_name,
+                "crl_bucket": self.crl_bucket.bucket.bucket_name,
+            }
+        )
+
+    def _grant(self) -> None:
+        activation, enforcement = self.activate.role, self.enforce.role
+        activation.allow_activation(policies=self._configuration.policy_name("*"))
+        enforcement.allow_enforcement()
+        self.state_table.grant_activation(activation.role)
+        self.state_table.grant_enforcement(enforcement.role)
+        self.crl_bucket.reserve_copies(enforcement)
+        elsewhere = self._crl_objects_elsewhere()
+        for role in (activation, enforcement):
+            self.crl_bucket.grant_read(role)
+            if elsewhere:
+                role.allow(["s3:GetObject"], elsewhere)
+
+    def _crl_objects_elsewhere(self) -> list[str]:
+        """Return the ARNs of the CRLs that the fleet file names in other buckets: these objects and no others."""
+        own = f"s3://{self.crl_bucket.name}/"
+        sources = {ca.crl for ca in self._deployment.cas if ca.crl.startswith("s3://") and not ca.crl.startswith(own)}
+        return [f"arn:{self.partition}:s3:::{source.removeprefix('s3://')}" for source in sorted(sources)]
+
+    def _watch(self) -> None:
+        self.alarms.watch_dead_letters(self.dead_letters.queue)
+        self.alarms.watch_rule(self.registration_rule.rule_name)
+        self.alarms.watch_outcomes()
+        self.alarms.watch_function(self.activate.function)
+        self.enforcement_alarms.watch_function(self.enforce.function)
+        self.enforcement_alarms.watch_dead_letters(self.enforcement_dead_letters.queue)
+        self.enforcement_alarms.watch_sweeps()
+        self.enforcement_alarms.watch_cas()
+
+    def _register_cas(self) -> None:
+        listening = (self.registration_rule, self.activate)
+        for ca in self._deployment.cas:
+            if ca.crl == CDP and not self._deployment.crl_hosts:
+                Annotations.of(self).add_info(
+                    f'{self._deployment.name}: CA {ca.name} has crl = "cdp", and crl_hosts is empty. Devices become '
+                    "ACTIVE only if their certificates name a CRL in the stack's own bucket by its S3 URL."
+                )
+            if ca.registration is Registration.SNI_ONLY:
+                CaRegistration(self, f"Ca-{ca.name}", ca=ca, after=listening)
+
+    def _write_outputs(self) -> None:
+        outputs = StackOutputs(
+            deployment=self._deployment.name,
+            function=self.activate.function.function_name,
+            enforcement_function=self.enforce.function.function_name,
+            state_table=self.state_table.table.table_name,
+            crl_bucket=self.crl_bucket.bucket.bucket_name,
+            dead_letter_queue=self.dead_letters.queue.queue_url,
+            enforcement_dead_letter_queue=self.enforcement_dead_letters.queue.queue_url,
+            alarm_topic=self.alarms.topic.topic_arn,
+            rule=self.registration_rule.rule_name,
+            policies=",".join(sorted(self._deployment.policies)),
+            crl_hosts=",".join(self._deployment.crl_hosts) or NO_HOSTS,
+            bulk_tps=f"{self._deployment.bulk_tps:g}",
+        )
+        # A scope of their own, because some keys are names of constructs too.
+        scope = Construct(self, "Outputs")
+        for key, value in outputs.to_outputs().items():
+            CfnOutput(scope, key, value=value).override_logical_id(key)

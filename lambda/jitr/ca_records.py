@@ -1,0 +1,77 @@
+"""What is known of each CA at run time: its adoption, an operator's hold, its devices, the addresses of its CRLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from jitr.state_table import Item, Key, StateTable, number, text
+
+_PARTITION = "ca"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaRecord:
+    """One CA; `adopted_policy` is None unless it was adopted, `devices` how many were activated here.
+
+    `locations` are the distribution points that activated certificates name, for CAs whose CRL source is `cdp`.
+    """
+
+    ca_certificate_id: str
+    adopted_crl: str | None
+    adopted_policy: str | None
+    on_hold: bool
+    devices: int
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaRecords:
+    """The CAs of one deployment."""
+
+    table: StateTable
+
+    def record(self, ca_certificate_id: str) -> CaRecord | None:
+        """Read, consistently, what is known of a CA."""
+        item = self.table.get(_key(ca_certificate_id))
+        return None if item is None else _record(item)
+
+    def records(self) -> Iterator[CaRecord]:
+        """Yield what is known of every CA."""
+        return map(_record, self.table.query(_PARTITION))
+
+    def adopt(self, ca_certificate_id: str, *, crl: str, policy: str, by: str, at: datetime) -> None:
+        """Take a CA under management; adopting again changes CRL source and policy."""
+        values = {":crl": {"S": crl}, ":policy": {"S": policy}, ":by": {"S": by}, ":at": {"S": at.isoformat()}}
+        update = "SET adopted_crl = :crl, adopted_policy = :policy, adopted_by = :by, adopted_at = :at"
+        self.table.update(_key(ca_certificate_id), update, values)
+
+    def release(self, ca_certificate_id: str) -> bool:
+        """End an adoption; returns False when the CA was not adopted. A hold stays."""
+        update, condition = (
+            "REMOVE adopted_crl, adopted_policy, adopted_by, adopted_at",
+            "attribute_exists(adopted_policy)",
+        )
+        return self.table.update(_key(ca_certificate_id), update, {}, condition=condition) is not None
+
+    def count_device(self, ca_certificate_id: str, locations: tuple[str, ...] = ()) -> None:
+        """Count one device that became ACTIVE, and remember where its CRL is."""
+        values = {":one": {"N": "1"}, **({":where": {"SS": sorted(locations)}} if locations else {})}
+        update = "ADD devices :one" + (", locations :where" if locations else "")
+        self.table.update(_key(ca_certificate_id), update, values)
+
+
+def _key(ca_certificate_id: str) -> Key:
+    return {"pk": {"S": _PARTITION}, "sk": {"S": ca_certificate_id}}
+
+
+def _record(item: Item) -> CaRecord:
+    return CaRecord(
+        ca_certificate_id=item["sk"]["S"],
+        adopted_crl=text(item, "adopted_crl"),
+        adopted_policy=text(item, "adopted_policy"),
+        on_hold="hold" in item,
+        devices=number(item, "devices"),
+        locations=tuple(sorted(item.get("locations", {}).get("SS", ()))),
+    )

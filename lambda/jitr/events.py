@@ -1,0 +1,70 @@
+"""The registration event that AWS IoT publishes when an unknown or still pending device certificate connects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jitr.errors import Reason, Undecided
+
+_CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateRegistered:
+    """One event on `$aws/events/certificates/registered/<caCertificateId>`.
+
+    Ids are 64 lower-case hex digits. `registered_at` is epoch milliseconds, None on the certificate's first event.
+    """
+
+    certificate_id: str
+    ca_certificate_id: str
+    account: str
+    registered_at: int | None
+
+    @classmethod
+    def parse(cls, payload: object) -> CertificateRegistered:
+        """Read an event as Lambda hands it over.
+
+        Unknown keys are ignored: AWS adds some. `certificateStatus` is not read: only DescribeCertificate knows the
+        state *now*. Raises Undecided (`malformed_event`) when an id or the account is missing or has another form.
+        Source: AWS IoT developer guide, "Register a client certificate when the client connects (JITR)".
+        """
+        if not isinstance(payload, Mapping):
+            raise Undecided(Reason.MALFORMED_EVENT, f"the event is a JSON {type(payload).__name__}, not an object")
+        return cls(
+            certificate_id=_text(payload, "certificateId", _CERTIFICATE_ID),
+            ca_certificate_id=_text(payload, "caCertificateId", _CERTIFICATE_ID),
+            account=_text(payload, "awsAccountId", _ACCOUNT),
+            registered_at=_milliseconds(payload.get("certificateRegistrationTimestamp")),
+        )
+
+
+def is_certificate_id(text: str) -> bool:
+    """Say whether a text has the form of a certificate id: 64 lower-case hex digits."""
+    return _CERTIFICATE_ID.fullmatch(text) is not None
+
+
+def claimed_certificate_id(payload: object) -> str | None:
+    """Return the id an event claims, for logs, if it has the form of one."""
+    value = payload.get("certificateId") if isinstance(payload, Mapping) else None
+    return value if isinstance(value, str) and is_certificate_id(value) else None
+
+
+def _text(payload: Mapping[str, Any], key: str, form: re.Pattern[str]) -> str:
+    value = payload.get(key)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        # The value itself is not repeated: it may be anything, and this message ends in logs and dead letters.
+        state = "missing" if key not in payload else "not of the form it must have"
+        raise Undecided(Reason.MALFORMED_EVENT, f"the event's {key} is {state}")
+    return value
+
+
+def _milliseconds(value: object) -> int | None:
+    """Null on the first event, a string later; anything else is not worth an error, as nothing is decided by it."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len("9999999999999"):
+        return int(value)
+    return None

@@ -1,0 +1,1 @@
+"""Lambda entry points: the one place where settings are read and clients are made."""

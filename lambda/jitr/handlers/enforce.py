@@ -1,0 +1,196 @@
+"""The enforcement function: sweeps CRLs when one is published (S3) and on a schedule (all of them).
+
+Returns `{"sweeps": [{"ca", "location", "outcome", "reason", "switched_off", "vanished"}]}`. A CRL that cannot be used
+is reported and looked at again at the next schedule; a failing AWS call is raised, so that Lambda tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from cryptography import x509
+
+from jitr.ca_records import CaRecords
+from jitr.certificate_authorities import CertificateAuthorities
+from jitr.crl_cache import CrlCache, scope_of
+from jitr.crl_sources import CrlSources, S3Location
+from jitr.crl_versions import CrlVersions
+from jitr.enforced_crls import EnforcedCrls
+from jitr.enforcement import Enforcement, Sweep
+from jitr.errors import Reason, Undecided
+from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
+from jitr.http_fetch import HttpFetcher
+from jitr.iot_registry import IotRegistry
+from jitr.pacing import Pace
+from jitr.registry import Registry
+from jitr.revocation import Options
+from jitr.settings import CaStatus, Configuration, Environment, ManagedCa
+from jitr.state_table import StateTable
+from jitr.telemetry import Telemetry
+from jitr.unknown_certificates import UnknownCertificates
+
+# How many of a CA's newest certificates each scheduled sweep compares with the registry.
+NEWEST = 100
+# Failures of AWS, not of a CRL: the whole invocation is worth another try.
+_WORTH_A_RETRY = frozenset(
+    {Reason.THROTTLED, Reason.ACCESS_DENIED, Reason.AWS_REFUSED, Reason.AWS_UNAVAILABLE, Reason.INTERNAL}
+)
+
+
+class SweepsFailed(Exception):  # noqa: N818 - this is the errorType that operators read in dead letters
+    """Some sweeps could not be finished because AWS did not answer as it should; the text names the reasons."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """Everything that lives as long as the container."""
+
+    authorities: CertificateAuthorities
+    enforcement: Enforcement
+    unknown: UnknownCertificates
+    telemetry: Telemetry
+
+    def run(self, event: object, *, request_id: str) -> dict[str, Any]:
+        """Sweep what the event is about: the CRL that was published, or all."""
+        published = published_object(event)
+        sweeps: list[dict[str, Any]] = []
+        retry: list[str] = []
+        at = self.enforcement.clock()
+        for ca in self.authorities.all(at=at):
+            try:
+                certificate = self.authorities.certificate(ca, at=at)
+            except Undecided as failure:
+                sweeps.append(self._failed(ca, ca.crl, failure, retry))
+                continue
+            if ca.status is not CaStatus.RETIRED:
+                # A retired CA may expire: nothing is to be done about it.
+                self.telemetry.ca_expires(ca.name, certificate.not_valid_after_utc - at)
+            locations = [each for each in self.authorities.locations(ca, at=at) if published in (None, each)]
+            if locations and published is None:
+                self._import(ca, certificate, locations, retry)
+            sweeps.extend(self._sweep(ca, certificate, each, event, request_id, retry) for each in locations)
+        if retry:
+            raise SweepsFailed(", ".join(sorted(set(retry))))
+        return {"sweeps": sweeps}
+
+    def _sweep(
+        self, ca: ManagedCa, certificate: x509.Certificate, location: str, event: object, owner: str, retry: list[str]
+    ) -> dict[str, Any]:
+        devices = self.authorities.devices(ca, at=self.enforcement.clock())
+        try:
+            options = Options(max_age=ca.crl_max_age)
+            sweep = self.enforcement.sweep(location, certificate, devices=devices, owner=owner, options=options)
+        except Undecided as failure:
+            return self._failed(ca, location, failure, retry)
+        state = self.enforcement.versions.state(sweep.scope)
+        waiting = state.braked is not None and not state.confirmed and state.rejected != state.braked
+        self.telemetry.swept(
+            ca.name,
+            location,
+            sweep,
+            braked_devices=state.braked_devices if waiting else 0,
+            at=self.enforcement.clock(),
+            published_at=published_at(event),
+        )
+        return _answer(ca, location, sweep)
+
+    def _import(self, ca: ManagedCa, certificate: x509.Certificate, locations: list[str], retry: list[str]) -> None:
+        """Bring in certificates that others activated; if there are any, every entry of the CRL is new to them."""
+        try:
+            imported = self.unknown.import_newest(ca.ca_certificate_id, certificate, at_most=NEWEST)
+        except Undecided as failure:
+            retry.append(failure.reason)
+            return
+        for location in locations if imported else ():
+            self.enforcement.versions.forget_enforced(scope_of(certificate, location))
+
+    def _failed(self, ca: ManagedCa, location: str, failure: Undecided, retry: list[str]) -> dict[str, Any]:
+        self.telemetry.sweep_failed(ca.name, location, failure)
+        if failure.reason in _WORTH_A_RETRY:
+            retry.append(failure.reason)
+        return {
+            "ca": ca.name,
+            "location": location,
+            "outcome": "failed",
+            "reason": failure.reason.value,
+            "switched_off": 0,
+            "vanished": 0,
+        }
+
+
+def published_object(event: object) -> str | None:
+    """Return `s3://bucket/key` of an S3 "Object Created" event, None for any other event (a schedule)."""
+    match event:
+        case {"detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
+            return str(S3Location(bucket=bucket, key=key))
+    return None
+
+
+def published_at(event: object) -> datetime | None:
+    """Return when S3 says that the object was created; None for a schedule."""
+    match event:
+        case {"time": str(text)} if published_object(event) is not None:
+            try:
+                return datetime.fromisoformat(text)
+            except ValueError:
+                return None
+    return None
+
+
+def _answer(ca: ManagedCa, location: str, sweep: Sweep) -> dict[str, Any]:
+    return {
+        "ca": ca.name,
+        "location": location,
+        "outcome": sweep.outcome.value,
+        "reason": None,
+        "switched_off": sweep.switched_off,
+        "vanished": sweep.vanished,
+    }
+
+
+def build_function(configuration: Configuration, environment: Environment) -> Function:
+    """Make the clients and put the parts together."""
+    session = boto3.Session(region_name=environment.region)
+    s3 = session.client("s3", config=CLIENT_CONFIG)
+    registry = IotRegistry(session.client("iot", config=CLIENT_CONFIG))
+    table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
+    sources = CrlSources(
+        s3=s3,
+        http=HttpFetcher(hosts=frozenset(configuration.crl_hosts)),
+        own_bucket=environment.crl_bucket,
+        account=environment.account,
+    )
+    pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
+    rows = Registry(table)
+    enforcement = Enforcement(
+        registry=registry,
+        rows=rows,
+        crls=CrlCache(sources, CrlVersions(table)),
+        enforced=EnforcedCrls(s3, environment.crl_bucket, environment.account),
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        pace=pace,
+    )
+    return Function(
+        authorities=CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket),
+        enforcement=enforcement,
+        unknown=UnknownCertificates(registry=registry, rows=rows, pace=pace),
+        telemetry=Telemetry.create(configuration.deployment),
+    )
+
+
+@cache
+def _function() -> Function:
+    return build_function(Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ))
+
+
+def handle(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Lambda's entry point."""
+    return _function().run(event, request_id=context.aws_request_id)

@@ -1,0 +1,26 @@
+"""Is this certificate on its CA's CRL? Pure rules: bytes, certificates and a time in, an answer out.
+
+`verify_crl` turns bytes into a CRL that may be kept, `check_fresh` says whether it still speaks, `decide` answers. No
+network, no clock of its own, no AWS. docs/revocation.md explains the choices.
+"""
+
+from jitr.revocation.crl import VerifiedCrl, check_fresh, read_crl, verify_crl
+from jitr.revocation.entries import Entry
+from jitr.revocation.pem import split_crls
+from jitr.revocation.refusal import CrlRefused, Options
+from jitr.revocation.verdict import RevocationStatus, Skipped, Verdict, decide
+
+__all__ = [
+    "CrlRefused",
+    "Entry",
+    "Options",
+    "RevocationStatus",
+    "Skipped",
+    "Verdict",
+    "VerifiedCrl",
+    "check_fresh",
+    "decide",
+    "read_crl",
+    "split_crls",
+    "verify_crl",
+]

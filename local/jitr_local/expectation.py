@@ -1,0 +1,14 @@
+"""What the demo expected beside what it observed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """One line of the summary."""
+
+    expected: str
+    observed: str
+    met: bool

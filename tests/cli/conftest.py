@@ -1,0 +1,96 @@
+"""What tests of the command line share: a deployment's AWS side on moto, and the commands run in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from jitr_cli.__main__ import run
+from tests.deployment import BUCKET, TABLE, TestDeployment, create_deployment
+from tests.fake_iot import REGION
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one run of the command line ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Return what was printed to stdout as data."""
+        return json.loads(self.out)
+
+
+Jitr = Callable[..., Answer]
+
+
+@pytest.fixture
+def jitr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Jitr:
+    """Run `jitr` with arguments, and nobody there to answer questions; return exit code, stdout and stderr."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def run_jitr(*arguments: object) -> Answer:
+        exit_code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Answer(exit_code, captured.out, captured.err)
+
+    return run_jitr
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDeployment]:
+    """A deployed stack as its outputs describe it, with a dead-letter queue, in an account of moto's."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        deployment = create_deployment()
+        queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="dead-letters")["QueueUrl"]
+        outputs = {
+            "Deployment": "test",
+            "Function": "jitr-test-Activate",
+            "EnforcementFunction": "jitr-test-Enforce",
+            "StateTable": TABLE,
+            "CrlBucket": BUCKET,
+            "DeadLetterQueue": queue,
+            "EnforcementDeadLetterQueue": f"{queue}-enforcement",
+            "AlarmTopic": "arn:aws:sns:us-east-1:000000000000:alarms",
+            "Rule": "jitr_test_registered",
+            "Policies": "default,walkthrough",
+            "CrlHosts": "crl.example.com",
+            "BulkTps": "1",
+        }
+        real = boto3.Session.client
+
+        def client(session: boto3.Session, service: str, **options: Any) -> Any:
+            if service == "iot":
+                return deployment.iot_client
+            made = real(session, service, **options)  # type: ignore[call-overload]
+            if service == "cloudformation":
+                made.meta.events.register("before-call.cloudformation.DescribeStacks", lambda **_: stacks(outputs))
+            return made
+
+        monkeypatch.setattr(boto3.Session, "client", client)
+        yield deployment
+
+
+def stacks(outputs: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+    """What CloudFormation answers: one stack of somebody else's, and ours."""
+    listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+    return SimpleNamespace(status_code=200), {
+        "Stacks": [{"StackName": "other"}, {"StackName": "test", "Outputs": listed}],
+        "ResponseMetadata": {},
+    }

@@ -1,0 +1,120 @@
+"""`jitr ca adopt` and `jitr ca release`: a CA under management at once, and out of it again."""
+
+from __future__ import annotations
+
+import pytest
+
+from jitr.errors import Outcome
+from jitr_local.pki import CertificateAuthority
+from tests.cli.conftest import Jitr
+from tests.deployment import BUCKET, TestDeployment
+
+CRL = f"s3://{BUCKET}/other.crl"
+
+
+@pytest.fixture
+def other(stack: TestDeployment) -> CertificateAuthority:
+    """A CA that somebody registered by hand, its CRL published."""
+    ca = CertificateAuthority.create("Other CA")
+    stack.iot.register_ca(ca)
+    stack.publish(ca.crl(), key="other.crl")
+    return ca
+
+
+def test_an_adopted_cas_devices_are_activated(stack: TestDeployment, other: CertificateAuthority, jitr: Jitr) -> None:
+    """Adopted at the prompt, in force for the next device, with no deploy in between."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", CRL, "--yes")
+    assert answer.exit_code == 0, answer.err
+    assert "Region us-east-1 · deployment test" in answer.err
+    result = stack.deliver(stack.iot.connect(other.issue(), other))
+    assert result.outcome is Outcome.ACTIVATED
+
+
+def test_a_released_cas_devices_wait(stack: TestDeployment, other: CertificateAuthority, jitr: Jitr) -> None:
+    """Its next device is nobody's."""
+    jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", CRL, "--yes")
+    assert jitr("ca", "release", "--ca-certificate-id", other.ca_certificate_id, "--yes").exit_code == 0
+    assert stack.deliver(stack.iot.connect(other.issue(), other)).outcome is Outcome.UNMANAGED_CA
+    again = jitr("ca", "release", "--ca-certificate-id", other.ca_certificate_id, "--yes")
+    assert (again.exit_code, "is not adopted" in again.err) == (64, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--crl", "s3://somebody-elses/x.crl"], "only the deployment's bucket"),
+        (["--crl", "s3://" + BUCKET], "is not s3://bucket/key"),
+        (["--crl", "https://example.com/x.crl"], "not among the deployment's crl_hosts"),
+        (["--crl", "https://crl.example.com.evil.example/x.crl"], "not among the deployment's crl_hosts"),
+        (["--crl", "/srv/x.crl"], "is not s3://bucket/key"),
+        (["--crl", CRL, "--policy", "admin"], "not deployed; there are: default, walkthrough"),
+        (["--crl", CRL, "--deployment", "prod"], "no deployment 'prod'"),
+    ],
+)
+def test_what_is_not_deployed_is_refused(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr, options: list[str], complaint: str
+) -> None:
+    """Nothing is written, and the message says what there is."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--yes", *options)
+    assert (answer.exit_code, answer.out) == (64, "")
+    assert complaint in answer.err
+    assert list(stack.activation.authorities.records.records()) == []
+
+
+@pytest.mark.parametrize("source", ["https://crl.example.com/other.crl", "cdp"])
+def test_other_sources_are_adopted_where_the_deployment_allows_them(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr, source: str
+) -> None:
+    """A URL on an allowed host, or the certificates' own distribution points."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", source, "--yes")
+    assert answer.exit_code == 0, answer.err
+    (record,) = stack.activation.authorities.records.records()
+    assert record.adopted_crl == source
+
+
+def test_a_ca_with_a_provisioning_template_is_refused(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr
+) -> None:
+    """AWS IoT would activate its devices by itself, past every check."""
+    stack.iot.cas[other.ca_certificate_id].registration_config = {
+        "templateBody": "{}",
+        "roleArn": "arn:aws:iam::1:role/x",
+    }
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", CRL, "--yes")
+    assert (answer.exit_code, "provisioning template" in answer.err) == (64, True)
+    assert list(stack.activation.authorities.records.records()) == []
+
+
+def test_an_unregistered_ca_is_refused(stack: TestDeployment, jitr: Jitr) -> None:
+    """AWS IoT does not know it."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", "a" * 64, "--crl", CRL, "--yes")
+    assert (answer.exit_code, "ca_not_found" in answer.err) == (69, True)
+
+
+@pytest.mark.parametrize("identifier", ["", "abc", "g" * 64, "a" * 65])
+def test_an_id_of_another_form_is_usage(stack: TestDeployment, jitr: Jitr, identifier: str) -> None:
+    """Before any call."""
+    assert jitr("ca", "adopt", "--ca-certificate-id", identifier, "--crl", CRL, "--yes").exit_code == 64
+    assert stack.iot.calls == []
+
+
+def test_a_dry_run_writes_nothing(stack: TestDeployment, other: CertificateAuthority, jitr: Jitr) -> None:
+    """It only says what would be done."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", CRL, "--dry-run")
+    assert (answer.exit_code, "adopt CA" in answer.err) == (0, True)
+    assert list(stack.activation.authorities.records.records()) == []
+
+
+def test_nobody_there_to_say_yes_writes_nothing(stack: TestDeployment, other: CertificateAuthority, jitr: Jitr) -> None:
+    """Without --yes and without a terminal the command ends as interrupted."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", CRL)
+    assert answer.exit_code == 130
+    assert list(stack.activation.authorities.records.records()) == []
+
+
+def test_a_ca_without_crl_is_adopted_with_a_warning(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr
+) -> None:
+    """`none` is possible, but only spelled out and not in silence."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", "none", "--yes")
+    assert (answer.exit_code, "ever checked for revocation" in answer.err) == (0, True)

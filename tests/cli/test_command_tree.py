@@ -1,0 +1,82 @@
+"""The command line as a whole: every command has help, and every ending its exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jitr_cli.groups import COMMANDS
+from tests.cli.conftest import Jitr
+
+ROOT = Path(__file__).parents[2]
+ALL = [(group, command) for group, commands in COMMANDS.items() for command in commands]
+
+
+@pytest.mark.parametrize(("group", "command"), ALL)
+def test_every_command_has_help(jitr: Jitr, group: str, command: str) -> None:
+    """`-h` works everywhere, and every option says what it is for."""
+    answer = jitr(group, command, "-h")
+    assert answer.exit_code == 0, answer.err
+    assert answer.out.startswith(f"Usage: jitr {group} {command}")
+    for line in re.findall(r"^  (?:-\w, )?--[\w-]+(?: [A-Z<\[]\S*)?\s*$", answer.out, re.MULTILINE):
+        assert not line.strip(), f"no help for {line}"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["ca", "nonsense"], ["ca", "adopt"], ["crl", "check", "--no"]])
+def test_a_wrong_call_is_usage(jitr: Jitr, arguments: list[str]) -> None:
+    """64, never 1 or 2: those mean no and undetermined."""
+    assert jitr(*arguments).exit_code == 64
+
+
+def test_no_credentials_is_aws_unreachable(jitr: Jitr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """69, in one line and without a traceback."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    answer = jitr("dlq", "list", "--region", "eu-west-1")
+    assert (answer.exit_code, answer.out) == (69, "")
+    assert "Traceback" not in answer.err
+
+
+def test_an_endpoint_that_is_no_url_is_usage(jitr: Jitr, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of the caller's, not a bug of ours."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    assert jitr("dlq", "list", "--region", "eu-west-1", "--endpoint-url", "nonsense").exit_code == 64
+
+
+def test_output_that_nobody_reads_is_not_a_no() -> None:
+    """1 and 2 are answers; a closed pipe is an interruption."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jitr_cli", "crl", "check", "-h"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, check=False)
+    os.close(writer)
+    assert done.returncode == 130
+
+
+@pytest.mark.parametrize(("group", "command"), ALL)
+def test_every_command_is_in_the_docs(group: str, command: str) -> None:
+    """A command that no page mentions is one nobody finds."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    assert any(f"jitr {group} {command}" in page.read_text(encoding="utf-8") for page in pages)
+
+
+def test_every_command_in_the_docs_exists() -> None:
+    """Docs name no command that is not there."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        match
+        for page in pages
+        for match in re.findall(r"(?<![\w./-])jitr (\w[\w-]*) (\w[\w-]*)", page.read_text(encoding="utf-8"))
+        if match[0] in COMMANDS
+    }
+    assert named <= set(ALL)
+    assert named

@@ -1,0 +1,76 @@
+"""`jitr device import`: certificates that others registered, brought under revocation."""
+
+from __future__ import annotations
+
+import pytest
+
+from jitr.certificates import issuer_key
+from jitr.enforcement import SweepOutcome
+from jitr_local.pki import Device
+from tests.aws_faults import CallLog, Killed
+from tests.cli.conftest import Jitr
+from tests.deployment import TestDeployment
+
+
+def foreign(stack: TestDeployment, serials: range) -> list[Device]:
+    """Certificates that somebody else activated."""
+    devices = [stack.ca.issue(f"device-{serial}", serial=serial) for serial in serials]
+    for device in devices:
+        stack.iot.connect(device, stack.ca)
+        stack.iot.certificates[device.certificate_id].status = "ACTIVE"
+    return devices
+
+
+def run(jitr: Jitr, stack: TestDeployment, *more: str) -> tuple[int, str]:
+    """Import everything of the first CA, fast."""
+    answer = jitr(
+        "device", "import", "--ca-certificate-id", stack.ca.ca_certificate_id, "--rate", "100", "--yes", *more
+    )
+    return answer.exit_code, answer.err
+
+
+def test_imported_certificates_are_revoked_by_the_next_sweep(stack: TestDeployment, jitr: Jitr) -> None:
+    """Even if the CRL that lists them was enforced long ago."""
+    devices = foreign(stack, range(1, 4))
+    stack.publish(stack.ca.crl([1, 2], number=2))
+    assert stack.sweep().switched_off == 0
+    exit_code, words = run(jitr, stack)
+    assert exit_code == 0, words
+    assert "3 certificates are not in the registry" in words
+    sweep = stack.sweep()
+    assert (sweep.outcome, sweep.switched_off) == (SweepOutcome.ENFORCED, 2)
+    assert [stack.iot.status(device) for device in devices] == ["REVOKED", "REVOKED", "ACTIVE"]
+
+
+def test_a_second_import_finds_nothing_to_do(stack: TestDeployment, jitr: Jitr) -> None:
+    """Those that were activated here are known as well, and cost no DescribeCertificate."""
+    foreign(stack, range(1, 4))
+    stack.knock(stack.ca.issue("ours", serial=9))
+    run(jitr, stack)
+    stack.iot.calls.clear()
+    _, words = run(jitr, stack)
+    assert "0 certificates are not in the registry" in words
+    assert "DescribeCertificate" not in stack.iot.calls
+
+
+def test_an_interrupted_import_goes_on_where_it_stopped(stack: TestDeployment, jitr: Jitr) -> None:
+    """What is in the registry is not described again."""
+    devices = foreign(stack, range(1, 11))
+    log = CallLog(stack.iot_client)
+    log.kill_after = 6
+    with pytest.raises(Killed):
+        run(jitr, stack)
+    log.kill_after = None
+    stack.iot.calls.clear()
+    run(jitr, stack)
+    assert 0 < stack.iot.calls.count("DescribeCertificate") < len(devices)
+    keys = [f"{issuer_key(stack.ca.certificate)}#{serial:x}" for serial in range(1, 11)]
+    assert len(list(stack.activation.rows.rows(keys))) == len(devices)
+
+
+def test_a_dry_run_writes_nothing(stack: TestDeployment, jitr: Jitr) -> None:
+    """It only says how many there are and how long it would take."""
+    foreign(stack, range(1, 4))
+    exit_code, words = run(jitr, stack, "--dry-run")
+    assert (exit_code, "3 certificates" in words) == (0, True)
+    assert "DescribeCertificate" not in stack.iot.calls

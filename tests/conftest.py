@@ -1,0 +1,39 @@
+"""How tests are spread over workers: those that share an emulator stay together on one of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+# jsii prints a page about Node's age at every synth unless told not to; the Makefile and app.py tell it the same.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+
+# One emulator serves all end-to-end tests but these, which want one of their own or none.
+OWN_WORKER = ("tests/e2e/test_permissions.py", "tests/e2e/test_runtime_client.py")
+
+
+def group_of(nodeid: str) -> str:
+    """Return the group that a test runs in: its file, its emulator, or itself alone."""
+    file = nodeid.partition("::")[0]
+    if file in OWN_WORKER:
+        return file
+    return "tests/e2e" if file.startswith("tests/e2e/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Group by file name instead of by mark: pytest-xdist 3.8 loses its marks' names under pytest 9.2."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class Together(LoadScopeScheduling):  # type: ignore[misc]
+        """Tests of one group on one worker, all others wherever there is room."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Together(config, log)

@@ -1,0 +1,147 @@
+"""Builds deployments and reads what CDK makes of them: resources by type and property, never by logical id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+from aws_cdk import App
+
+from infra.app import add_deployments
+from infra.target import Target
+from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
+from jitr_fleet.deployment import CertificateAuthority, Deployment, Fleet, Registration
+from jitr_local import pki
+
+CHECKOUT = Path(__file__).parents[2]
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+NAME = "prod-eu"
+PREFIX = f"jitr-{NAME}"
+BUCKET = f"{PREFIX}-crl-{ACCOUNT}-{REGION}"
+ELSEWHERE = "s3://other-bucket/crls/factory-2.crl"
+ACTIVATE = f"{PREFIX}-Activate"
+ENFORCE = f"{PREFIX}-Enforce"
+DEAD_LETTERS = f"{PREFIX}-dead-letters"
+ENFORCEMENT_DEAD_LETTERS = f"{PREFIX}-enforcement-dead-letters"
+PUBLISHER = "arn:aws:iam::444455556666:role/crl-publisher"
+WITHOUT_BUNDLES: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
+
+Json: TypeAlias = dict[str, Any]
+
+
+@cache
+def feature_flags() -> Json:
+    """Return the context of cdk.json."""
+    context: Json = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return context
+
+
+@cache
+def authority(common_name: str) -> pki.CertificateAuthority:
+    """Return a CA, the same for the same name."""
+    return pki.CertificateAuthority.create(common_name)
+
+
+def ca(name: str, **different: Any) -> CertificateAuthority:
+    """Return a CA of the fleet file; every default is valid."""
+    made = authority(name)
+    values: Json = {
+        "name": name,
+        "certificate": pki.pem(made.certificate),
+        "ca_certificate_id": made.ca_certificate_id,
+        "registration": Registration.SNI_ONLY,
+        "status": CaStatus.ACTIVE,
+        "crl": f"s3://{BUCKET}/{name}.crl",
+        "policy": "default",
+        "thing_name": ThingNameSource.CN,
+        "on_existing_thing": OnExistingThing.REFUSE,
+    }
+    return CertificateAuthority(**values | different)
+
+
+def example_deployment(**different: Any) -> Deployment:
+    """Return a deployment with a CA of every kind, a publisher and an alarm address."""
+    values: Json = {
+        "name": NAME,
+        "account": ACCOUNT,
+        "region": REGION,
+        "crl_hosts": ("crl.example.com",),
+        "crl_publishers": (PUBLISHER,),
+        "alarm_email": "on-call@example.com",
+        "reserved_concurrency": 3,
+        "log_retention_days": 90,
+        "policies": {"default": (CHECKOUT / "policies" / "default.json").read_text(encoding="utf-8")},
+        "cas": (
+            ca("active"),
+            ca("inactive", status=CaStatus.INACTIVE, crl=ELSEWHERE),
+            ca("retired", status=CaStatus.RETIRED, crl="none"),
+            ca("existing", registration=Registration.EXISTING, crl="http://crl.example.com/existing.crl"),
+        ),
+    }
+    return Deployment(**values | different)
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """One synthesised stack."""
+
+    document: Json
+
+    def of_type(self, kind: str) -> list[Json]:
+        """Return the properties of every resource of a type."""
+        return [resource["Properties"] for resource in self.resources(kind)]
+
+    def only(self, kind: str, **named: str | Json) -> Json:
+        """Return the properties of the one resource of a type, or of those that have the given properties."""
+        ((_, resource),) = self.found(kind, **named)
+        return dict(resource["Properties"])
+
+    def id_of(self, kind: str, **named: str | Json) -> str:
+        """Return the logical id of the resource that `only` finds."""
+        ((logical_id, _),) = self.found(kind, **named)
+        return logical_id
+
+    def found(self, kind: str, **named: str | Json) -> list[tuple[str, Json]]:
+        """Return the resources of a type that have the given properties, whole, with their logical ids."""
+        return [
+            (logical_id, resource)
+            for logical_id, resource in self.document["Resources"].items()
+            if resource["Type"] == kind
+            and all(resource["Properties"].get(name) == value for name, value in named.items())
+        ]
+
+    def resources(self, kind: str) -> list[Json]:
+        """Return every resource of a type, whole."""
+        return [resource for _, resource in self.found(kind)]
+
+    def type_of(self, logical_id: str) -> str:
+        """Return the type behind a logical id that another resource refers to."""
+        return str(self.document["Resources"][logical_id]["Type"])
+
+    def statements(self, *, effect: str = "Allow") -> Iterator[Json]:
+        """Yield every policy statement of the template: roles', keys', queues', topics' and buckets'."""
+        for resource in self.document["Resources"].values():
+            for name in ("PolicyDocument", "KeyPolicy"):
+                for statement in resource["Properties"].get(name, {}).get("Statement", []):
+                    if statement["Effect"] == effect:
+                        yield {**statement, "of": resource["Type"]}
+
+
+def synthesise(deployment: Deployment, *, target: Target | None = None) -> Synthesis:
+    """Synthesise one deployment as app.py does, but without the function's code and the checks."""
+    with TemporaryDirectory() as folder:
+        app = App(outdir=folder, context=feature_flags() | WITHOUT_BUNDLES)
+        (stack,) = add_deployments(app, Fleet(deployments=(deployment,)), target=target)
+        document: Json = app.synth().get_stack_by_name(stack.stack_name).template
+    return Synthesis(document=document)
+
+
+def texts(value: str | list[str]) -> list[str]:
+    """Return a policy's one-or-many as a list."""
+    return [value] if isinstance(value, str) else value

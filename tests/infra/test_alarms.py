@@ -1,0 +1,193 @@
+"""Alarms: what they watch, that they are quiet without data, and that their words reach somebody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jitr.errors import Outcome
+from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS
+from tests.infra.synthesis import (
+    ACCOUNT,
+    CHECKOUT,
+    DEAD_LETTERS,
+    ENFORCE,
+    ENFORCEMENT_DEAD_LETTERS,
+    NAME,
+    Json,
+    Synthesis,
+    example_deployment,
+    synthesise,
+    texts,
+)
+
+ALARM = "AWS::CloudWatch::Alarm"
+ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
+QUIET, STAYS = "notBreaching", "ignore"
+
+
+def alarm(stack: Synthesis, name: str) -> Json:
+    """Return one alarm by the end of its name."""
+    (found,) = [each for each in stack.of_type(ALARM) if each["AlarmName"] == f"jitr-{NAME}-{name}"]
+    return found
+
+
+def dimensions(of: Json) -> dict[str, object]:
+    """Return an alarm's or metric's dimensions by name."""
+    return {each["Name"]: each["Value"] for each in of["Dimensions"]}
+
+
+def test_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
+    """One is enough, for as long as it is there."""
+    found = alarm(stack, "DeadLetters")
+    assert (found["Namespace"], found["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    assert found["Statistic"] == "Maximum"
+    queue, attribute = dimensions(found)["QueueName"]["Fn::GetAtt"]  # type: ignore[index]
+    assert (stack.type_of(queue), attribute) == ("AWS::SQS::Queue", "QueueName")
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "action"),
+    [("RuleFailure", "Failure", "Lambda"), ("RuleErrorActionFailure", "ErrorActionFailure", "SQS")],
+)
+def test_a_failing_rule_raises_an_alarm(stack: Synthesis, name: str, metric: str, action: str) -> None:
+    """AWS IoT publishes these with the rule's name and the action's type, and only so."""
+    found = alarm(stack, name)
+    assert (found["Namespace"], found["MetricName"]) == ("AWS/IoT", metric)
+    assert dimensions(found) == {"RuleName": "jitr_prod_eu_registered", "ActionType": action}
+
+
+def test_undecided_outcomes_raise_an_alarm(stack: Synthesis) -> None:
+    """The very metric that the function writes: namespace, name and dimension."""
+    found = alarm(stack, "Undecided")
+    assert (found["Namespace"], found["MetricName"]) == (NAMESPACE, OUTCOME_METRICS[Outcome.UNDECIDED])
+    assert dimensions(found) == {DEPLOYMENT_DIMENSION: NAME}
+
+
+def test_a_function_that_reports_nothing_any_more_raises_an_alarm(stack: Synthesis) -> None:
+    """Lambda's own count of errors, with no metric of ours in it that a broken function would not write."""
+    found = alarm(stack, "FunctionCrashes")
+    assert (found["Namespace"], found["MetricName"], found["Statistic"]) == ("AWS/Lambda", "Errors", "Sum")
+    (name,) = dimensions(found).values()
+    assert isinstance(name, dict)
+    assert stack.type_of(name["Ref"]) == "AWS::Lambda::Function"
+
+
+def test_lost_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
+    """Lambda could not deliver to the destination."""
+    assert alarm(stack, "DestinationFailures")["MetricName"] == "DestinationDeliveryFailures"
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "statistic", "comparison", "threshold", "missing"),
+    [
+        ("SweepFailed", "SweepFailed", "Sum", ABOVE, 0, QUIET),
+        ("CrlLifePassed", "CrlLifePassed", "Maximum", ABOVE, 0.75, STAYS),
+        ("BrakedDevices", "BrakedDevices", "Maximum", ABOVE, 0, STAYS),
+        ("VanishedFromCrl", "VanishedFromCrl", "Sum", ABOVE, 0, QUIET),
+        ("CaDaysLeft90", "CaDaysLeft", "Minimum", BELOW, 90, STAYS),
+        ("CaDaysLeft30", "CaDaysLeft", "Minimum", BELOW, 30, STAYS),
+        ("CaDaysLeft7", "CaDaysLeft", "Minimum", BELOW, 7, STAYS),
+    ],
+)
+def test_what_sweeps_report_raises_alarms(
+    stack: Synthesis, name: str, metric: str, statistic: str, comparison: str, threshold: float, missing: str
+) -> None:
+    """What lasts stays an alarm while a CRL that became unusable reports nothing; what happens once ends by itself."""
+    found = alarm(stack, name)
+    assert (found["Namespace"], found["MetricName"], found["Statistic"]) == (NAMESPACE, metric, statistic)
+    assert dimensions(found) == {DEPLOYMENT_DIMENSION: NAME}
+    assert (found["ComparisonOperator"], found["Threshold"], found["TreatMissingData"]) == (
+        comparison,
+        threshold,
+        missing,
+    )
+
+
+def test_one_failed_sweep_wakes_nobody(stack: Synthesis) -> None:
+    """A CA's web server has hiccups; three periods in a row are none."""
+    assert alarm(stack, "SweepFailed")["EvaluationPeriods"] == 3
+    assert {each["EvaluationPeriods"] for each in stack.of_type(ALARM)} == {1, 3}
+
+
+def test_enforcement_that_does_not_run_raises_an_alarm(stack: Synthesis) -> None:
+    """No invocation is no data, and here no data is the alarm: all other figures would be missing just as quietly."""
+    found = alarm(stack, "EnforcementSilent")
+    assert (found["Namespace"], found["MetricName"], found["Statistic"]) == ("AWS/Lambda", "Invocations", "Sum")
+    assert dimensions(found) == {"FunctionName": {"Ref": stack.id_of("AWS::Lambda::Function", FunctionName=ENFORCE)}}
+    assert (found["ComparisonOperator"], found["Threshold"], found["EvaluationPeriods"]) == (BELOW, 1, 3)
+    assert found["TreatMissingData"] == "breaching"
+
+
+def test_sweeps_that_were_given_up_raise_an_alarm(stack: Synthesis) -> None:
+    """The queue of enforcement, not that of activation."""
+    queue = stack.id_of("AWS::SQS::Queue", QueueName=ENFORCEMENT_DEAD_LETTERS)
+    assert dimensions(alarm(stack, "EnforcementDeadLetters")) == {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
+    queue = stack.id_of("AWS::SQS::Queue", QueueName=DEAD_LETTERS)
+    assert dimensions(alarm(stack, "DeadLetters")) == {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(1, 300), (5, 300), (60, 3600)])
+def test_a_period_holds_a_sweep(minutes: int, seconds: int) -> None:
+    """A shorter one would be without data most of the time, and three in a row would never come together."""
+    stack = synthesise(example_deployment(cas=(), enforcement_minutes=minutes))
+    for name in ("SweepFailed", "EnforcementSilent", "CrlLifePassed", "CaDaysLeft7"):
+        assert alarm(stack, name)["Period"] == seconds
+
+
+def test_every_alarm_about_activation_is_quiet_without_data(stack: Synthesis) -> None:
+    """No event is the normal state."""
+    for name in ("DeadLetters", "RuleFailure", "RuleErrorActionFailure", "Undecided", "FunctionCrashes"):
+        found = alarm(stack, name)
+        assert found["TreatMissingData"] == QUIET
+        assert (found["ComparisonOperator"], found["Threshold"]) == (ABOVE, 0)
+
+
+def test_every_alarm_says_what_to_do(stack: Synthesis) -> None:
+    """In a section of the runbook that exists."""
+    runbook = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
+    alarms = stack.of_type(ALARM)
+    assert len(alarms) == 15
+    for each in alarms:
+        (section,) = re.findall(r"What to do: docs/runbook\.md#([\w-]+)$", each["AlarmDescription"])
+        assert section in sections
+
+
+def test_every_alarm_speaks_to_the_topic_when_it_starts_and_when_it_ends(stack: Synthesis) -> None:
+    """One topic for the deployment."""
+    for each in stack.of_type(ALARM):
+        (topic,) = each["AlarmActions"]
+        assert stack.type_of(topic["Ref"]) == "AWS::SNS::Topic"
+        assert each["OKActions"] == [topic]
+
+
+def test_cloudwatch_may_use_the_topics_key_and_publish(stack: Synthesis) -> None:
+    """With the AWS-managed key, or without these two statements, alarms vanish without a trace."""
+    key, attribute = stack.only("AWS::SNS::Topic")["KmsMasterKeyId"]["Fn::GetAtt"]
+    assert (stack.type_of(key), attribute) == ("AWS::KMS::Key", "Arn")
+    granted = {
+        action: statement["Condition"]
+        for statement in stack.statements()
+        if statement.get("Principal") == {"Service": "cloudwatch.amazonaws.com"}
+        for action in texts(statement["Action"])
+    }
+    here = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert granted == {"kms:Decrypt": here, "kms:GenerateDataKey*": here, "sns:Publish": here}
+
+
+def test_the_topics_key_is_rotated(stack: Synthesis) -> None:
+    """Every year, by AWS."""
+    assert stack.only("AWS::KMS::Key")["EnableKeyRotation"] is True
+
+
+def test_the_alarm_address_is_subscribed(stack: Synthesis) -> None:
+    """AWS asks it to confirm."""
+    subscription = stack.only("AWS::SNS::Subscription")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "on-call@example.com")
+
+
+def test_without_an_address_nobody_is_subscribed() -> None:
+    """Whoever wants the alarms subscribes to the topic."""
+    assert not synthesise(example_deployment(cas=(), alarm_email=None)).resources("AWS::SNS::Subscription")

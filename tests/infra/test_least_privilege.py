@@ -1,0 +1,170 @@
+"""Who may do what: everything that the template allows, and nothing beyond it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.infra.synthesis import (
+    ACCOUNT,
+    ACTIVATE,
+    BUCKET,
+    DEAD_LETTERS,
+    ELSEWHERE,
+    ENFORCE,
+    ENFORCEMENT_DEAD_LETTERS,
+    PREFIX,
+    REGION,
+    Json,
+    Synthesis,
+    example_deployment,
+    synthesise,
+    texts,
+)
+
+IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"
+# What each function's role may do on which resources; `<name>` stands for the resource of that name in the template.
+BOTH = {
+    "iot:DescribeCertificate": {f"{IOT}:cert/*"},
+    "iot:UpdateCertificate": {f"{IOT}:cert/*"},
+    "iot:DescribeCACertificate": {f"{IOT}:cacert/*"},
+    "dynamodb:GetItem": {f"<{PREFIX}-state>"},
+    "dynamodb:UpdateItem": {f"<{PREFIX}-state>"},
+    "s3:ListBucket": {f"arn:aws:s3:::{BUCKET}"},
+    "s3:GetObject": {f"arn:aws:s3:::{BUCKET}/*", ELSEWHERE.replace("s3://", "arn:aws:s3:::")},
+}
+ACTIVATION = BOTH | {
+    "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
+    "logs:PutLogEvents": {f"</aws/lambda/{ACTIVATE}>"},
+    "sqs:SendMessage": {f"<{DEAD_LETTERS}>"},
+    "iot:AttachPolicy": {f"{IOT}:cert/*"},
+    "iot:AttachThingPrincipal": {f"{IOT}:cert/*"},
+    "iot:CreatePolicy": {f"{IOT}:policy/{PREFIX}_*"},
+    "iot:CreateThing": {f"{IOT}:thing/*"},
+    "iot:DescribeThing": {f"{IOT}:thing/*"},
+    "iot:UpdateThing": {f"{IOT}:thing/*"},
+}
+ENFORCEMENT = BOTH | {
+    "logs:CreateLogStream": {f"</aws/lambda/{ENFORCE}>"},
+    "logs:PutLogEvents": {f"</aws/lambda/{ENFORCE}>"},
+    "sqs:SendMessage": {f"<{ENFORCEMENT_DEAD_LETTERS}>"},
+    "iot:ListCertificatesByCA": {"*"},
+    "dynamodb:BatchGetItem": {f"<{PREFIX}-state>"},
+    "dynamodb:Query": {f"<{PREFIX}-state>"},
+    "s3:PutObject": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
+}
+# The API has no resource type for these (Service Authorization Reference, AWS IoT).
+WITHOUT_RESOURCE = ["iot:ListCertificatesByCA"]
+NAMES = ("LogGroupName", "QueueName", "TableName")
+
+
+def of_function(stack: Synthesis, name: str) -> dict[str, set[str]]:
+    """Return what a function's role may do: action → resources."""
+    role, attribute = stack.only("AWS::Lambda::Function", FunctionName=name)["Role"]["Fn::GetAtt"]
+    assert attribute == "Arn"
+    return allowed_to(stack, role)
+
+
+def of_service(stack: Synthesis, service: str) -> dict[str, set[str]]:
+    """Return what the one role that a service may assume may do."""
+    (role,) = [
+        logical_id
+        for logical_id, resource in stack.found("AWS::IAM::Role")
+        if resource["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": service}
+    ]
+    return allowed_to(stack, role)
+
+
+def allowed_to(stack: Synthesis, role: str) -> dict[str, set[str]]:
+    """Return what a role may do: action → resources."""
+    allowed: dict[str, set[str]] = {}
+    for policy in stack.of_type("AWS::IAM::Policy"):
+        if {"Ref": role} not in policy["Roles"]:
+            continue
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            for action in texts(statement["Action"]):
+                allowed.setdefault(action, set()).update(named(stack, resource) for resource in resources)
+    return allowed
+
+
+def named(stack: Synthesis, resource: str | Json) -> str:
+    """Return an ARN as it stands, or the name of the resource that it is a reference to."""
+    if isinstance(resource, str):
+        return resource
+    logical_id, attribute = resource["Fn::GetAtt"]
+    assert attribute == "Arn"
+    properties = stack.document["Resources"][logical_id]["Properties"]
+    (name,) = [properties[key] for key in NAMES if key in properties]
+    return f"<{name}>"
+
+
+def test_activation_may_do_exactly_what_it_needs(stack: Synthesis) -> None:
+    """Action by action and resource by resource."""
+    assert of_function(stack, ACTIVATE) == ACTIVATION
+
+
+def test_enforcement_may_do_exactly_what_it_needs(stack: Synthesis) -> None:
+    """It attaches nothing and creates nothing, and writes to the bucket below its own prefix only."""
+    assert of_function(stack, ENFORCE) == ENFORCEMENT
+
+
+def test_the_rules_role_may_send_to_the_dead_letters_only(stack: Synthesis) -> None:
+    """Nothing else."""
+    assert of_service(stack, "iot.amazonaws.com") == {"sqs:SendMessage": {f"<{DEAD_LETTERS}>"}}
+
+
+def test_no_role_has_a_managed_or_inline_policy(stack: Synthesis) -> None:
+    """AWS's managed policy for Lambda writes to every log group."""
+    for role in stack.of_type("AWS::IAM::Role"):
+        assert "ManagedPolicyArns" not in role
+        assert "Policies" not in role
+
+
+def test_no_permission_is_a_wildcard(stack: Synthesis) -> None:
+    """No `*` as action or resource, but where it is the one the policy hangs on (a key), or the API knows no other."""
+    for statement in stack.statements():
+        if statement["of"] == "AWS::KMS::Key" or texts(statement["Action"]) == WITHOUT_RESOURCE:
+            continue
+        assert not [action for action in texts(statement["Action"]) if "*" in action]
+        assert statement["Resource"] != "*"
+
+
+def test_only_the_accounts_root_has_all_rights_on_the_key(stack: Synthesis) -> None:
+    """Without the root nobody could change the key's policy any more; IAM decides who may."""
+    everything = [each for each in stack.statements() if "kms:*" in texts(each["Action"])]
+    assert [each["Principal"] for each in everything] == [{"AWS": f"arn:aws:iam::{ACCOUNT}:root"}]
+
+
+def test_nothing_is_allowed_to_everybody(stack: Synthesis) -> None:
+    """Statements for everybody only deny."""
+    for statement in stack.statements():
+        assert statement.get("Principal") not in ("*", {"AWS": "*"})
+
+
+@pytest.mark.parametrize("never", ["DeleteCertificate", "DetachPolicy", "DeleteItem", "DeleteObject", "PassRole"])
+@pytest.mark.parametrize("function", [ACTIVATE, ENFORCE])
+def test_a_function_can_undo_nothing(stack: Synthesis, function: str, never: str) -> None:
+    """A deleted certificate would register itself again; a deleted row would forget a revocation."""
+    assert not [action for action in of_function(stack, function) if action.endswith(f":{never}")]
+
+
+def test_a_crl_elsewhere_is_one_object_not_a_bucket(stack: Synthesis) -> None:
+    """The fleet file names the object, so IAM does too."""
+    for function in (ACTIVATE, ENFORCE):
+        objects = of_function(stack, function)["s3:GetObject"]
+        assert "arn:aws:s3:::other-bucket/crls/factory-2.crl" in objects
+        assert not [each for each in objects if re.search(r"other-bucket/?\*", each)]
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-central-1", "aws")]
+)
+def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
+    """China and GovCloud have their own."""
+    stack = synthesise(example_deployment(region=region))
+    allowed = [of_function(stack, function) for function in (ACTIVATE, ENFORCE)]
+    arns = {arn for each in allowed for resources in each.values() for arn in resources if arn.startswith("arn:")}
+    assert {arn.split(":")[1] for arn in arns} == {partition}

@@ -1,0 +1,21 @@
+"""What unit tests share: one deployment in memory, with moto's S3 and DynamoDB and the strict AWS IoT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.deployment import TestDeployment, create_deployment
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDeployment]:
+    """A deployment with one CA, a CRL that lists nobody, and no devices yet."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield create_deployment()

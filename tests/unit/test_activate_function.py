@@ -1,0 +1,147 @@
+"""The activation function as Lambda sees it: what it returns, raises, logs and counts."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import boto3
+import pytest
+
+from jitr.handlers.activate import Function, UndecidedEvent, build_function
+from jitr.settings import Environment
+from tests.deployment import CRL_KEY, ENVIRONMENT, TestDeployment
+
+
+@pytest.fixture
+def function(
+    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Function:
+    """The function as its container builds it, with the strict AWS IoT in place of the real one."""
+    real = boto3.Session.client
+
+    def client(session: boto3.Session, service: str, **options: Any) -> Any:
+        return deployment.iot_client if service == "iot" else real(session, service, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+    function = build_function(deployment.configuration, ENVIRONMENT)
+    # Loggers live as long as the process, and captured streams as long as a test: name the one that is captured now.
+    for handler in logging.getLogger("jitr").handlers:
+        monkeypatch.setattr(handler, "stream", Stdout())
+    return function
+
+
+class Stdout(io.StringIO):
+    """Whatever stdout is when something is written."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the one log line and the counts that were written."""
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (log,) = (line for line in written if "level" in line)
+    return log, [line for line in written if "_aws" in line]
+
+
+def test_it_returns_the_contracted_keys(deployment: TestDeployment, function: Function) -> None:
+    """Other people's scripts read these four."""
+    device = deployment.ca.issue()
+    answer = function.run(deployment.iot.connect(device, deployment.ca), request_id="r")
+    assert answer == {"certificate_id": device.certificate_id, "outcome": "activated", "reason": None, "step": 8}
+
+
+def test_an_activation_is_logged_and_counted(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line with the certificate's id, one count for the outcome, dimensioned by deployment only."""
+    device = deployment.ca.issue()
+    function.run(deployment.iot.connect(device, deployment.ca), request_id="r-1")
+    log, counts = lines(capsys)
+    expected = {
+        "certificate_id": device.certificate_id,
+        "ca_certificate_id": deployment.ca.ca_certificate_id,
+        "outcome": "activated",
+        "step": 8,
+        "request_id": "r-1",
+    }
+    assert {key: log[key] for key in expected} == expected
+    (count,) = counts
+    assert count["Activated"] == [1.0]
+    assert count["deployment"] == "test"
+    assert count["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "jitr"
+    assert count["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["deployment"]]
+
+
+def test_a_rejection_is_counted_by_reason(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that an alarm can tell forged certificates from revoked ones."""
+    device = deployment.ca.issue(serial=7)
+    deployment.publish(deployment.ca.crl([7]))
+    answer = function.run(deployment.iot.connect(device, deployment.ca), request_id="r")
+    assert (answer["outcome"], answer["reason"], answer["step"]) == ("rejected", "revoked", 5)
+    _, counts = lines(capsys)
+    assert [set(count) & {"Rejected", "NotActivated"} for count in counts] == [{"Rejected"}, {"NotActivated"}]
+    assert counts[1]["reason"] == "revoked"
+
+
+def test_an_undecided_event_is_raised_with_reason_and_step(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lambda retries what is raised; the text ends in the dead letter and can be read by machines."""
+    deployment.s3.delete_object(Bucket="jitr-test-crl", Key=CRL_KEY)
+    device = deployment.ca.issue()
+    with pytest.raises(UndecidedEvent) as caught:
+        function.run(deployment.iot.connect(device, deployment.ca), request_id="r")
+    told = json.loads(str(caught.value))
+    assert told["certificate_id"] == device.certificate_id
+    assert (told["outcome"], told["reason"], told["step"]) == ("undecided", "no_crl", 5)
+    assert "there is no CRL at s3://" in told["message"]
+    log, counts = lines(capsys)
+    assert (log["level"], log["reason"], log["step"]) == ("ERROR", "no_crl", 5)
+    assert counts[0]["Undecided"] == [1.0]
+
+
+def test_a_malformed_event_is_raised_without_repeating_it(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hostile text reaches neither the log nor the dead letter's reason."""
+    with pytest.raises(UndecidedEvent) as caught:
+        function.run({"certificateId": "<script>", "caCertificateId": "${jndi}", "awsAccountId": "1"}, request_id="r")
+    told = json.loads(str(caught.value))
+    assert (told["certificate_id"], told["reason"], told["step"]) == (None, "malformed_event", 1)
+    assert "script" not in str(caught.value)
+    log, _ = lines(capsys)
+    assert "jndi" not in json.dumps(log)
+    assert "script" not in json.dumps(log)
+
+
+@pytest.mark.parametrize("missing", ["JITR_ACCOUNT", "AWS_REGION", "JITR_STATE_TABLE", "JITR_CRL_BUCKET"])
+def test_a_missing_environment_variable_is_named(missing: str) -> None:
+    """A half-deployed function says what it lacks and activates nothing."""
+    environ = {
+        "JITR_ACCOUNT": "000000000000",
+        "AWS_REGION": "us-east-1",
+        "JITR_PARTITION": "aws",
+        "JITR_STATE_TABLE": "t",
+        "JITR_CRL_BUCKET": "b",
+    }
+    with pytest.raises(KeyError, match=missing):
+        Environment.from_environ({**environ, missing: ""})
+
+
+def test_importing_the_handler_makes_no_client_and_reads_no_settings() -> None:
+    """Nothing happens at import: the settings are read, and the clients made, at the first event."""
+    code = (
+        "import boto3, sys\n"
+        "boto3.Session.__init__ = lambda *a, **k: sys.exit('a session was made')\n"
+        "import jitr.handlers.activate\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={}, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,176 @@
+"""The enforcement function as Lambda sees it: what it sweeps for which event, and what it reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from jitr.handlers.enforce import Function, SweepsFailed, build_function, published_at, published_object
+from jitr.settings import CaStatus
+from jitr_local import pki
+from tests.aws_faults import failing
+from tests.deployment import BUCKET, CRL_KEY, ENVIRONMENT, TestDeployment
+
+SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+
+
+def created(key: str = CRL_KEY) -> dict[str, Any]:
+    """S3's event for an object that was published just now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    detail = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 1}, "reason": "PutObject"}
+    return {"source": "aws.s3", "detail-type": "Object Created", "time": now, "detail": detail}
+
+
+@pytest.fixture
+def function(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> Function:
+    """The function as its container builds it, with the strict AWS IoT in place of the real one."""
+    real = boto3.Session.client
+
+    def client(session: boto3.Session, service: str, **options: Any) -> Any:
+        return deployment.iot_client if service == "iot" else real(session, service, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+    return build_function(replace(deployment.configuration, enforcement_tps=1000.0), ENVIRONMENT)
+
+
+def figures(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """Return all figures that were written, the last of each name."""
+    found: dict[str, float] = {}
+    for line in capsys.readouterr().out.splitlines():
+        written = json.loads(line)
+        if "_aws" in written:
+            assert written["deployment"] == "test"
+            found |= {name: value[0] for name, value in written.items() if isinstance(value, list)}
+    return found
+
+
+def test_a_published_crl_is_enforced_at_once(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """S3 says so, the device is off, and how long it took is measured."""
+    device = deployment.ca.issue("device-1", serial=1)
+    deployment.knock(device)
+    deployment.publish(deployment.ca.crl([1], number=2))
+    answer = function.run(created(), request_id="r")
+    location = f"s3://{BUCKET}/{CRL_KEY}"
+    assert answer["sweeps"] == [
+        {
+            "ca": "factory-1",
+            "location": location,
+            "outcome": "enforced",
+            "reason": None,
+            "switched_off": 1,
+            "vanished": 0,
+        }
+    ]
+    assert deployment.iot.status(device) == "REVOKED"
+    measured = figures(capsys)
+    assert measured["SwitchedOff"] == 1
+    assert measured["SweepFailed"] == 0
+    assert 0 <= measured["RevocationSeconds"] < 30
+    assert 0 < measured["CrlLifePassed"] < 0.1
+    assert measured["CaDaysLeft"] > 3000
+
+
+def test_another_object_in_the_bucket_is_nobodys_crl(deployment: TestDeployment, function: Function) -> None:
+    """Nothing is swept."""
+    assert function.run(created("notes.txt"), request_id="r") == {"sweeps": []}
+
+
+@pytest.mark.parametrize("status", list(CaStatus))
+def test_a_schedule_sweeps_every_ca_whatever_its_status(
+    deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch, status: CaStatus
+) -> None:
+    """A retired CA brings in nobody, but its devices are still revoked."""
+    device = deployment.ca.issue("device-1", serial=1)
+    deployment.knock(device)
+    deployment.configure(status=status)
+    deployment.publish(deployment.ca.crl([1], number=2))
+    real = boto3.Session.client
+    monkeypatch.setattr(
+        boto3.Session,
+        "client",
+        lambda session, service, **options: (
+            deployment.iot_client if service == "iot" else real(session, service, **options)
+        ),
+    )
+    function = build_function(replace(deployment.configuration, enforcement_tps=1000.0), ENVIRONMENT)
+    function.run(SCHEDULE, request_id="r")
+    assert deployment.iot.status(device) == "REVOKED"
+
+
+def test_an_unusable_crl_is_reported_and_not_retried(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The next schedule looks again; Lambda's retries could not make it better."""
+    deployment.publish(b"garbage")
+    answer = function.run(SCHEDULE, request_id="r")
+    assert [(each["outcome"], each["reason"]) for each in answer["sweeps"]] == [("failed", "malformed")]
+    assert figures(capsys)["SweepFailed"] == 1
+
+
+def test_a_failing_aws_call_is_raised(deployment: TestDeployment, function: Function) -> None:
+    """So that Lambda delivers the event again, and at last dead-letters it."""
+    device = deployment.ca.issue("device-1", serial=1)
+    deployment.knock(device)
+    deployment.publish(deployment.ca.crl([1], number=2))
+    throttled = failing(deployment.iot_client, "UpdateCertificate", "ThrottlingException")
+    with throttled, pytest.raises(SweepsFailed, match="throttled"):
+        function.run(created(), request_id="r")
+    function.run(created(), request_id="r")
+    assert deployment.iot.status(device) == "REVOKED"
+
+
+def test_a_certificate_that_others_activated_is_found_and_revoked(
+    deployment: TestDeployment, function: Function
+) -> None:
+    """Never seen by us, ACTIVE, and on the CRL since long: the next schedule brings it in and switches it off."""
+    deployment.publish(deployment.ca.crl([1], number=2))
+    function.run(SCHEDULE, request_id="r1")
+    device = deployment.ca.issue("device-1", serial=1)
+    deployment.iot.connect(device, deployment.ca)
+    deployment.iot.certificates[device.certificate_id].status = "ACTIVE"
+    function.run(SCHEDULE, request_id="r2")
+    assert deployment.iot.status(device) == "REVOKED"
+
+
+def test_known_certificates_are_not_described_again(deployment: TestDeployment, function: Function) -> None:
+    """The search for unknown ones costs one list call, however many there are."""
+    for serial in range(1, 6):
+        deployment.knock(deployment.ca.issue(f"device-{serial}", serial=serial))
+    deployment.iot.calls.clear()
+    function.run(SCHEDULE, request_id="r")
+    assert "DescribeCertificate" not in deployment.iot.calls
+
+
+def test_an_adopted_cas_crl_is_swept(deployment: TestDeployment, function: Function) -> None:
+    """Adoption brings enforcement with it."""
+    other = pki.CertificateAuthority.create("Other CA")
+    deployment.iot.register_ca(other)
+    deployment.publish(other.crl(), key="other.crl")
+    deployment.activation.authorities.records.adopt(
+        other.ca_certificate_id, crl=f"s3://{BUCKET}/other.crl", policy="default", by="test", at=deployment.clock()
+    )
+    outcomes = {each["location"]: each["outcome"] for each in function.run(SCHEDULE, request_id="r")["sweeps"]}
+    assert outcomes[f"s3://{BUCKET}/other.crl"] == "enforced"
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], "text", {}, {"detail": None}, {"detail": {"bucket": "b"}}, {"detail": {"bucket": {"name": 1}}}]
+)
+def test_any_other_event_is_a_schedule(event: object) -> None:
+    """Nobody can make it sweep less by inventing an event; only an object's event narrows it."""
+    assert published_object(event) is None
+    assert published_at(event) is None
+
+
+def test_the_time_of_publication_is_s3s() -> None:
+    """As the event says."""
+    when = published_at(created())
+    assert when is not None
+    assert datetime.now(UTC) - when < timedelta(seconds=5)
