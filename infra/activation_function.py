@@ -11,11 +11,12 @@ from constructs import Construct
 from infra.bundled_function import BundledFunction, FunctionPlan
 from infra.dead_letters import DeadLetters
 from infra.target import Target
+from jitr.activation import TIME_LIMIT
 from jitr_fleet.deployment import Deployment
 
 HANDLER = "jitr.handlers.activate.handle"
 MEMORY_MB = 512
-TIMEOUT = Duration.seconds(60)
+TIMEOUT = Duration.seconds(TIME_LIMIT.total_seconds())
 FUNCTION_NAME = "jitr-{deployment}-Activate"
 
 

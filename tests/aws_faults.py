@@ -45,6 +45,21 @@ def unanswered(client: Any, operation: str) -> Iterator[None]:
     yield from _interrupting(client, operation, ReadTimeoutError(endpoint_url="https://aws.example"))
 
 
+@contextmanager
+def killed_after(client: Any, operation: str) -> Iterator[None]:
+    """End the process after the first call of one operation took effect."""
+
+    def kill(**_: Any) -> None:
+        raise Killed(operation)
+
+    event = f"after-call.{client.meta.service_model.service_name}.{operation}"
+    client.meta.events.register_first(event, kill)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, kill)
+
+
 def _interrupting(client: Any, operation: str, error: Exception) -> Iterator[None]:
     def interrupt(**_: Any) -> None:
         raise error

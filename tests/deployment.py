@@ -11,7 +11,8 @@ from typing import Any
 
 import boto3
 
-from jitr.activation import Activation, Result
+from jitr.activation import Activation
+from jitr.allow_list import allowed_key
 from jitr.ca_records import CaRecords
 from jitr.certificate_authorities import CertificateAuthorities
 from jitr.certificates import issuer_key
@@ -22,7 +23,9 @@ from jitr.enforced_crls import EnforcedCrls
 from jitr.enforcement import Enforcement, Sweep
 from jitr.http_fetch import HttpFetcher
 from jitr.iot_registry import IotRegistry
+from jitr.observation import Observation, UnwrittenVersions
 from jitr.registry import Registry
+from jitr.results import Result
 from jitr.settings import Configuration, Environment, ManagedCa
 from jitr.state_table import StateTable
 from jitr_local.pki import CertificateAuthority, Device, pem
@@ -87,20 +90,31 @@ class TestDeployment:
             authorities=CertificateAuthorities(self.configuration, registry, CaRecords(table), BUCKET),
             registry=registry,
             rows=Registry(table),
-            crls=CrlCache(
-                CrlSources(s3=self.s3, http=self.http, own_bucket=BUCKET, account=ACCOUNT), CrlVersions(table)
-            ),
+            crls=CrlCache(self._sources(), CrlVersions(table)),
             clock=self.clock,
         )
+
+    def observer(self) -> Observation:
+        """Return the use case of `mode = "observe"`, on the same AWS."""
+        table = StateTable(self.dynamodb, TABLE)
+        examination = replace(self.container().examination, crls=CrlCache(self._sources(), UnwrittenVersions(table)))
+        return Observation(account=ACCOUNT, examination=examination, rows=Registry(table), clock=self.clock)
+
+    def allow(self, *serials: int) -> None:
+        """Put serial numbers on the first CA's allow-list."""
+        for serial in serials:
+            self.dynamodb.put_item(TableName=TABLE, Item=allowed_key(self.ca.ca_certificate_id, serial))
+
+    def _sources(self) -> CrlSources:
+        return CrlSources(s3=self.s3, http=self.http, own_bucket=BUCKET, account=ACCOUNT)
 
     def enforcement(self) -> Enforcement:
         """Return the enforcement use case as a cold container would build it; sleeping moves the test's clock."""
         table = StateTable(self.dynamodb, TABLE)
-        sources = CrlSources(s3=self.s3, http=self.http, own_bucket=BUCKET, account=ACCOUNT)
         return Enforcement(
             registry=IotRegistry(self.iot_client),
             rows=Registry(table),
-            crls=CrlCache(sources, CrlVersions(table)),
+            crls=CrlCache(self._sources(), CrlVersions(table)),
             enforced=EnforcedCrls(self.s3, BUCKET, ACCOUNT),
             clock=self.clock,
             sleep=lambda seconds: self.clock.advance(seconds=seconds),

@@ -211,8 +211,10 @@ class MemoryIot:
         self.attached.add((policy_name, certificate_arn))
         return True
 
-    def create_policy(self, policy_name: str, document: str) -> None:
+    def create_policy(self, policy_name: str, document: str) -> bool:
+        created = policy_name not in self.policies
         self.policies.setdefault(policy_name, document)
+        return created
 
 
 @dataclass

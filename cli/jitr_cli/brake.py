@@ -48,11 +48,6 @@ def choose(states: list[ScopeState], *, what: str) -> ScopeState:
     raise CommandFailed(f"more than one {what}: name one with --scope or --ca-certificate-id")
 
 
-def braked(state: ScopeState) -> bool:
-    """Say whether a scope waits for an operator's decision."""
-    return state.braked is not None and not state.confirmed and state.rejected != state.braked
-
-
 def matching(
     versions: CrlVersions, iot: IotRegistry, *, ca_certificate_id: str | None, scope: str | None
 ) -> list[ScopeState]:
@@ -150,12 +145,12 @@ class Undoing:
 
     def _undo(self, row: RegistryRow) -> None:
         """Switch one device on; if something else marked its row meanwhile, switch it off again at once."""
-        # A sweep that was killed before it could record its work left the row wanting what AWS IoT may have already.
-        self.rows.finish_revocation(row.key, done=CertificateStatus.INACTIVE)
-        back = [self._switch_on(certificate_id) for certificate_id in row.certificate_ids]
-        if self.rows.undo_brake(row.key, braked_by=self.state.braked or ""):
-            self.counted[Undone.BACK if any(back) else Undone.GONE] += 1
-            return
+        brake = self.state.braked or ""
+        if self.rows.begin_undoing(row.key, braked_by=brake):
+            back = [self._switch_on(certificate_id) for certificate_id in row.certificate_ids]
+            if self.rows.undo_brake(row.key, braked_by=brake):
+                self.counted[Undone.BACK if any(back) else Undone.GONE] += 1
+                return
         self.counted[Undone.DECIDED_SINCE] += 1
         now = self.rows.row(row.key)
         if now is not None and now.state.refuses_activation:

@@ -14,6 +14,10 @@ from jitr_cli.failures import CommandFailed
 MAXIMUM_CERTIFICATE_BYTES = 1024 * 1024
 
 
+# X.509 begins in 1950 (RFC 5280 4.1.2.5.1); the end leaves room for adding lifetimes.
+_YEARS = (1950, 9000)
+
+
 class IsoTime(click.ParamType[datetime]):
     """A date or time in ISO 8601; without an offset it is UTC."""
 
@@ -27,6 +31,8 @@ class IsoTime(click.ParamType[datetime]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is no ISO 8601 time, such as 2026-01-31T12:00:00Z", param, ctx)
+        if not _YEARS[0] <= moment.year <= _YEARS[1]:
+            self.fail(f"{value!r} is outside the years {_YEARS[0]} to {_YEARS[1]}", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

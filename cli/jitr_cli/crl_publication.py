@@ -19,10 +19,10 @@ from cryptography import x509
 from jitr.aws_failures import error_code
 from jitr.ca_records import CaRecords
 from jitr.certificates import fingerprint, issuer_key, load_certificate
-from jitr.crl_cache import scope_of
+from jitr.crl_cache import scope_of, version_of
 from jitr.crl_changes import CrlChanges, compare
 from jitr.crl_sources import S3Location
-from jitr.crl_versions import CrlVersion, CrlVersions
+from jitr.crl_versions import CrlVersions
 from jitr.enforcement import BRAKE_SHARE, SMALLEST_BRAKE
 from jitr.errors import Reason, Undecided
 from jitr.fetched import MAXIMUM_BYTES
@@ -142,7 +142,7 @@ class Fleet:
     def verify_not_rolled_back(self, crl: VerifiedCrl, location: S3Location) -> None:
         """Raise CommandFailed where the functions would refuse the CRL as a rollback."""
         accepted = self.versions.accepted(scope_of(self.ca, str(location)))
-        if accepted and CrlVersion(number=crl.number, this_update=crl.this_update).goes_back_from(accepted):
+        if accepted and version_of(crl).goes_back_from(accepted):
             raise CommandFailed(
                 f"the deployment has accepted number {accepted.number} of {accepted.this_update.isoformat()} from "
                 f"{location}; it would refuse this CRL as a rollback"

@@ -16,7 +16,10 @@ from jitr.settings import ManagedCa
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What is known of one certificate; `row` is its key in the registry, `facts` what is kept there."""
+    """What is known of one certificate; `row` is its key in the registry, `facts` what is kept there.
+
+    `replaces` is the certificate whose Thing an earlier delivery took over.
+    """
 
     registered: RegisteredCertificate
     described_at: datetime
@@ -24,6 +27,7 @@ class Candidate:
     ca: ManagedCa
     ca_certificate: x509.Certificate
     thing_name: str | None = None
+    replaces: str | None = None
 
     @property
     def certificate_id(self) -> str:

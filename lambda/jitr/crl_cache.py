@@ -8,7 +8,7 @@ source that answers with anything but a usable CRL makes everything undecided.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from jitr.certificates import issuer_key
 from jitr.crl_sources import HTTP_REFRESH, HTTP_SCHEMES, CrlSources
 from jitr.crl_versions import CrlVersion, CrlVersions
 from jitr.errors import Reason, Undecided
+from jitr.fetched import Fetched
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, check_fresh, verify_crl
 
 # Only a source that did not answer leaves the kept CRL in use. Whatever it answered instead of a usable CRL (nothing,
@@ -25,6 +26,7 @@ from jitr.revocation import CrlRefused, Options, VerifiedCrl, check_fresh, verif
 _TRANSPORT = frozenset({Reason.FETCH_FAILED})
 # Together with the parts of one refresh this stays inside a function of 512 MB.
 _MAXIMUM_KEPT_BYTES = 128 * 1024 * 1024
+_ACCEPT_ATTEMPTS = 5
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,7 +46,7 @@ class CurrentCrl:
 
 def version_of(crl: VerifiedCrl) -> CrlVersion:
     """Return what orders a verified CRL among those of its scope."""
-    return CrlVersion(number=crl.number, this_update=crl.this_update)
+    return CrlVersion(number=crl.number, this_update=crl.this_update, sha256=crl.sha256)
 
 
 def scope_of(ca: x509.Certificate, location: str) -> str:
@@ -135,7 +137,7 @@ class CrlCache:
             return entry
         try:
             crl = verify_crl(fetched.data, ca, at=at, options=options)
-            self._accept(scope, version_of(crl))
+            self._accept(scope, version_of(crl), lambda: self._unchanged(location, fetched))
         except CrlRefused as refusal:
             # What lies in the future comes right by itself; all else stays wrong until the content changes.
             etag = None if refusal.reason is Reason.NOT_YET_VALID else fetched.etag or None
@@ -156,14 +158,28 @@ class CrlCache:
             dropped = self._entries.pop(oldest)
             kept -= dropped.crl.size if dropped.crl is not None else 0
 
-    def _accept(self, scope: str, version: CrlVersion) -> None:
-        """Record the version for all containers, unless it is older than what one of them accepted before."""
-        accepted = self.versions.accepted(scope)
-        if accepted == version:
-            return
-        older = accepted is not None and version.goes_back_from(accepted)
-        if older or not self.versions.accept(scope, version):
-            raise Undecided(Reason.ROLLBACK, "the CRL is older than one that was accepted before")
+    def _accept(self, scope: str, version: CrlVersion, unchanged: Callable[[], bool]) -> None:
+        """Record the version for all containers, unless it is older than what one of them accepted before.
+
+        Of two CRLs with one number and thisUpdate (RFC 5280 5.2.3 forbids them; `openssl ca -gencrl` twice in a second
+        makes them) the source offers one: it is asked again once the accepted one is known, and what it offers then was
+        published later.
+        """
+        for _ in range(_ACCEPT_ATTEMPTS):
+            seen = self.versions.acceptance(scope)
+            if seen.version == version:
+                return
+            if seen.version is not None and version.goes_back_from(seen.version):
+                raise Undecided(Reason.ROLLBACK, "the CRL is older than one that was accepted before")
+            if seen.version is not None and version.contradicts(seen.version) and not unchanged():
+                break
+            if self.versions.accept(scope, version, after=seen):
+                return
+        raise Undecided(Reason.ROLLBACK, "the CRL was replaced while it was read")
+
+    def _unchanged(self, location: str, fetched: Fetched) -> bool:
+        again = self.sources.fetch(location, etag=fetched.etag or None)
+        return again is None or again.data == fetched.data
 
 
 def _due(entry: _Entry, location: str, at: datetime) -> bool:

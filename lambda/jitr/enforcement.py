@@ -13,7 +13,8 @@ E5. The brake: more of them registered than max(100, 1 % of the CA's devices)? T
 E6. For each row: mark it, switch its certificates off, record it.
 E7. Activations that held a lease when they were marked may still have asked for ACTIVE: once their leases have ended,
     switch these certificates off once more.
-E8. Only now: this CRL is enforced. Keep a copy to compare the next one with.
+E8. Only now: this CRL is enforced. Keep a copy to compare the next one with. Not so if somebody asked meanwhile for
+    every entry to be looked at again, after an import or an operator's decision.
 
 Killed anywhere, the next sweep begins at E1 and ends in the same state: rows that are done are skipped, and the brake's
 decision is kept before it is acted upon.
@@ -22,7 +23,7 @@ decision is kept before it is acted upon.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -118,6 +119,9 @@ class Enforcement:
         # (E3)
         previous = self.enforced.load(scope, state.enforced, ca) if state.enforced else None
         changes = compare(previous, crl)
+        if state.brake_waits:
+            # A braked CRL is nothing to compare with: whatever comes after it is judged by all that it lists.
+            changes = replace(compare(None, crl), vanished=changes.vanished)
         issuer = issuer_key(ca)
         # (E4), (E5)
         braked = self._braked(scope, state, crl, self._registered(issuer, changes.revoked), devices)
@@ -129,7 +133,7 @@ class Enforcement:
         self._once_more(leases)
         # (E8)
         self.enforced.store(scope, crl)
-        self.versions.record_enforced(scope, crl.sha256)
+        self.versions.record_enforced(scope, crl.sha256, seen=state.forgotten)
         return Sweep(
             scope=scope,
             outcome=SweepOutcome.BRAKED if braked else SweepOutcome.ENFORCED,
@@ -168,19 +172,19 @@ class Enforcement:
             for row in self._registered(issuer, serials):
                 if row.lease_owner is not None:
                     leases.append((row, wanted))
-                if not _done(row, wanted):
+                if not _done(row, wanted, braked_by):
                     self._revoke(row, wanted, braked_by)
                     switched_off += 1
         return switched_off, leases
 
     def _revoke(self, row: RegistryRow, wanted: CertificateStatus, braked_by: str | None) -> None:
-        if braked_by is not None and not self._all_active(row):
+        if braked_by is not None and row.braked_by is None and not self._all_active(row):
             # An operator switched it off before: undoing the brake must not switch it on (I3).
             braked_by = None
         while not self.rows.mark(row, wanted=wanted, braked_by=braked_by):
             # Somebody was faster: an activation finished, or another revocation. Look again, and mark what it is now.
             again = self.rows.row(row.key)
-            if again is None or _done(again, wanted):
+            if again is None or _done(again, wanted, braked_by):
                 return
             row = again
         self._ask(row, wanted)
@@ -220,8 +224,12 @@ class Enforcement:
         return sum(1 for row in rows if row.state.refuses_activation and row.not_after > now)
 
 
-def _done(row: RegistryRow, wanted: CertificateStatus) -> bool:
-    """Say whether nothing has to be done: REVOKED is final, INACTIVE is enough where INACTIVE is wanted."""
+def _done(row: RegistryRow, wanted: CertificateStatus, braked_by: str | None) -> bool:
+    """Say whether nothing has to be done: REVOKED is final, INACTIVE is enough where INACTIVE is wanted.
+
+    Not where another CRL's brake switched it off: undoing that one must not switch on what this one lists.
+    """
     if row.state is RowState.REVOKED:
         return True
-    return row.state is RowState.INACTIVE and wanted is CertificateStatus.INACTIVE
+    inactive = row.state is RowState.INACTIVE and wanted is CertificateStatus.INACTIVE
+    return inactive and row.braked_by in (None, braked_by)

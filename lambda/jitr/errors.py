@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     WAITING = "waiting"
     UNDECIDED = "undecided"
+    OBSERVED = "observed"
 
 
 class Reason(StrEnum):
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     CA_INACTIVE = "ca_inactive"
     CA_ON_HOLD = "ca_on_hold"
     CA_RETIRED = "ca_retired"
+    CRL_REJECTED = "crl_rejected"
+    NOT_ALLOWED = "not_allowed"
 
     # Undecided: the event itself.
     MALFORMED_EVENT = "malformed_event"

@@ -152,6 +152,7 @@ def test_a_configured_url_brings_the_crl_into_scope(check: Check) -> None:
         ["--crl", "/nowhere/at-all.crl"],
         ["--crl", "/"],
         ["--at", "yesterday"],
+        ["--at", "9999-12-31"],
         ["--certificate", "/nowhere/at-all.pem"],
         ["--no-such-option"],
     ],

@@ -7,15 +7,17 @@ from typing import Any
 
 import boto3
 import pytest
+from cryptography import x509
 
 from jitr.certificates import issuer_key
 from jitr.crl_cache import scope_of
 from jitr.enforcement import SWEEP_LEASE, SweepOutcome
-from jitr.errors import Reason, Undecided
+from jitr.errors import Outcome, Reason, Undecided
 from jitr.iot_registry import CertificateStatus
 from jitr_cli.brake import address
+from jitr_local import pki
 from jitr_local.pki import Device
-from tests.aws_faults import CallLog, Killed
+from tests.aws_faults import CallLog, Killed, killed_after
 from tests.cli.conftest import Answer, Jitr
 from tests.deployment import TestDeployment
 
@@ -172,6 +174,53 @@ class TestReject:
         assert killed > 10
         assert statuses(stack, devices) == ["ACTIVE"] * 5
         assert {stack.row_state(device) for device in devices} == {"ACTIVE"}
+
+    def test_a_command_that_dies_leaves_nothing_active_that_a_new_crl_lists(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """Killed between ACTIVE and its row; then the corrected CRL puts this device on hold."""
+        with killed_after(stack.iot_client, "UpdateCertificate"), pytest.raises(Killed):
+            reject(jitr)
+        (switched_on,) = (each for each in devices if stack.iot.status(each) == "ACTIVE")
+        end_lease(stack)
+        hold = pki.revoked_entry(switched_on.certificate.serial_number, reason=x509.ReasonFlags.certificate_hold)
+        stack.publish(stack.ca.crl([hold], number=3))
+        assert stack.sweep(devices=5).outcome is SweepOutcome.ENFORCED
+        assert stack.iot.status(switched_on) == "INACTIVE"
+
+    def test_the_devices_of_a_second_wrong_crl_are_back_too(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """The CA went on publishing wrong CRLs before anybody looked: the last one owns what the first switched off."""
+        stack.publish(stack.ca.crl(list(DEVICES), number=3))
+        assert stack.sweep(devices=5).outcome is SweepOutcome.BRAKED
+        answer = reject(jitr, "--json")
+        assert (answer.exit_code, answer.json["back"]) == (0, 5)
+        assert statuses(stack, devices) == ["ACTIVE"] * 5
+
+    def test_what_a_corrected_crl_has_on_hold_does_not_come_back(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """INACTIVE by the brake and wanted INACTIVE by a right CRL: undoing the one leaves the other."""
+        hold = pki.revoked_entry(3, reason=x509.ReasonFlags.certificate_hold)
+        stack.publish(stack.ca.crl([hold], number=3))
+        stack.sweep(devices=5)
+        assert reject(jitr, "--json").json["back"] == 4
+        assert statuses(stack, devices) == ["ACTIVE", "ACTIVE", "INACTIVE", "ACTIVE", "ACTIVE"]
+
+    def test_devices_that_knock_wait_for_a_corrected_crl(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """Listed on a CRL that was refused: neither let in nor REVOKED on its word."""
+        late = stack.ca.issue("late", serial=99)
+        stack.publish(stack.ca.crl([*DEVICES, 99], number=3))
+        stack.sweep(devices=5)
+        reject(jitr)
+        result = stack.knock(late)
+        assert (result.outcome, result.reason) == (Outcome.WAITING, Reason.CRL_REJECTED)
+        assert stack.iot.status(late) == "PENDING_ACTIVATION"
+        stack.publish(stack.ca.crl([3], number=4))
+        assert stack.knock(late).outcome is Outcome.ACTIVATED
 
     def test_a_second_run_finds_nothing_braked(self, devices: list[Device], jitr: Jitr) -> None:
         """The brake is off."""

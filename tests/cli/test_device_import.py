@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
 
 from jitr.certificates import issuer_key
 from jitr.enforcement import SweepOutcome
+from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws_faults import CallLog, Killed
 from tests.cli.conftest import Jitr
 from tests.deployment import TestDeployment
+
+HOLD = x509.ReasonFlags.certificate_hold
 
 
 def foreign(stack: TestDeployment, serials: range) -> list[Device]:
@@ -40,6 +44,22 @@ def test_imported_certificates_are_revoked_by_the_next_sweep(stack: TestDeployme
     sweep = stack.sweep()
     assert (sweep.outcome, sweep.switched_off) == (SweepOutcome.ENFORCED, 2)
     assert [stack.iot.status(device) for device in devices] == ["REVOKED", "REVOKED", "ACTIVE"]
+
+
+@pytest.mark.parametrize(("reason", "expected"), [(None, "REVOKED"), (HOLD, "INACTIVE")])
+def test_a_second_certificate_of_a_listed_serial_goes_too(
+    stack: TestDeployment, jitr: Jitr, reason: x509.ReasonFlags | None, expected: str
+) -> None:
+    """The first one was switched off long ago; whoever activated the second one did not look."""
+    first = stack.ca.issue("device-1", serial=1)
+    stack.knock(first)
+    stack.publish(stack.ca.crl([pki.revoked_entry(1, reason=reason)], number=2))
+    stack.sweep()
+    (second,) = foreign(stack, range(1, 2))
+    assert second.certificate_id != first.certificate_id
+    exit_code, words = run(jitr, stack)
+    assert exit_code == 0, words
+    assert stack.iot.status(second) == expected
 
 
 def test_a_second_import_finds_nothing_to_do(stack: TestDeployment, jitr: Jitr) -> None:

@@ -15,7 +15,7 @@ from jitr.errors import Outcome, Reason, Undecided
 from jitr.revocation import der as der_reader
 from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
 from jitr_local import pki, raw_der
-from tests.aws_faults import failing, unanswered
+from tests.aws_faults import Killed, failing, killed_after, unanswered
 from tests.deployment import BUCKET, CRL_KEY, TestDeployment
 
 HOLD = x509.ReasonFlags.certificate_hold
@@ -44,7 +44,7 @@ class TestActivated:
     def test_the_policy_is_rendered_with_the_deployments_values(self, deployment: TestDeployment) -> None:
         """Account, Region and partition of the deployment, never of the event."""
         deployment.knock(deployment.ca.issue())
-        assert "arn:aws:iot:us-east-1:000000000000:client/x" in deployment.iot.policies["jitr-test_default"]
+        assert "arn:aws:iot:us-east-1:000000000000:client/x" in deployment.iot.policies["jitr-test_default"].document
 
     def test_a_warm_activation_costs_three_quota_limited_calls(self, deployment: TestDeployment) -> None:
         """Describe, AttachPolicy, UpdateCertificate: what the account's quota of 10 a second is divided by."""
@@ -430,7 +430,32 @@ class TestWaiting:
             undecided(deployment, event, owner="first")
         result = deployment.deliver(event, owner="second")
         assert (result.outcome, result.reason, result.step) == (Outcome.WAITING, Reason.LEASE_HELD, 6)
+        deployment.clock.advance(minutes=1)
         assert deployment.deliver(event, owner="first").outcome is Outcome.ACTIVATED
+
+    def test_an_event_delivered_twice_at_a_time_comes_back_later(self, deployment: TestDeployment) -> None:
+        """Both deliveries have one request id; the second cannot know whether the first is still going."""
+        device = deployment.ca.issue()
+        event = deployment.iot.connect(device, deployment.ca)
+        with unanswered(deployment.iot_client, "UpdateCertificate"):
+            undecided(deployment, event, owner="one")
+        assert undecided(deployment, event, owner="one").reason is Reason.LEASE_HELD
+        deployment.clock.advance(minutes=1)
+        assert deployment.deliver(event, owner="one").outcome is Outcome.ACTIVATED
+
+    def test_an_event_delivered_twice_leaves_the_row_to_the_one_that_is_going(self, deployment: TestDeployment) -> None:
+        """ACTIVE already, row still open: whoever closed it would take the lease from an activation on its way."""
+        device = deployment.ca.issue()
+        event = deployment.iot.connect(device, deployment.ca)
+        with killed_after(deployment.iot_client, "UpdateCertificate"), pytest.raises(Killed):
+            deployment.deliver(event, owner="one")
+        assert deployment.iot.status(device) == "ACTIVE"
+        assert undecided(deployment, event, owner="one").reason is Reason.LEASE_HELD
+        assert deployment.deliver(event, owner="another").outcome is Outcome.ALREADY_DECIDED
+        assert (deployment.row(device) or {})["state"] == {"S": "ACTIVATING"}
+        deployment.clock.advance(minutes=1)
+        assert deployment.deliver(event, owner="one").outcome is Outcome.ALREADY_DECIDED
+        assert (deployment.row(device) or {})["state"] == {"S": "ACTIVE"}
 
     def test_a_lease_that_ended_is_taken_over(self, deployment: TestDeployment) -> None:
         """Its owner is dead by then: the lease is longer than a function may run."""
@@ -716,6 +741,7 @@ class TestUndecided:
         with failing(deployment.iot_client, operation, code, status):
             assert undecided(deployment, event, owner="event").reason is reason
         assert deployment.iot.status(device) == "PENDING_ACTIVATION"
+        deployment.clock.advance(minutes=1)
         assert deployment.deliver(event, owner="event").outcome is Outcome.ACTIVATED
         assert not deployment.iot.certificates[device.certificate_id].ever_active_without_policy
 

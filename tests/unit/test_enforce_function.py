@@ -11,9 +11,9 @@ import boto3
 import pytest
 
 from jitr.handlers.enforce import Function, SweepsFailed, build_function, published_at, published_object
-from jitr.settings import CaStatus
+from jitr.settings import CaStatus, Mode
 from jitr_local import pki
-from tests.aws_faults import failing
+from tests.aws_faults import CallLog, failing
 from tests.deployment import BUCKET, CRL_KEY, ENVIRONMENT, TestDeployment
 
 SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -174,3 +174,113 @@ def test_the_time_of_publication_is_s3s() -> None:
     when = published_at(created())
     assert when is not None
     assert datetime.now(UTC) - when < timedelta(seconds=5)
+
+
+def policy_allowing(resource: str, **options: Any) -> str:
+    """A policy that allows a connect."""
+    statement = {"Effect": "Allow", "Action": ["iot:Connect"], "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": statement}, **options)
+
+
+TEMPLATE_MEANS = "arn:aws:iot:us-east-1:000000000000:client/x"
+
+
+@pytest.mark.parametrize(
+    ("deployed", "drifted"),
+    [(None, 0), (policy_allowing(TEMPLATE_MEANS, indent=4), 0), (policy_allowing("*"), 1)],
+    ids=["not there yet", "written differently", "changed by hand"],
+)
+def test_a_schedule_measures_how_many_policies_are_not_what_their_templates_say(
+    deployment: TestDeployment,
+    function: Function,
+    capsys: pytest.CaptureFixture[str],
+    deployed: str | None,
+    drifted: int,
+) -> None:
+    """By meaning; and it writes 0 too, which ends the alarm."""
+    if deployed is not None:
+        deployment.iot_client.create_policy(policyName="jitr-test_default", policyDocument=deployed)
+    function.run(SCHEDULE, request_id="r")
+    assert figures(capsys)["DriftedPolicies"] == drifted
+    assert deployment.iot.calls.count("GetPolicy") == 1
+
+
+def test_a_drifted_policy_is_named_in_the_log(
+    deployment: TestDeployment, function: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The metric only counts."""
+    deployment.iot_client.create_policy(policyName="jitr-test_default", policyDocument=policy_allowing("*"))
+    function.run(SCHEDULE, request_id="r")
+    warned = [vars(each) for each in caplog.records if each.levelname == "WARNING"]
+    assert [(each["outcome"], each["policy"]) for each in warned] == [("drifted", "jitr-test_default")]
+
+
+def test_a_published_crl_does_not_wait_for_policies(deployment: TestDeployment, function: Function) -> None:
+    """Only a schedule compares them."""
+    function.run(created(), request_id="r")
+    assert "GetPolicy" not in deployment.iot.calls
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalFailureException"])
+def test_policies_that_cannot_be_read_disturb_no_sweep(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    """The device is off, the sweep is no failure, and nothing is measured rather than 0."""
+    device = deployment.ca.issue("device-1", serial=1)
+    deployment.knock(device)
+    deployment.publish(deployment.ca.crl([1], number=2))
+    with failing(deployment.iot_client, "GetPolicy", code):
+        answer = function.run(SCHEDULE, request_id="r")
+    assert [each["outcome"] for each in answer["sweeps"]] == ["enforced"]
+    assert deployment.iot.status(device) == "REVOKED"
+    measured = figures(capsys)
+    assert "DriftedPolicies" not in measured
+    assert measured["SweepFailed"] == 0
+
+
+def test_a_template_that_cannot_be_used_keeps_no_sweep_from_running(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Templates are read when they are compared, not when the function starts."""
+    deployment.configuration.policies["default"] = "{"  # type: ignore[index]
+    assert [each["outcome"] for each in function.run(SCHEDULE, request_id="r")["sweeps"]] == ["enforced"]
+    assert "DriftedPolicies" not in figures(capsys)
+
+
+def test_a_failing_sweep_does_not_hide_drift(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policies are compared before the sweep's failure is raised."""
+    deployment.iot_client.create_policy(policyName="jitr-test_default", policyDocument=policy_allowing("*"))
+    denied = failing(deployment.iot_client, "ListCertificatesByCA", "AccessDeniedException")
+    with denied, pytest.raises(SweepsFailed):
+        function.run(SCHEDULE, request_id="r")
+    assert figures(capsys)["DriftedPolicies"] == 1
+
+
+def test_after_sweeps_that_took_long_policies_have_to_wait(deployment: TestDeployment, function: Function) -> None:
+    """The function's time is the sweeps'; the next schedule compares."""
+
+    def slow(**_: Any) -> None:
+        deployment.clock.advance(minutes=11)
+
+    late = replace(function, enforcement=replace(function.enforcement, clock=deployment.clock))
+    deployment.iot_client.meta.events.register_first("before-call.iot.ListCertificatesByCA", slow)
+    late.run(SCHEDULE, request_id="r")
+    assert "GetPolicy" not in deployment.iot.calls
+
+
+def test_a_deployment_that_only_observes_enforces_nothing(
+    deployment: TestDeployment, function: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so, and asks nobody for anything."""
+    device = deployment.ca.issue("device-1", serial=1)
+    deployment.knock(device)
+    deployment.publish(deployment.ca.crl([1], number=2))
+    calls = CallLog(deployment.iot_client, deployment.dynamodb, deployment.s3)
+    observing = build_function(replace(deployment.configuration, mode=Mode.OBSERVE), ENVIRONMENT)
+    for event in (created(), SCHEDULE):
+        assert observing.run(event, request_id="r") == {"sweeps": []}
+    assert calls.calls == []
+    assert deployment.iot.status(device) == "ACTIVE"
+    assert "nothing is enforced: the deployment only observes" in caplog.text

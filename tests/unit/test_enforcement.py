@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +11,11 @@ from cryptography import x509
 
 from jitr.activation import LEASE
 from jitr.certificates import issuer_key
-from jitr.enforcement import SMALLEST_BRAKE, SWEEP_LEASE, SweepOutcome
+from jitr.crl_cache import scope_of
+from jitr.enforcement import SMALLEST_BRAKE, SWEEP_LEASE, Sweep, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.registry import RowState
+from jitr.unknown_certificates import UnknownCertificates
 from jitr_local import pki
 from tests.aws_faults import CallLog, Killed, failing, unanswered
 from tests.deployment import BUCKET, TestDeployment
@@ -340,3 +344,107 @@ def test_a_tampered_copy_of_the_enforced_crl_hides_nothing(deployment: TestDeplo
     deployment.publish(deployment.ca.crl([1], number=2))
     deployment.sweep()
     assert deployment.iot.status(device) == "REVOKED"
+
+
+class TestMeanwhile:
+    """What happens while a sweep runs, or between two, is not lost: a sweep records only what it looked at."""
+
+    def during(self, deployment: TestDeployment, happens: Callable[[], object]) -> Sweep:
+        """Sweep, and let something happen before its first call to AWS IoT."""
+        pending = [happens]
+
+        def pace() -> None:
+            while pending:
+                pending.pop()()
+
+        enforcement = replace(deployment.enforcement(), pace=pace)
+        location = deployment.configuration.cas[0].crl
+        return enforcement.sweep(location, deployment.ca.certificate, devices=0, owner="sweep")
+
+    def imported(self, deployment: TestDeployment, serial: int) -> pki.Device:
+        """A certificate that somebody else activated, not in the registry."""
+        device = deployment.ca.issue(f"foreign-{serial}", serial=serial)
+        deployment.iot.connect(device, deployment.ca)
+        deployment.iot.certificates[device.certificate_id].status = "ACTIVE"
+        return device
+
+    def test_a_certificate_imported_during_a_sweep_goes_with_the_next(self, deployment: TestDeployment) -> None:
+        """The sweep had read the rows already; the CRL stays the same."""
+        active(deployment, 1)
+        foreign = self.imported(deployment, 2)
+        deployment.publish(deployment.ca.crl([1, 2], number=2))
+        unknown = unknown_certificates(deployment)
+        ca_id = deployment.ca.ca_certificate_id
+        self.during(deployment, lambda: unknown.import_newest(ca_id, deployment.ca.certificate, at_most=100))
+        deployment.sweep()
+        assert deployment.iot.status(foreign) == "REVOKED"
+
+    def test_an_import_that_dies_after_any_call_is_found_again(self, deployment: TestDeployment) -> None:
+        """Killed between the row and the note to the next sweep, it is unknown still."""
+        log = CallLog(deployment.iot_client, deployment.dynamodb)
+        ca_id, ca = deployment.ca.ca_certificate_id, deployment.ca.certificate
+        killed = 0
+        for serial in range(2, 40):
+            foreign = self.imported(deployment, serial)
+            deployment.publish(deployment.ca.crl(range(2, serial + 1), number=serial))
+            deployment.sweep()
+            log.calls.clear()
+            log.kill_after = serial - 1
+            try:
+                unknown_certificates(deployment).import_newest(ca_id, ca, at_most=100)
+            except Killed:
+                killed += 1
+            else:
+                break
+            finally:
+                log.kill_after = None
+            unknown_certificates(deployment).import_newest(ca_id, ca, at_most=100)
+            deployment.sweep()
+            assert deployment.iot.status(foreign) == "REVOKED", f"killed after {log.calls}"
+        assert killed > 3
+
+    def test_one_certificate_that_cannot_be_read_keeps_no_other_back(self, deployment: TestDeployment) -> None:
+        """The first is imported, the second throttled."""
+        first, second = self.imported(deployment, 2), self.imported(deployment, 3)
+        deployment.publish(deployment.ca.crl([2], number=2))
+        deployment.sweep()
+        unknown = unknown_certificates(deployment)
+        seen: list[str] = []
+
+        def throttle(*, params: dict[str, object], **_: object) -> None:
+            seen.append(str(params["certificateId"]))
+            if params["certificateId"] == second.certificate_id:
+                raise ConnectionError("throttled")
+
+        deployment.iot_client.meta.events.register("provide-client-params.iot.DescribeCertificate", throttle)
+        ids = [first.certificate_id, second.certificate_id]
+        with pytest.raises(ConnectionError):
+            unknown.import_these(ids, deployment.ca.ca_certificate_id, deployment.ca.certificate)
+        deployment.sweep()
+        assert deployment.iot.status(first) == "REVOKED"
+
+    def test_a_confirmation_during_the_braked_sweep_counts(
+        self, deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The operator was faster than the sweep that braked."""
+        monkeypatch.setattr("jitr.enforcement.SMALLEST_BRAKE", 1)
+        devices = [active(deployment, serial) for serial in (1, 2)]
+        deployment.publish(deployment.ca.crl([1, 2], number=2))
+        scope = scope_of(deployment.ca.certificate, deployment.configuration.cas[0].crl)
+        versions = deployment.enforcement().versions
+
+        def confirm() -> None:
+            braked = versions.state(scope).braked
+            assert versions.confirm(scope, braked or "", by="operator", at=deployment.clock())
+
+        assert self.during(deployment, confirm).outcome is SweepOutcome.BRAKED
+        deployment.sweep()
+        assert [deployment.iot.status(device) for device in devices] == ["REVOKED", "REVOKED"]
+
+
+def unknown_certificates(deployment: TestDeployment) -> UnknownCertificates:
+    """The import, as a cold container would build it."""
+    enforcement = deployment.enforcement()
+    return UnknownCertificates(
+        registry=enforcement.registry, rows=enforcement.rows, versions=enforcement.versions, pace=lambda: None
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from jitr.ca_records import CaRecords
 from jitr.crl_sources import CrlSources
-from jitr.crl_versions import CrlVersion, CrlVersions
+from jitr.crl_versions import Acceptance, CrlVersion, CrlVersions
 from jitr.enforced_crls import EnforcedCrls
 from jitr.errors import Undecided
 from jitr.http_fetch import HttpFetcher
@@ -21,7 +21,7 @@ from jitr.registry import Registry
 from jitr.revocation import verify_crl
 from jitr.state_table import StateTable
 from jitr_local import pki
-from tests.deployment import BUCKET, CRL_KEY, TABLE, TestDeployment
+from tests.deployment import BUCKET, CRL_KEY, POLICY, TABLE, TestDeployment
 from tests.fake_iot import ACCOUNT, REGION
 from tests.memory_aws import MemoryEnforced, MemoryIot, MemorySources, MemoryTable
 from tests.unit.seeded import seeded
@@ -67,6 +67,7 @@ def on_a_row(random: Random, at: datetime) -> Operation:
             lambda a: a.rows.add_known(key, certificate_id=certificate_id, facts=FACTS),
             lambda a: a.rows.finish_revocation(key, done=wanted),
             lambda a: on_read(a, a.rows.clear_lease),
+            lambda a: a.rows.begin_undoing(key, braked_by=brake or "crl-1"),
             lambda a: a.rows.undo_brake(key, braked_by=brake or "crl-1"),
             lambda a: a.rows.remember(certificate_id, key),
             lambda a: a.rows.unknown(["a" * 64, "b" * 64]),
@@ -79,15 +80,20 @@ def on_a_scope(random: Random, at: datetime) -> Operation:
     """One operation on one of two scopes."""
     scope, owner, crl = (random.choice(pair) for pair in (["s1", "s2"], ["one", "other"], ["crl-1", "crl-2"]))
     version = CrlVersion(
-        number=random.choice([None, 1, 2, 255, 2**159]), this_update=at + timedelta(hours=random.choice([0, 1, 2]))
+        number=random.choice([None, 1, 2, 255, 2**159]),
+        this_update=at + timedelta(hours=random.choice([0, 1, 2])),
+        sha256=crl,
     )
+    seen = random.choice([0, 1, 2])
     return random.choice(
         [
-            lambda a: a.versions.accept(scope, version),
+            lambda a: a.versions.accept(scope, version, after=a.versions.acceptance(scope)),
+            lambda a: a.versions.accept(scope, version, after=Acceptance(version=None, count=seen)),
             lambda a: a.versions.count_rejection(scope),
             lambda a: a.versions.lease(scope, owner=owner, until=at + timedelta(seconds=5), at=at),
             lambda a: a.versions.release(scope, owner=owner),
-            lambda a: a.versions.record_enforced(scope, crl),
+            lambda a: a.versions.record_enforced(scope, crl, seen=seen),
+            lambda a: a.versions.record_enforced(scope, crl, seen=a.versions.state(scope).forgotten),
             lambda a: a.versions.forget_enforced(scope),
             lambda a: a.versions.record_brake(scope, crl, 101),
             lambda a: a.versions.confirm(scope, crl, by="me", at=at),
@@ -151,7 +157,7 @@ def on_aws_iot(
             lambda a: a.update_certificate(known, status),
             lambda a: a.switch_off(known, status),
             lambda a: a.attach_policy(name, arn),
-            lambda a: a.create_policy(name, "{}") if policies else None,
+            lambda a: a.create_policy(name, POLICY) if policies else None,
             lambda a: a.describe_ca(ca),
         ]
     )

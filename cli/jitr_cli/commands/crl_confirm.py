@@ -10,7 +10,7 @@ from jitr.crl_versions import CrlVersions
 from jitr.iot_registry import IotRegistry
 from jitr.state_table import StateTable
 from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
-from jitr_cli.brake import braked, ca_option, choose, describe, matching, scope_option
+from jitr_cli.brake import ca_option, choose, describe, matching, scope_option
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import emit_json, say
 
@@ -40,7 +40,7 @@ def command(
     stack = aws.deployment(deployment)
     versions = CrlVersions(StateTable(aws.client("dynamodb"), stack.state_table))
     found = matching(versions, IotRegistry(aws.client("iot")), ca_certificate_id=ca_certificate_id, scope=scope)
-    state = choose([each for each in found if braked(each)], what="CRL is braked")
+    state = choose([each for each in found if each.brake_waits], what="CRL is braked")
     crl = state.braked or ""
     aws.announce(stack)
     describe(state)

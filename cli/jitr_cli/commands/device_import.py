@@ -1,27 +1,42 @@
-"""`jitr device import`: bring certificates that others registered into the registry, for revocation to reach them."""
+"""`jitr device import`: bring certificates that others registered into the registry, for revocation to reach them.
+
+Exit codes: 0 all done, 1 some could not be done or somebody stopped it, 64 usage, 69 AWS unreachable or refused.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
 from cryptography import x509
 
+from jitr.bulk_job import JobKind, Plan
 from jitr.ca_records import CaRecords
-from jitr.certificates import issuer_key, load_certificate
+from jitr.certificates import load_certificate
 from jitr.crl_versions import CrlVersions
 from jitr.iot_registry import IotRegistry
 from jitr.pacing import Pace
 from jitr.registry import Registry
-from jitr.state_table import StateTable
 from jitr.unknown_certificates import MATTERS, UnknownCertificates
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, yes_option
+from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.bulk import MOST_HERE, Bulk, How, bulk_options, ended, new_job_id
+from jitr_cli.bulk_progress import say_effort
 from jitr_cli.commands.ca_release import ca_option
-from jitr_cli.output import progress, say
+from jitr_cli.exit_codes import ExitCode
+from jitr_cli.output import emit_json, progress, say
 
-_READ_AT_ONCE = 100
+# Imported between two notes to the next sweep; killed in between, so many are described again.
+_AT_ONCE = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A CA's certificates: how many, how many of them are unknown, and the first thousand of these."""
+
+    listed: int
+    unknown: int
+    first: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,77 +49,77 @@ class Import:
     ca_certificate_id: str
     ca: x509.Certificate
 
-    def unknown(self) -> list[str]:
-        """List the CA's certificates and return those without a registry row."""
-        found: list[str] = []
+    def find(self) -> Found:
+        """List the CA's certificates and look for those without a registry row."""
+        listed, unknown, marker = 0, 0, None
+        first: list[str] = []
         with progress("listing certificates", total=None) as bar:
-            batch: list[str] = []
-            for certificate_id, status in self.iot.certificates_of(self.ca_certificate_id, newest_first=False):
-                bar(1)
-                batch += [certificate_id] if status in MATTERS else []
-                if len(batch) >= _READ_AT_ONCE:
-                    found += self.rows.unknown(batch)
-                    batch = []
-            found += self.rows.unknown(batch)
-        return found
+            while True:
+                page = self.iot.certificate_page(self.ca_certificate_id, marker)
+                found = self.rows.unknown([each.certificate_id for each in page.certificates if each.status in MATTERS])
+                listed += len(page.certificates)
+                unknown += len(found)
+                first += found[: MOST_HERE - len(first)]
+                bar(len(page.certificates))
+                marker = page.next_marker
+                if marker is None:
+                    return Found(listed=listed, unknown=unknown, first=first)
 
     def run(self, unknown: list[str], *, per_second: float) -> int:
         """Import certificates at a pace, then let the next sweep compare all of the CRL with them."""
         pace = Pace(per_second, now=time.monotonic, sleep=time.sleep)
-        certificates = UnknownCertificates(registry=self.iot, rows=self.rows, pace=pace)
+        certificates = UnknownCertificates(registry=self.iot, rows=self.rows, versions=self.versions, pace=pace)
         imported = 0
-        try:
-            with progress("importing", total=len(unknown)) as bar:
-                for certificate_id in unknown:
-                    imported += certificates.import_one(certificate_id, self.ca_certificate_id, self.ca)
-                    bar(1)
-        finally:
-            # Also when interrupted: what was imported so far may be on the CRL.
-            for scope in self._scopes():
-                self.versions.forget_enforced(scope)
+        with progress("importing", total=len(unknown)) as bar:
+            for start in range(0, len(unknown), _AT_ONCE):
+                some = unknown[start : start + _AT_ONCE]
+                imported += certificates.import_these(some, self.ca_certificate_id, self.ca)
+                bar(len(some))
         return imported
-
-    def _scopes(self) -> Iterator[str]:
-        prefix = f"{issuer_key(self.ca)}#"
-        return (state.scope for state in self.versions.states() if state.scope.startswith(prefix))
 
 
 @click.command()
 @ca_option
-@click.option(
-    "--rate",
-    type=click.FloatRange(0.1, 100),
-    help="AWS IoT calls a second; the default is the fleet file's bulk_share of the account's quota",
-)
+@bulk_options
 @deployment_option
 @dry_run_option
 @yes_option
+@json_option
 @aws_options
 def command(
-    *, aws: Aws, ca_certificate_id: str, rate: float | None, deployment: str | None, dry_run: bool, yes: bool
-) -> None:
+    *, aws: Aws, ca_certificate_id: str, how: How, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
+) -> ExitCode:
     """Bring a CA's certificates that others registered or activated into the registry.
 
-    Enforcement switches off what the registry knows; the schedule finds the newest by itself, this command all of them.
-    Safe to interrupt: started again, it goes on where it stopped.
+    Enforcement switches off what the registry knows; the schedule finds the newest by itself, this command all of them,
+    more than 1,000 in the account. Safe to interrupt: started again, it goes on where it stopped.
     """
-    stack = aws.deployment(deployment)
-    iot = IotRegistry(aws.client("iot"))
-    table = StateTable(aws.client("dynamodb"), stack.state_table)
-    ca = load_certificate(iot.describe_ca(ca_certificate_id).pem)
+    bulk = Bulk.of(aws, aws.deployment(deployment))
     work = Import(
-        iot=iot, rows=Registry(table), versions=CrlVersions(table), ca_certificate_id=ca_certificate_id, ca=ca
+        iot=bulk.iot,
+        rows=Registry(bulk.table),
+        versions=CrlVersions(bulk.table),
+        ca_certificate_id=ca_certificate_id,
+        ca=load_certificate(bulk.iot.describe_ca(ca_certificate_id).pem),
     )
-    aws.announce(stack)
-    rate = rate or float(stack.bulk_tps)
-    unknown = work.unknown()
-    minutes = len(unknown) / rate / 60
-    say(f"{len(unknown)} certificates are not in the registry; importing them takes about {minutes:.0f} minutes")
-    record = CaRecords(table).record(ca_certificate_id)
+    aws.announce(bulk.stack)
+    found = work.find()
+    # What the account does walks past all of them, but only the unknown ones cost calls.
+    plan = Plan(kind=JobKind.IMPORT, ca_certificate_id=ca_certificate_id, total=found.listed)
+    away = how.in_account or found.unknown > MOST_HERE
+    rate = bulk.tps if away else how.rate or bulk.tps
+    say(f"{found.unknown} certificates are not in the registry")
+    say_effort(plan, found.unknown, per_second=rate, in_account=away)
+    record = CaRecords(bulk.table).record(ca_certificate_id)
     if record is not None:
         say(f"{record.devices} were activated by this deployment")
-    if not unknown or dry_run:
-        return
+    if not found.unknown or dry_run:
+        return ExitCode.DONE
     ask(f"Import them at {rate:g} calls a second?", yes=yes)
-    imported = work.run(unknown, per_second=rate)
+    if away:
+        return ended(bulk.start(new_job_id(JobKind.IMPORT), plan, how, away=True), as_json=as_json)
+    imported = work.run(found.first, per_second=rate)
     say(f"{imported} imported; the next sweep switches off those that the CRL lists")
+    if as_json:
+        emit_json({"unknown": found.unknown, "imported": imported})
+    return ExitCode.DONE

@@ -1,0 +1,42 @@
+"""How one registration event ended, and where it stands until then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jitr.errors import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How one event ended; `reason` is None for an activation, `step` the last step that ran."""
+
+    certificate_id: str | None
+    ca_certificate_id: str | None
+    outcome: Outcome
+    reason: str | None
+    step: int
+    message: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class Progress:
+    """Where one event stands, so that whatever goes wrong is reported with its step."""
+
+    certificate_id: str | None = None
+    ca_certificate_id: str | None = None
+    step: int = 1
+    warnings: tuple[str, ...] = ()
+
+    def result(self, outcome: Outcome, reason: str | None, message: str) -> Result:
+        """Return how the event ended, at the step where it stands."""
+        return Result(
+            certificate_id=self.certificate_id,
+            ca_certificate_id=self.ca_certificate_id,
+            outcome=outcome,
+            reason=reason,
+            step=self.step,
+            message=message,
+            warnings=self.warnings,
+        )
