@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from jitr_fleet.ca_issuing import signs_certificates
+
 MINIMUM_RSA_BITS = 2048
 _ONE_BLOCK = "expected: one block -----BEGIN CERTIFICATE----- with the CA that directly signs the devices"
 
@@ -31,6 +33,11 @@ class CaCertificate:
     fingerprint: str
     not_after: datetime
 
+    def verify_signs(self) -> None:
+        """Raise CaCertificateError if the CA may not sign certificates (keyUsage, where present)."""
+        if not signs_certificates(x509.load_pem_x509_certificate(self.pem.encode("ascii"))):
+            raise CaCertificateError("its keyUsage does not have keyCertSign", "expected: a CA that may sign devices")
+
     def verify_not_expired(self, *, at: datetime) -> None:
         """Raise CaCertificateError if the CA's validity has ended; notBefore is AWS IoT's to check."""
         if at > self.not_after:
@@ -41,12 +48,21 @@ class CaCertificate:
 
 
 def read_ca_certificate(file: Path) -> CaCertificate:
-    """Read a CA certificate from a PEM file; raises CaCertificateError.
+    """Read a CA certificate from a PEM file; raises CaCertificateError. What is checked: `parse_ca_certificate`."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CaCertificateError(f"{file} cannot be read: {error.strerror}", "expected: a PEM file") from error
+    return parse_ca_certificate(data, name=str(file))
+
+
+def parse_ca_certificate(data: bytes, *, name: str) -> CaCertificate:
+    """Read a CA certificate from PEM; `name` is what messages call it. Raises CaCertificateError.
 
     A certificate without basicConstraints is accepted if it is version 1, as old factory CAs are. Not checked: who
     signed it, validity, keyUsage, names. AWS IoT refuses RSA keys under 2,048 bits (Device Defender, CA key quality).
     """
-    certificate = _load(file)
+    certificate = _load(data, name)
     _verify_is_ca(certificate)
     _verify_key(certificate)
     return CaCertificate(
@@ -56,20 +72,16 @@ def read_ca_certificate(file: Path) -> CaCertificate:
     )
 
 
-def _load(file: Path) -> x509.Certificate:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise CaCertificateError(f"{file} cannot be read: {error.strerror}", "expected: a PEM file") from error
+def _load(data: bytes, name: str) -> x509.Certificate:
     blocks = data.count(b"-----BEGIN CERTIFICATE-----")
     if b"PRIVATE KEY-----" in data:
-        raise CaCertificateError(f"{file} holds a private key", "keep the key elsewhere; " + _ONE_BLOCK)
+        raise CaCertificateError(f"{name} holds a private key", "keep the key elsewhere; " + _ONE_BLOCK)
     if blocks != 1:
-        raise CaCertificateError(f"{file} holds {blocks} certificates in PEM", _ONE_BLOCK)
+        raise CaCertificateError(f"{name} holds {blocks} certificates in PEM", _ONE_BLOCK)
     try:
         return x509.load_pem_x509_certificate(data)
     except ValueError as error:
-        raise CaCertificateError(f"{file} holds no readable certificate", _ONE_BLOCK) from error
+        raise CaCertificateError(f"{name} holds no readable certificate", _ONE_BLOCK) from error
 
 
 def _verify_is_ca(certificate: x509.Certificate) -> None:

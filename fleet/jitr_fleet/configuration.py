@@ -16,6 +16,8 @@ def configuration_of(deployment: Deployment) -> Configuration:
         policies=dict(deployment.policies),
         crl_hosts=deployment.crl_hosts,
         enforcement_tps=deployment.enforcement_tps,
+        bulk_tps=deployment.bulk_tps,
+        mode=deployment.mode,
     )
 
 
@@ -30,4 +32,9 @@ def _managed(ca: CertificateAuthority) -> ManagedCa:
         thing_name=ca.thing_name,
         on_existing_thing=ca.on_existing_thing,
         crl_max_age_seconds=None if ca.crl_max_age_hours is None else ca.crl_max_age_hours * SECONDS_PER_HOUR,
+        allow_list=ca.allow_list,
+        thing_type=ca.thing_type,
+        thing_groups=ca.thing_groups,
+        thing_attributes=dict(ca.thing_attributes),
+        known_at_deploy=ca.known_at_deploy,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from jitr.enforced_crls import PREFIX
+from jitr.fetched import COPIES_PREFIX
 from jitr_fleet.tables import did_you_mean
 
 _OWN_PORTS = {"http": 80, "https": 443}
@@ -30,8 +30,8 @@ def verify_crl_source(source: str, *, hosts: Sequence[str], crl_bucket: str) -> 
         host = fetched_host(source)
         if host not in hosts:
             raise CrlSourceError(f'host "{host}" is not among crl_hosts', did_you_mean(host, hosts))
-    if source.startswith(f"s3://{crl_bucket}/{PREFIX}"):
-        raise CrlSourceError(f'found "{source}"', f"keys below {PREFIX} are the enforcement function's own")
+    if source.startswith(f"s3://{crl_bucket}/{COPIES_PREFIX}"):
+        raise CrlSourceError(f'found "{source}"', f"keys below {COPIES_PREFIX} are the enforcement function's own")
 
 
 def fetched_host(url: str) -> str:

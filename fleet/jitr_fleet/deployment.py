@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
-from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
+from jitr.settings import CaStatus, Mode, OnExistingThing, ThingNameSource
 
 
 class Registration(StrEnum):
-    """Who registers a CA in AWS IoT: the deployment (in SNI_ONLY mode), or somebody did so already."""
+    """Who registers a CA in AWS IoT: the deployment, in one of AWS IoT's two modes, or somebody did so already."""
 
     SNI_ONLY = "SNI_ONLY"
+    DEFAULT = "DEFAULT"
     EXISTING = "existing"
 
 
@@ -21,11 +23,43 @@ def crl_bucket_name(deployment: str, *, account: str, region: str) -> str:
     return f"jitr-{deployment}-crl-{account}-{region}"
 
 
+class PrivateCaType(StrEnum):
+    """Where a CA that the stack creates stands."""
+
+    ROOT = "root"
+    SUBORDINATE = "subordinate"
+
+
+class CrlKind(StrEnum):
+    """How AWS Private CA writes a CA's CRL."""
+
+    COMPLETE = "COMPLETE"
+    PARTITIONED = "PARTITIONED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPrivateCa:
+    """A CA that the stack creates in AWS Private CA; `parent` is an ARN, None for a root.
+
+    `subject` has the names of CloudFormation's properties: CommonName, Organization, OrganizationalUnit, Country.
+    """
+
+    kind: PrivateCaType
+    parent: str | None
+    subject: Mapping[str, str]
+    key_algorithm: str = "EC_prime256v1"
+    validity_years: int = 10
+    crl: CrlKind = CrlKind.COMPLETE
+    crl_days: int = 7
+
+
 @dataclass(frozen=True, kw_only=True)
 class CertificateAuthority:
     """One CA of a deployment; `certificate` is PEM as AWS IoT takes it, one block and a final newline.
 
-    `crl_max_age_hours` is None where only nextUpdate ends a CRL.
+    `certificate` and `ca_certificate_id` are empty where only the deploy can know them: for a CA in AWS Private CA,
+    named by its ARN or created by the stack. `crl` is empty where the deploy knows it. `verification_certificate` is
+    PEM. `crl_max_age_hours` is None where only nextUpdate ends a CRL.
     """
 
     name: str
@@ -38,20 +72,33 @@ class CertificateAuthority:
     thing_name: ThingNameSource
     on_existing_thing: OnExistingThing
     crl_max_age_hours: int | None = None
+    private_ca: str | NewPrivateCa | None = None
+    verification_certificate: str | None = None
+    allow_list: bool = False
+    thing_type: str | None = None
+    thing_groups: tuple[str, ...] = ()
+    thing_attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def known_at_deploy(self) -> bool:
+        """Say whether no file holds the CA's certificate."""
+        return not self.certificate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """One stack in one account and Region.
 
-    `policies` holds the templates by name, as text. `reserved_concurrency` is a number, or None for a function that
-    reserves none. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are percent of it and
-    make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next.
+    `policies` holds the templates of `policies_folder` by name, as text. `reserved_concurrency` is a number, or None
+    for a function that reserves none. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are
+    percent of it and make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next.
+    `released_cas` are names or ids of CAs that may leave although they have ACTIVE devices.
     """
 
     name: str
     account: str
     region: str
+    mode: Mode = Mode.ACTIVATE
     crl_hosts: tuple[str, ...] = ()
     crl_publishers: tuple[str, ...] = ()
     alarm_email: str | None = None
@@ -63,7 +110,15 @@ class Deployment:
     reserved_concurrency: int | None = None
     log_retention_days: int = 90
     policies: Mapping[str, str] = field(default_factory=dict)
+    policies_folder: Path = field(default=Path("policies"), compare=False)
+    create_thing_groups: bool = True
+    released_cas: tuple[str, ...] = ()
     cas: tuple[CertificateAuthority, ...] = ()
+
+    @property
+    def observes(self) -> bool:
+        """Say whether it only logs what it would decide."""
+        return self.mode is Mode.OBSERVE
 
     @property
     def crl_bucket(self) -> str:

@@ -1,27 +1,27 @@
 """Reads the fleet file: what is deployed where. Every mistake is found before anything else happens.
 
 A mistake names the file, the key's path, what was found and what is allowed; all mistakes of a file come together.
-Paths in the file are relative to it. Keys and their values are listed in keys.py.
+Paths in the file are relative to it. Keys and their values are listed in keys.py and ca_keys.py; CAs are read
+in ca_tables.py.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
-from jitr_fleet.ca_certificate import CaCertificate, CaCertificateError, read_ca_certificate
-from jitr_fleet.crl_source import CrlSourceError, verify_crl_source
-from jitr_fleet.deployment import CertificateAuthority, Deployment, Fleet, Registration, crl_bucket_name
-from jitr_fleet.keys import CA_KEYS, DEPLOYMENT_KEYS, DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE
+from jitr.settings import Mode
+from jitr_fleet.ca_tables import CaReader
+from jitr_fleet.deployment import CertificateAuthority, Deployment, Fleet
+from jitr_fleet.fleet_rules import note_fleet_mistakes
+from jitr_fleet.keys import DEPLOYMENT_KEYS, DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE
 from jitr_fleet.mistakes import FleetFileError, Mistake, Mistakes
-from jitr_fleet.policy_templates import read_policy_templates
-from jitr_fleet.tables import did_you_mean, note_unknown_keys, read_table
+from jitr_fleet.policies.templates import note_policy_mistakes, read_policy_templates
+from jitr_fleet.tables import note_unknown_keys, read_table
 
 _SHARES = ("activation_share", "enforcement_share", "bulk_share")
 _WHOLE = 100
@@ -29,10 +29,11 @@ _WHOLE = 100
 SECONDS_PER_ACTIVATION = 0.5
 
 
-def read_fleet(file: Path, *, at: datetime | None = None) -> Fleet:
+def read_fleet(file: Path, *, at: datetime | None = None, check_policies: bool = True) -> Fleet:
     """Read a fleet file and the files it names; raises FleetFileError with every mistake found.
 
-    `at` is the time that CA certificates must not have expired at, now unless given.
+    `at` is the time that CA certificates must not have expired at, now unless given. With `check_policies` off the
+    templates are only read, for commands that say themselves what is wrong with them.
     """
     document = _parse(file)
     mistakes = Mistakes(file)
@@ -41,14 +42,20 @@ def read_fleet(file: Path, *, at: datetime | None = None) -> Fleet:
     deployments: list[Deployment] = []
     if isinstance(tables, Mapping):
         for name, table in tables.items():
-            reader = _DeploymentReader(name=name, folder=file.parent, mistakes=mistakes, at=at or datetime.now(UTC))
+            reader = _DeploymentReader(
+                name=name,
+                folder=file.parent,
+                mistakes=mistakes,
+                at=at or datetime.now(UTC),
+                check_policies=check_policies,
+            )
             if (deployment := reader.read(table)) is not None:
                 deployments.append(deployment)
     else:
         mistakes.add("deployments", "found no table", "expected: [deployments.<name>]")
     if not tables:
         mistakes.add("deployments", "missing or empty", "expected: at least one [deployments.<name>]")
-    _note_shared_cas(deployments, mistakes)
+    note_fleet_mistakes(deployments, mistakes)
     mistakes.raise_any()
     return Fleet(deployments=tuple(deployments))
 
@@ -86,12 +93,15 @@ def _parse(file: Path) -> dict[str, Any]:
 class _DeploymentReader:
     """Reads one deployment: its own keys, its policy templates, its CAs."""
 
-    def __init__(self, *, name: str, folder: Path, mistakes: Mistakes, at: datetime) -> None:
+    def __init__(
+        self, *, name: str, folder: Path, mistakes: Mistakes, at: datetime, check_policies: bool = True
+    ) -> None:
         self.name = name
         self.path = f"deployments.{name}"
         self.folder = folder
         self.mistakes = mistakes
         self.at = at
+        self.check_policies = check_policies
 
     def read(self, table: object) -> Deployment | None:
         """Return the deployment, or None after a mistake."""
@@ -103,7 +113,23 @@ class _DeploymentReader:
             return None
         self._note_shares(values)
         policies = self._policies(values) if {"account", "region", "policies"} <= values.keys() else None
-        cas = self._cas(table.get("cas", []), policies, values)
+        reader = CaReader(
+            name=self.name,
+            folder=self.folder,
+            deployment=values,
+            policies=policies,
+            at=self.at,
+            mistakes=self.mistakes,
+        )
+        cas = reader.read(table.get("cas", []))
+        if self.check_policies and policies is not None:
+            note_policy_mistakes(
+                self.folder / values["policies"],
+                policies,
+                place=(values["account"], values["region"], partition_of(values["region"])),
+                cas=cas,
+                mistakes=self.mistakes,
+            )
         if len(self.mistakes) > before:
             return None
         return self._deployment(values, policies or {}, cas)
@@ -115,6 +141,7 @@ class _DeploymentReader:
             name=self.name,
             account=values["account"],
             region=values["region"],
+            mode=Mode(values["mode"]),
             crl_hosts=tuple(values["crl_hosts"]),
             crl_publishers=tuple(values["crl_publishers"]),
             alarm_email=values["alarm_email"],
@@ -128,6 +155,9 @@ class _DeploymentReader:
             ),
             log_retention_days=values["log_retention_days"],
             policies=policies,
+            policies_folder=self.folder / values["policies"],
+            create_thing_groups=values["create_thing_groups"],
+            released_cas=tuple(values["released_cas"]),
             cas=tuple(cas),
         )
 
@@ -143,109 +173,12 @@ class _DeploymentReader:
     def _policies(self, values: Mapping[str, Any]) -> dict[str, str] | None:
         """Return the templates, or None where some could not be read: then no CA's policy is called unknown."""
         before = len(self.mistakes)
-        templates = read_policy_templates(
-            self.folder / values["policies"],
-            account=values["account"],
-            region=values["region"],
-            partition=partition_of(values["region"]),
-            key=f"{self.path}.policies",
-            mistakes=self.mistakes,
-        )
+        folder = self.folder / values["policies"]
+        templates = read_policy_templates(folder, key=f"{self.path}.policies", mistakes=self.mistakes)
         return templates if len(self.mistakes) == before else None
-
-    def _cas(
-        self, tables: object, policies: Mapping[str, str] | None, deployment: Mapping[str, Any]
-    ) -> list[CertificateAuthority]:
-        if not isinstance(tables, list):
-            self.mistakes.add(f"{self.path}.cas", "found no list of tables", f"expected: [[{self.path}.cas]]")
-            return []
-        read = (
-            self._ca(table, f"{self.path}.cas[{index}]", policies, deployment) for index, table in enumerate(tables)
-        )
-        cas = [ca for ca in read if ca is not None]
-        self._note_duplicates(cas, tables)
-        return cas
-
-    def _ca(
-        self, table: object, path: str, policies: Mapping[str, str] | None, deployment: Mapping[str, Any]
-    ) -> CertificateAuthority | None:
-        before = len(self.mistakes)
-        values = read_table(table, CA_KEYS, path=path, mistakes=self.mistakes)
-        certificate = self._certificate(values, path)
-        if policies is not None and "policy" in values and values["policy"] not in policies:
-            found = f'there is no policy template "{values["policy"]}"'
-            self.mistakes.add(f"{path}.policy", found, did_you_mean(values["policy"], list(policies)))
-        self._note_source(values, path, deployment)
-        if len(self.mistakes) > before or certificate is None:
-            return None
-        return CertificateAuthority(
-            name=values["name"],
-            certificate=certificate.pem,
-            ca_certificate_id=values["ca_certificate_id"] or certificate.fingerprint,
-            registration=Registration(values["registration"]),
-            status=CaStatus(values["status"]),
-            crl=values["crl"],
-            policy=values["policy"],
-            thing_name=ThingNameSource(values["thing_name"]),
-            on_existing_thing=OnExistingThing(values["on_existing_thing"]),
-            crl_max_age_hours=values["crl_max_age_hours"],
-        )
-
-    def _note_source(self, values: Mapping[str, Any], path: str, deployment: Mapping[str, Any]) -> None:
-        """Note a CRL source that the functions would not read, once it is clear where they may go."""
-        if "crl" not in values or not {"account", "region", "crl_hosts"} <= deployment.keys():
-            return
-        bucket = crl_bucket_name(self.name, account=deployment["account"], region=deployment["region"])
-        try:
-            verify_crl_source(values["crl"], hosts=deployment["crl_hosts"], crl_bucket=bucket)
-        except CrlSourceError as error:
-            self.mistakes.add(f"{path}.crl", error.found, error.allowed)
-
-    def _certificate(self, values: Mapping[str, Any], path: str) -> CaCertificate | None:
-        """Read the CA's certificate; an expired one is right only for a CA that brings in no devices any more."""
-        if "certificate" not in values:
-            return None
-        try:
-            certificate = read_ca_certificate(self.folder / values["certificate"])
-            if values.get("status") != CaStatus.RETIRED:
-                certificate.verify_not_expired(at=self.at)
-        except CaCertificateError as error:
-            self.mistakes.add(f"{path}.certificate", error.found, error.allowed)
-            return None
-        return certificate
-
-    def _note_duplicates(self, cas: list[CertificateAuthority], tables: list[object]) -> None:
-        # Names are counted as written, so that a CA with another mistake counts too.
-        names = Counter(table["name"] for table in tables if isinstance(table, Mapping) and "name" in table)
-        for name in (name for name, count in names.items() if count > 1):
-            self.mistakes.add(f"{self.path}.cas", f'{names[name]} CAs named "{name}"', "each needs a name of its own")
-        for attribute in ("certificate", "ca_certificate_id"):
-            first: dict[str, str] = {}
-            for ca in cas:
-                value = getattr(ca, attribute)
-                if value in first and ca.name != first[value]:
-                    found = f'"{first[value]}" and "{ca.name}" have the same {attribute}'
-                    self.mistakes.add(f"{self.path}.cas", found, "each CA may be listed once in a deployment")
-                    return
-                first.setdefault(value, ca.name)
 
 
 def _reserved(wanted: int | str, api_tps: int, activation_share: int) -> int | None:
     if wanted == "off":
         return None
     return wanted if isinstance(wanted, int) else concurrency_for(api_tps, activation_share)
-
-
-def _note_shared_cas(deployments: list[Deployment], mistakes: Mistakes) -> None:
-    """Note CAs that two deployments of one account and Region both manage: each event would be decided twice."""
-    owners: dict[tuple[str, str, str], str] = {}
-    for deployment in deployments:
-        for ca in deployment.cas:
-            place = (deployment.account, deployment.region, ca.ca_certificate_id)
-            if place in owners and owners[place] != deployment.name:
-                mistakes.add(
-                    f"deployments.{deployment.name}.cas",
-                    f'CA "{ca.name}" is managed by deployment "{owners[place]}" too',
-                    "one deployment of an account and Region manages a CA",
-                )
-            owners.setdefault(place, deployment.name)

@@ -1,6 +1,7 @@
 """The keys of the fleet file, as data: reading checks against them, and the JSON Schema for editors is made of them.
 
-Rules that need other files or other keys (certificates, templates, duplicates) are not here but in fleet_file.py.
+Those of a deployment are here, those of a CA in ca_keys.py. Rules that need other files or other keys (certificates,
+templates, duplicates) are in neither, but where the file is read: fleet_file.py, ca_tables.py, fleet_rules.py.
 """
 
 from __future__ import annotations
@@ -9,25 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
-from jitr_fleet.deployment import Registration
+from jitr.settings import Mode
 
 # What CloudWatch Logs accepts as retention (API reference, PutRetentionPolicy).
 _DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180)
 _YEARS: Final = (365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-_HOST: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+"
+# A host as crl_hosts and URLs of CRLs name it.
+HOST: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+"
 # 1 to 65535.
-_PORT: Final = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-# What RFC 3986 allows in path and query; a fragment is never sent, so it would only mislead.
-_PATH: Final = r"/[A-Za-z0-9._~:/?@!$&'()*+,;=%-]*"
-_S3_OBJECT: Final = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s*?$]+"
+PORT: Final = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One key: its kind (`str`, `int`, `bool` is refused, `list` of texts), and what its value may be.
+    """One key: its kind (`str`, `int`, `bool`, `list` of texts, `dict` of texts), and what its value may be.
 
-    `pattern` is a regular expression for the whole text (for each text of a list) and `shape` says it in words.
+    `pattern` is a regular expression for the whole text (for each text of a list or dict) and `shape` says it in words;
+    `names` is one for each name of a dict. `keys` are those of a table that may stand in place of a text.
     `choices` are all the values there are, beside integers from `minimum` on where that is given too. `later` names
     values that are valid words of the format, but not available yet: pattern → what to say.
     """
@@ -38,16 +37,17 @@ class Key:
     required: bool = False
     default: Any = None
     pattern: str | None = None
+    names: str | None = None
     shape: str = ""
     choices: tuple[Any, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
     later: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[Key, ...] = ()
 
 
 DEPLOYMENT_NAME: Final = r"[a-z][a-z0-9-]{0,23}"
 DEPLOYMENT_NAME_SHAPE: Final = "a lower-case letter, then up to 23 lower-case letters, digits or hyphens"
-CA_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 # AWS IoT's own pattern for policy names (API reference, CreatePolicy), less what the prefix takes.
 POLICY_NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,98}"
 
@@ -74,11 +74,18 @@ DEPLOYMENT_KEYS: Final = (
         later={"queue": '"queue" is not available yet (from issue E on)'},
     ),
     Key(
+        name="mode",
+        about="activate; or observe: only log what would be decided, and write nothing, beside a handler that is there "
+        "already",
+        default=Mode.ACTIVATE.value,
+        choices=tuple(each.value for each in Mode),
+    ),
+    Key(
         name="crl_hosts",
         about="hosts that CRLs may be fetched from, besides the stack's CRL bucket",
         kind=list,
         default=(),
-        pattern=f"{_HOST}(:{_PORT})?",
+        pattern=f"{HOST}(:{PORT})?",
         shape="host names in lower case, with :port where it is not the scheme's own, without scheme or path",
     ),
     Key(
@@ -156,75 +163,18 @@ DEPLOYMENT_KEYS: Final = (
         about="folder with the policy templates, relative to the fleet file",
         default="policies",
     ),
-)
-
-CA_KEYS: Final = (
     Key(
-        name="name",
-        about="name of the CA in this deployment",
-        required=True,
-        pattern=CA_NAME,
-        shape="letters, digits, _ . and -, at most 64, the first a letter or digit",
+        name="create_thing_groups",
+        about="whether the stack creates the thing types and groups that its CAs name; false: they are there already",
+        kind=bool,
+        default=True,
     ),
     Key(
-        name="certificate",
-        about="PEM file with the CA's certificate, relative to the fleet file",
-        required=True,
-    ),
-    Key(
-        name="ca_certificate_id",
-        about="the CA's id in AWS IoT, where it is not the SHA-256 fingerprint of the certificate",
-        pattern=r"[0-9a-f]{64}",
-        shape="64 lower-case hexadecimal digits",
-    ),
-    Key(
-        name="registration",
-        about="SNI_ONLY: the deployment registers the CA; existing: it is registered already and only managed",
-        default=Registration.SNI_ONLY.value,
-        choices=tuple(each.value for each in Registration),
-        later={
-            "DEFAULT": '"DEFAULT" (with verification certificate) is not available yet; register the CA by other '
-            'means and say registration = "existing"'
-        },
-    ),
-    Key(
-        name="status",
-        about="INACTIVE stops new devices; retired: no new devices, revocation still enforced",
-        default=CaStatus.ACTIVE.value,
-        choices=tuple(each.value for each in CaStatus),
-    ),
-    Key(
-        name="crl",
-        about="where the CA's CRL is; cdp: where each certificate's own distribution points say; none: not checked",
-        required=True,
-        pattern=f"none|cdp|{_S3_OBJECT}|https?://{_HOST}(:{_PORT})?{_PATH}",
-        shape='"s3://bucket/key", "https://host/path", "http://host/path", "cdp", or "none" to spell out that '
-        "revocation is not checked",
-    ),
-    Key(
-        name="crl_max_age_hours",
-        about="longest time since thisUpdate that a CRL is trusted for; makes CRLs without nextUpdate usable",
-        kind=int,
-        minimum=1,
-        maximum=8784,
-    ),
-    Key(
-        name="policy",
-        about="policy template that the CA's devices get: policies/<name>.json",
-        default="default",
-        pattern=POLICY_NAME,
-        shape="the name of a template",
-    ),
-    Key(
-        name="thing_name",
-        about="what a device's Thing is named after; off: no Thing",
-        default=ThingNameSource.CN.value,
-        choices=tuple(each.value for each in ThingNameSource),
-    ),
-    Key(
-        name="on_existing_thing",
-        about="refuse: a Thing belongs to its first certificate; replace: same CA and CN, later notBefore, takes over",
-        default=OnExistingThing.REFUSE.value,
-        choices=tuple(each.value for each in OnExistingThing),
+        name="released_cas",
+        about="names or ids of CAs that may leave this file although they have ACTIVE devices",
+        kind=list,
+        default=(),
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
+        shape="names of CAs, or their ids",
     ),
 )

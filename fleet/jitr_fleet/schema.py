@@ -6,18 +6,19 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from jitr_fleet.keys import CA_KEYS, DEPLOYMENT_KEYS, DEPLOYMENT_NAME, Key
+from jitr_fleet.ca_keys import CA_KEYS
+from jitr_fleet.keys import DEPLOYMENT_KEYS, DEPLOYMENT_NAME, Key
 
-_TYPES = {str: "string", int: "integer"}
+_TYPES = {str: "string", int: "integer", bool: "boolean"}
 
 
 def fleet_schema() -> dict[str, Any]:
     """Return the schema (draft 2020-12). It knows nothing of other files, duplicates or expiry."""
-    deployment = _table(DEPLOYMENT_KEYS)
+    deployment = table_schema(DEPLOYMENT_KEYS)
     deployment["properties"]["cas"] = {
         "type": "array",
         "description": "certificate authorities whose devices this deployment activates",
-        "items": _table(CA_KEYS),
+        "items": table_schema(CA_KEYS),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -42,7 +43,8 @@ def schema_text() -> str:
     return json.dumps(fleet_schema(), indent=2) + "\n"
 
 
-def _table(keys: Iterable[Key]) -> dict[str, Any]:
+def table_schema(keys: Iterable[Key]) -> dict[str, Any]:
+    """Return the schema of one table with these keys."""
     keys = tuple(keys)
     return {
         "type": "object",
@@ -55,7 +57,7 @@ def _table(keys: Iterable[Key]) -> dict[str, Any]:
 def _property(key: Key) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": key.about}
     if key.default is not None:
-        schema["default"] = list(key.default) if key.kind is list else key.default
+        schema["default"] = key.kind(key.default) if key.kind in (list, dict) else key.default
     if key.choices and key.minimum is not None:
         return {**schema, "anyOf": [{"enum": list(key.choices)}, {"type": "integer", "minimum": key.minimum}]}
     if key.choices:
@@ -67,4 +69,11 @@ def _property(key: Key) -> dict[str, Any]:
         text["minimum"] = key.minimum
     if key.maximum is not None:
         text["maximum"] = key.maximum
-    return {**schema, "type": "array", "items": text} if key.kind is list else {**schema, **text}
+    if key.kind is list:
+        return {**schema, "type": "array", "items": text}
+    if key.kind is dict:
+        names = {} if key.names is None else {"propertyNames": {"pattern": f"^({key.names})$"}}
+        return {**schema, "type": "object", **names, "additionalProperties": text}
+    if key.keys:
+        return {**schema, "anyOf": [text, table_schema(key.keys)]}
+    return {**schema, **text}

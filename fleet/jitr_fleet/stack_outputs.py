@@ -13,7 +13,7 @@ NO_HOSTS = "-"
 class StackOutputs:
     """One deployment as CloudFormation knows it; `policies` and `crl_hosts` are comma-separated names.
 
-    `function` and `dead_letter_queue` are activation's; enforcement has its own. Queues are URLs.
+    `function` and `dead_letter_queue` are activation's; enforcement and bulk work have their own. Queues are URLs.
     `bulk_tps` is how many AWS IoT calls a second bulk work may make, a number as text.
 
     The field names in CamelCase are the CloudFormation output keys.
@@ -26,6 +26,9 @@ class StackOutputs:
     crl_bucket: str
     dead_letter_queue: str
     enforcement_dead_letter_queue: str
+    bulk_function: str
+    bulk_queue: str
+    bulk_dead_letter_queue: str
     alarm_topic: str
     rule: str
     policies: str

@@ -10,7 +10,13 @@ from typing import Any
 from jitr_fleet.keys import Key
 from jitr_fleet.mistakes import Mistakes
 
-_KINDS = {str: "a text in quotes", int: "a whole number", list: "a list of texts"}
+_KINDS = {
+    str: "a text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list of texts",
+    dict: "a table of texts",
+}
 
 
 def read_table(
@@ -33,6 +39,8 @@ def read_table(
                 mistakes.add(place, "missing", f"expected: {key.about}")
             else:
                 values[key.name] = key.default
+        elif key.keys and isinstance(table[key.name], Mapping):
+            values[key.name] = read_table(table[key.name], key.keys, path=place, mistakes=mistakes)
         elif (problem := _problem(key, table[key.name])) is not None:
             mistakes.add(place, f"found {show(table[key.name])}", problem)
         else:
@@ -80,7 +88,9 @@ def _is_kind(value: object, kind: type) -> bool:
     # To Python, true is a number too.
     if kind is list:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, kind) and not isinstance(value, bool)
+    if kind is dict:
+        return isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values())
+    return isinstance(value, kind) and isinstance(value, bool) is (kind is bool)
 
 
 def _choices(key: Key, value: object) -> str:
@@ -95,8 +105,9 @@ def _out_of_bounds(key: Key, value: Any) -> str | None:  # noqa: ANN401 - of the
         return f"at least {key.minimum} is expected"
     if key.maximum is not None and value > key.maximum:
         return f"at most {key.maximum} is expected"
-    if key.pattern is not None:
-        texts = value if isinstance(value, list) else [value]
-        if not all(re.fullmatch(key.pattern, text) for text in texts):
-            return f"expected: {key.shape}"
-    return None
+    named = isinstance(value, Mapping)
+    texts = value.values() if named else value if isinstance(value, list) else [value]
+    fits = key.pattern is None or all(re.fullmatch(key.pattern, text) for text in texts)
+    if fits and key.names is not None and named:
+        fits = all(re.fullmatch(key.names, name) for name in value)
+    return None if fits else f"expected: {key.shape}"

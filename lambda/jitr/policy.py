@@ -1,21 +1,55 @@
-"""The AWS IoT policy that a device gets: a template rendered with deployment values.
+"""The AWS IoT policy that a device gets: a template rendered with deployment values and, if it asks, device values.
 
 Templates are plain AWS IoT policies. AWS's own variables (`${iot:…}`) stay as they are. Deployment values are written
-`@{account}`, `@{region}` and `@{partition}`: neither `${` nor `{{`, so that no other tool on the way replaces them.
+`@{account}`, `@{region}` and `@{partition}`, device values `@{device.…}`: neither `${` nor `{{`, so that no other tool
+on the way replaces them. A template with a device value means one policy for each device.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-
-from jitr.errors import Reason, Undecided
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 # AWS IoT counts characters without white space (API reference, CreatePolicy).
 MAXIMUM_CHARACTERS = 2048
 DEPLOYMENT_VALUES = ("account", "partition", "region")
-_VALUE = re.compile(r"@\{([^}]*)\}")
+_VALUE = re.compile(r"@\{([^{}]*)\}")
+_OPENING = "@{"
+# A policy needs five levels; a document deeper than this is nobody's policy, and would take too much of the stack.
+_MAXIMUM_DEPTH = 50
+
+
+@dataclass(frozen=True)
+class DeviceValue:
+    """A value that comes from a device's certificate: what it must look like as a whole, and its greatest length."""
+
+    pattern: re.Pattern[str]
+    longest: int
+    about: str
+
+
+# Nothing that a pattern lets through is a wildcard, a variable, a topic level or an end of text to AWS IoT or to JSON.
+DEVICE_VALUES: Mapping[str, DeviceValue] = MappingProxyType(
+    {
+        "device.thing_name": DeviceValue(
+            re.compile(r"[a-zA-Z0-9:_-]{1,128}"), 128, "the Thing's name: 1 to 128 of A-Z a-z 0-9 : _ -"
+        ),
+        # X.520 allows 64 characters.
+        "device.common_name": DeviceValue(
+            re.compile(r"[a-zA-Z0-9:_.-]{1,64}"), 64, "the subject's one common name: 1 to 64 of A-Z a-z 0-9 : _ . -"
+        ),
+        # RFC 5280 section 4.1.2.2: positive, 20 octets at most.
+        "device.serial": DeviceValue(
+            re.compile(r"[0-9a-f]{1,40}"), 40, "the serial number in lower-case hexadecimal, 40 digits at most"
+        ),
+        "device.certificate_id": DeviceValue(
+            re.compile(r"[0-9a-f]{64}"), 64, "the certificate's id in AWS IoT: 64 lower-case hexadecimal digits"
+        ),
+    }
+)
 
 
 class PolicyError(ValueError):
@@ -26,17 +60,21 @@ class PolicyError(ValueError):
         self.line = line
 
 
+class DeviceValueError(PolicyError):
+    """A device's certificate has a text that must not get into a policy; the message does not repeat it."""
+
+
 def render_policy(template: str, values: Mapping[str, str]) -> str:
     """Return the policy document, compact, with every `@{…}` replaced by its value.
 
-    Not checked: actions, resources, conditions (`jitr policy lint` is for that). Raises PolicyError for text that is
-    no JSON object, an unknown value, or more than 2,048 characters without white space.
+    `values` holds the deployment values by name and, for a template that asks for them, device values by their full
+    name (`device.serial`). Not checked: actions, resources, conditions (`jitr policy lint` is for that). Raises
+    DeviceValueError for a device value that its pattern refuses, PolicyError for text that is no JSON object, an
+    unknown or missing value, or more than 2,048 characters without white space.
     """
     document = _parse(template)
-    unknown = sorted({name for name in _VALUE.findall(template) if name not in DEPLOYMENT_VALUES})
-    if unknown:
-        allowed = ", ".join(f"@{{{name}}}" for name in DEPLOYMENT_VALUES)
-        raise PolicyError(f"unknown value @{{{unknown[0]}}}; there are {allowed}", line=_line_of(template, unknown[0]))
+    for name in _values_in(template, document):
+        _verify_value(name, values, template)
     rendered = json.dumps(_replaced(document, values), separators=(",", ":"), ensure_ascii=False)
     characters = len(re.sub(r"\s", "", rendered))
     if characters > MAXIMUM_CHARACTERS:
@@ -44,12 +82,19 @@ def render_policy(template: str, values: Mapping[str, str]) -> str:
     return rendered
 
 
-def policy_document(template: str, values: Mapping[str, str]) -> str:
-    """Render for use in an activation: the same, but an unusable template is Undecided (`policy_unusable`)."""
-    try:
-        return render_policy(template, values)
-    except PolicyError as error:
-        raise Undecided(Reason.POLICY_UNUSABLE, f"the policy template cannot be used: {error}") from error
+def device_values_in(template: str) -> frozenset[str]:
+    """Return the full names of the device values that a template asks for; raises PolicyError as `render_policy`."""
+    return frozenset(name for name in _values_in(template, _parse(template)) if name in DEVICE_VALUES)
+
+
+def uses_device_values(template: str) -> bool:
+    """Say whether each device gets a policy of its own; raises PolicyError as `render_policy` does."""
+    return bool(device_values_in(template))
+
+
+def longest_device_values() -> dict[str, str]:
+    """Return device values of the greatest length that their patterns let through."""
+    return {name: "f" * value.longest for name, value in DEVICE_VALUES.items()}
 
 
 def _parse(template: str) -> dict[str, object]:
@@ -64,6 +109,48 @@ def _parse(template: str) -> dict[str, object]:
     return document
 
 
+def _strings(node: object, depth: int = 0) -> Iterator[tuple[str, bool]]:
+    """Yield every text of a JSON value, and whether it is a key."""
+    if depth > _MAXIMUM_DEPTH:
+        raise PolicyError("no usable JSON: nested too deeply")
+    if isinstance(node, str):
+        yield node, False
+    elif isinstance(node, list):
+        for item in node:
+            yield from _strings(item, depth + 1)
+    elif isinstance(node, dict):
+        for key, item in node.items():
+            yield key, True
+            yield from _strings(item, depth + 1)
+
+
+def _values_in(template: str, document: dict[str, object]) -> list[str]:
+    """Return the names in `@{…}`, in their order; raises PolicyError for one that is unknown or out of place."""
+    names: list[str] = []
+    for text, is_key in _strings(document):
+        found = _VALUE.findall(text)
+        if _OPENING in _VALUE.sub("", text):
+            raise PolicyError("@{ without a } behind it", line=_line_of(template, _OPENING))
+        for name in found:
+            line = _line_of(template, f"@{{{name}}}")
+            if name not in DEPLOYMENT_VALUES and name not in DEVICE_VALUES:
+                allowed = ", ".join(f"@{{{each}}}" for each in (*DEPLOYMENT_VALUES, *DEVICE_VALUES))
+                raise PolicyError(f"unknown value @{{{name}}}; there are {allowed}", line=line)
+            if is_key:
+                raise PolicyError(f"@{{{name}}} in the name of a key is not replaced", line=line)
+        names.extend(found)
+    return names
+
+
+def _verify_value(name: str, values: Mapping[str, str], template: str) -> None:
+    if name not in values:
+        raise PolicyError(f"there is no value for @{{{name}}}", line=_line_of(template, f"@{{{name}}}"))
+    device = DEVICE_VALUES.get(name)
+    if device is not None and not device.pattern.fullmatch(values[name]):
+        length = len(values[name])
+        raise DeviceValueError(f"@{{{name}}} ({length} characters) cannot be filled in; allowed: {device.about}")
+
+
 def _replaced(node: object, values: Mapping[str, str]) -> object:
     if isinstance(node, str):
         return _VALUE.sub(lambda match: values[match.group(1)], node)
@@ -74,5 +161,7 @@ def _replaced(node: object, values: Mapping[str, str]) -> object:
     return node
 
 
-def _line_of(template: str, value: str) -> int:
-    return template[: template.index(f"@{{{value}}}")].count("\n") + 1
+def _line_of(template: str, text: str) -> int | None:
+    """Return the line of a text's first appearance; None where JSON's escapes hide it."""
+    at = template.find(text)
+    return None if at < 0 else template[:at].count("\n") + 1

@@ -11,7 +11,7 @@ from jitr.enforcement import SMALLEST_BRAKE
 from jitr.metric_names import BRAKED_DEVICES
 from jitr_local.expectation import Expectation
 from jitr_local.factory import Factory, MadeDevice
-from jitr_local.jitr_command import jitr
+from jitr_local.jitr_command import told_jitr
 from jitr_local.local_stack import Instance
 from jitr_local.mqtt_attempt import Message
 from jitr_local.observations import certificate_status, eventually, figures, outputs, statuses
@@ -129,13 +129,8 @@ class AfterActivation:
         return ", ".join(each["AlarmName"] for each in found if each.get("MetricName") == BRAKED_DEVICES) or "none"
 
     def _operator(self, *arguments: str) -> bool:
-        """Run a `jitr` command as an operator would, tell what it says, and return whether its exit code was 0."""
-        self.timeline.note(f"$ jitr {' '.join(arguments)}")
-        done = jitr(self.instance, *arguments)
-        for line in f"{done.stdout}{done.stderr}".splitlines():
-            if line.strip():
-                self.timeline.note(f"  {line}")
-        return done.returncode == 0
+        """Run a `jitr` command as an operator would, and return whether its exit code was 0."""
+        return told_jitr(self.instance, self.timeline, *arguments).returncode == 0
 
 
 def connect(instance: Instance, timeline: Timeline, device: MadeDevice, *, timeout: float) -> DeviceReport:

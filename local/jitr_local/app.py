@@ -6,10 +6,13 @@ fleet file, JITR_LOCAL_AUTH is not empty when the emulator enforces permissions.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from aws_cdk import App, CliCredentialsStackSynthesizer
 from aws_cdk import aws_iam as iam
@@ -18,8 +21,11 @@ from aws_cdk import aws_s3 as s3
 
 from infra.stack import DeploymentStack
 from infra.target import Target
+from jitr_fleet.deployment import Deployment
 from jitr_fleet.fleet_file import read_fleet
 from jitr_local.emulator import EMULATOR_PYTHON
+
+WALKTHROUGH: Final = "walkthrough"
 
 
 def local_target(*, auth: bool) -> Target:
@@ -46,17 +52,35 @@ def emulator_python() -> str:
 
 def build(app: App, fleet: Path, *, auth: bool) -> None:
     """Add the fleet file's deployments to the app."""
-    for deployment in read_fleet(fleet).deployments:
+    for read in read_fleet(fleet).deployments:
+        deployment = ask_for_no_thing(read) if auth else read
         stack = DeploymentStack(app, deployment=deployment, target=local_target(auth=auth))
         if auth:
             meet_the_evaluator(stack)
             leave_copies_open(stack)
 
 
+def ask_for_no_thing(deployment: Deployment) -> Deployment:
+    """Leave the condition out of template `walkthrough`, that the certificate has a Thing.
+
+    The emulator looks for a Thing by the client id only, AWS by the certificate, to which jitr attaches it
+    exclusively. Of a device with any client id the emulator would say that it has none.
+    """
+    document = json.loads(deployment.policies[WALKTHROUGH])
+    for statement in document["Statement"]:
+        statement.pop("Condition", None)
+    return dataclasses.replace(deployment, policies={**deployment.policies, WALKTHROUGH: json.dumps(document)})
+
+
 def meet_the_evaluator(stack: DeploymentStack) -> None:
-    """Grant three calls on the resources that the emulator evaluates them against, which are not those of AWS."""
+    """Grant four calls on the resources that the emulator evaluates them against, which are not those of AWS."""
     allow = stack.activate.role.role.add_to_principal_policy
     allow(iam.PolicyStatement(actions=["iot:AttachPolicy", "iot:DescribeCACertificate"], resources=["*"]))
+    stack.bulk.function.role.role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["iot:AttachPolicy", "iot:DetachPolicy", "iot:DescribeCACertificate"], resources=["*"]
+        )
+    )
     things = stack.format_arn(service="iot", resource="thing", resource_name="*")
     allow(iam.PolicyStatement(actions=["iot:AttachThingPrincipal"], resources=[things]))
 

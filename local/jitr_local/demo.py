@@ -18,6 +18,7 @@ from jitr_local.factory import Factory, MadeDevice
 from jitr_local.local_stack import Instance, LocalStack
 from jitr_local.mqtt_attempt import Ending
 from jitr_local.observations import NOT_REGISTERED, certificate_status, function_iot_calls, invoke
+from jitr_local.policy_edit import PolicyEdit
 from jitr_local.reference_device import DeviceReport, Result
 from jitr_local.registration_events import RegistrationEvents, listening
 from jitr_local.timeline import Timeline
@@ -52,6 +53,14 @@ class Demo:
                 self._kept_out(instance, forged, "forged", expected_status=NOT_REGISTERED),
                 *self._replayed(instance, good, events),
             ]
+        edit = PolicyEdit(
+            stack=self.stack,
+            instance=instance,
+            timeline=self.timeline,
+            factory=self.factory,
+            folder=self.factory.folder / "policies",
+        )
+        met += edit.run(following)
         later = AfterActivation(instance=instance, timeline=self.timeline, factory=self.factory)
         return [*met, later.listed(following, before=[revoked]), *later.braked(good, before=[revoked, following])]
 
@@ -60,7 +69,8 @@ class Demo:
         say.chapter("A factory's CA is made, and registered by cdk deploy")
         say.note(f"CA {self.factory.authority.ca_certificate_id[:16]}…, in the fleet file as {self.factory.ca.name!r}")
         if self.stack.instance() is None:
-            instance = self.stack.start(cas=[self.factory.ca], progress=say.note)
+            # With permissions enforced: the functions' roles and the devices' policies have to be right.
+            instance = self.stack.start(auth=True, cas=[self.factory.ca], progress=say.note)
         else:
             say.note("a local stack runs already; cdk deploy with the CA in its fleet file")
             instance = self.stack.deploy([self.factory.ca])

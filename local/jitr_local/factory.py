@@ -33,6 +33,11 @@ class MadeDevice:
     key_file: Path
 
     @property
+    def common_name(self) -> str:
+        """Return the common name, which is also client id and Thing name."""
+        return self.identity.common_name or ""
+
+    @property
     def certificate_id(self) -> str:
         """Return the AWS IoT certificate id."""
         return self.device.certificate_id
@@ -52,7 +57,7 @@ class MadeDevice:
         return ReferenceDevice(
             identity=self.identity,
             endpoint=Endpoint(host=instance.mqtt_host, port=instance.mqtt_port, server_ca=Path(instance.server_ca)),
-            client_id=self.identity.common_name or "",
+            client_id=self.common_name,
             back_off=back_off,
         )
 

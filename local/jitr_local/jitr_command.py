@@ -8,6 +8,7 @@ import sys
 from typing import Final
 
 from jitr_local.local_stack import Instance
+from jitr_local.timeline import Timeline
 
 _PATIENCE: Final = 120.0
 
@@ -28,3 +29,13 @@ def jitr(instance: Instance, *arguments: str) -> subprocess.CompletedProcess[str
         check=False,
         timeout=_PATIENCE,
     )
+
+
+def told_jitr(instance: Instance, timeline: Timeline, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `jitr` the same way, and tell the command and what it says."""
+    timeline.note(f"$ jitr {' '.join(arguments)}")
+    done = jitr(instance, *arguments)
+    for line in f"{done.stdout}{done.stderr}".splitlines():
+        if line.strip():
+            timeline.note(f"  {line.rstrip()}")
+    return done

@@ -1,4 +1,4 @@
-"""The fleet file of the local stack: one deployment, the checkout's policies, and the CAs somebody wants in it."""
+"""The fleet file of the local stack: one deployment, its policies (the checkout's, unless told), and the CAs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from jitr_local.checkout import CHECKOUT
 from jitr_local.emulator import ACCOUNT, REGION
 
 DEPLOYMENT: Final = "local"
+FLEET_FILE: Final = "fleet.toml"
+POLICIES: Final = CHECKOUT / "policies"
+# Templates that only this computer's deployment has: they let devices do what no real fleet's should.
+OWN_POLICIES: Final = CHECKOUT / "local" / "policies"
 CRL_BUCKET: Final = f"jitr-{DEPLOYMENT}-crl-{ACCOUNT}-{REGION}"
 # The emulator has no quota, and nobody wants to wait five minutes for what the schedule does.
 _API_TPS: Final = 1000
@@ -46,14 +50,18 @@ class LocalCa:
         return parts.netloc if parts.scheme in ("http", "https") else None
 
 
-def write_fleet(folder: Path, cas: Sequence[LocalCa]) -> Path:
-    """Write fleet.toml with its certificates and policies below `folder` and return its path."""
+def write_fleet(folder: Path, cas: Sequence[LocalCa], policies: Path = POLICIES) -> Path:
+    """Write fleet.toml with its certificates below `folder` and return its path.
+
+    Its policies are copies of `policies` and of the local stack's own.
+    """
     certificates = folder / "cas"
     shutil.rmtree(certificates, ignore_errors=True)
     certificates.mkdir(parents=True)
-    policies = folder / "policies"
-    shutil.rmtree(policies, ignore_errors=True)
-    shutil.copytree(CHECKOUT / "policies", policies)
+    copied = folder / "policies"
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.copytree(policies, copied)
+    shutil.copytree(OWN_POLICIES, copied, dirs_exist_ok=True)
     deployment: dict[str, str | int | list[str]] = {
         "account": ACCOUNT,
         "region": REGION,
@@ -72,7 +80,7 @@ def write_fleet(folder: Path, cas: Sequence[LocalCa]) -> Path:
             "crl": ca.crl,
         }
         blocks.append(_table(f"[[deployments.{DEPLOYMENT}.cas]]", values))
-    fleet = folder / "fleet.toml"
+    fleet = folder / FLEET_FILE
     fleet.write_text("\n".join(blocks), encoding="utf-8")
     return fleet
 

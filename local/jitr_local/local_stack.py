@@ -19,7 +19,7 @@ import boto3
 from jitr_fleet.stack_outputs import StackOutputs
 from jitr_local.cdk import Cdk, credentials
 from jitr_local.emulator import ACCOUNT, MQTT_HOST, REGION, Emulator, Running, clear
-from jitr_local.local_fleet import DEPLOYMENT, LocalCa, write_fleet
+from jitr_local.local_fleet import DEPLOYMENT, FLEET_FILE, POLICIES, LocalCa, write_fleet
 
 Progress = Callable[[str], None]
 
@@ -81,6 +81,11 @@ class LocalStack:
         """Return the emulator below this stack."""
         return Emulator(self.folder / "emulator")
 
+    @property
+    def fleet(self) -> Path:
+        """Return the fleet file, as the last start or deploy wrote it."""
+        return self.folder / "fleet" / FLEET_FILE
+
     @contextlib.contextmanager
     def reserved(self, progress: Progress = lambda _: None) -> Iterator[None]:
         """Keep others from starting or stopping this stack meanwhile; waits for whoever does so now."""
@@ -125,10 +130,13 @@ class LocalStack:
             raise
         return self._remember(running, cdk)
 
-    def deploy(self, cas: Sequence[LocalCa], *options: str) -> Instance:
-        """Deploy again with these CAs in the fleet file; raises LocalStackError when nothing runs, CdkFailedError."""
+    def deploy(self, cas: Sequence[LocalCa], *options: str, policies: Path = POLICIES) -> Instance:
+        """Deploy again with these CAs in the fleet file, and the templates of a folder.
+
+        Raises LocalStackError when nothing runs, CdkFailedError.
+        """
         running = self._running()
-        cdk = self._cdk(running, cas)
+        cdk = self._cdk(running, cas, policies)
         cdk.synth()
         cdk.deploy(*options)
         return self._remember(running, cdk)
@@ -162,13 +170,12 @@ class LocalStack:
             raise LocalStackError("no local stack runs: start one with `jitr local up`")
         return running
 
-    def _cdk(self, running: Running, cas: Sequence[LocalCa]) -> Cdk:
-        fleet = write_fleet(self.folder / "fleet", cas)
+    def _cdk(self, running: Running, cas: Sequence[LocalCa], policies: Path = POLICIES) -> Cdk:
         return Cdk(
             folder=self.folder,
             endpoint_url=running.endpoint_url,
             server_ca=self.emulator.server_ca,
-            fleet=fleet,
+            fleet=write_fleet(self.fleet.parent, cas, policies),
             auth=running.auth,
         )
 

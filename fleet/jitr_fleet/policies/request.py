@@ -1,0 +1,105 @@
+"""What a device asks to do: an action on a resource, written in full or in the short form that people use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jitr.policy import PolicyError
+from jitr_fleet.policies.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
+from jitr_fleet.policies.facts import DeviceFacts
+from jitr_fleet.tables import did_you_mean
+
+# Where no deployment is named: values that nobody takes for real ones, but that have the form of real ones.
+EXAMPLE_VALUES: Final[Mapping[str, str]] = {
+    "account": "123456789012",
+    "partition": "aws",
+    "region": "xx-example-1",
+}
+CONNECT: Final = "iot:Connect"
+_TYPES: Final = ("client", "topic", "topicfilter", "thing", "rolealias")
+_ACTION: Final = re.compile(r"[A-Za-z]+:[A-Za-z]+")
+_ARN: Final = re.compile(r"arn:(aws[a-z-]*):iot:([a-z0-9-]+):([0-9]{12}):")
+_ANY_RESOURCE: Final = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One question: may this device do `action` on `resource`, an ARN or `*` for actions that have no resource."""
+
+    action: str
+    resource: str
+    facts: DeviceFacts
+
+    @classmethod
+    def of(cls, action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> Request:
+        """Return the request with its resource in full; without one, a connection is to the device's client id.
+
+        `values` are the deployment's account, region and partition. Not checked: whether the action exists. Raises
+        PolicyError for a question that has no answer.
+        """
+        if not _ACTION.fullmatch(action) or action.partition(":")[0] not in SERVICES:
+            raise PolicyError(f"{action!r} is no action; one looks like iot:Publish, without wildcards")
+        if resource is None:
+            if action != CONNECT or facts.client_id is None:
+                raise PolicyError(f"{action} needs a resource, such as topic/devices/a or an ARN")
+            resource = f"client/{facts.client_id}"
+        request = cls(action=action, resource=complete_resource(resource, values), facts=facts)
+        if action == CONNECT and facts.client_id is not None:
+            expected = complete_resource(f"client/{facts.client_id}", values)
+            if request.resource != expected:
+                raise PolicyError(f"the device connects as {facts.client_id!r}; then the resource is {expected}")
+        return request
+
+
+def unknown_action(action: str) -> tuple[str, str] | None:
+    """Return what is wrong with an action and what is right, or None where it exists.
+
+    No answer about another one would say anything: it is denied by every policy.
+    """
+    if FORMER_NAMES.get(action, action) in ACTIONS or is_control_plane(action):
+        return None
+    return f"there is no action {action}", did_you_mean(action, ACTIONS)
+
+
+def unfitting_resource(request: Request) -> tuple[str, str] | None:
+    """Return what is wrong with a request's resource and what is right, or None where its action may be asked for it.
+
+    Not checked: whether the action exists.
+    """
+    action = ACTIONS.get(FORMER_NAMES.get(request.action, request.action))
+    kind = request.resource.split(":", 5)[-1].partition("/")[0]
+    if action is None or not action.resource_types or kind in action.resource_types:
+        return None
+    expected = " or ".join(f"{each}/…" if each != _ANY_RESOURCE else each for each in action.resource_types)
+    return f"{request.action} is never asked for {kind}", f"expected: {expected}"
+
+
+def values_in(resources: Iterable[str]) -> dict[str, str] | None:
+    """Return account, region and partition where literal ARNs all name the same ones, or None."""
+    found = {match.groups() for resource in resources if (match := _ARN.match(resource))}
+    if len(found) != 1:
+        return None
+    partition, region, account = found.pop()
+    return {"account": account, "partition": partition, "region": region}
+
+
+def complete_resource(resource: str, values: Mapping[str, str]) -> str:
+    """Return a resource as an ARN; short forms (`topic/devices/a`) get the account, Region and partition of `values`.
+
+    `@{account}` and its like are filled in too. Raises PolicyError for a short form of no resource type.
+    """
+    for name, value in values.items():
+        resource = resource.replace(f"@{{{name}}}", value)
+    if resource == _ANY_RESOURCE or resource.startswith("arn:"):
+        return resource
+    kind, slash, _ = resource.partition("/")
+    if kind not in _TYPES:
+        raise PolicyError(
+            f"{resource!r} is no resource; {did_you_mean(kind, _TYPES)}, each with / and a name, or an ARN"
+        )
+    if not slash:
+        raise PolicyError(f"{resource!r} is no resource; write {kind}/ and a name")
+    return f"arn:{values['partition']}:iot:{values['region']}:{values['account']}:{resource}"

@@ -1,0 +1,1 @@
+"""The rules of `jitr policy lint`, one subject a module; the catalogue names them all."""

@@ -1,0 +1,52 @@
+"""Actions: that they exist, are a device's to have, and are spelled out."""
+
+from __future__ import annotations
+
+from jitr_fleet.policies.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
+from jitr_fleet.policies.rules.report import Report, nearest
+from jitr_fleet.policies.rules.written import Text, WrittenStatement
+from jitr_fleet.tables import show
+
+_FOLDED = {name.casefold(): name for name in ACTIONS}
+
+
+def check_actions(statements: tuple[WrittenStatement, ...], report: Report) -> None:
+    """Report each action that is no plain name of ACTIONS."""
+    for statement in statements:
+        for action in statement.actions:
+            _check_action(action, report)
+
+
+def _check_action(action: Text, report: Report) -> None:
+    name = action.text
+    if not name or name in ACTIONS:
+        return
+    if "${" in name or "@{" in name:
+        report.add(
+            "value-in-action", action.pointer, f"{show(name)}: nothing is filled in in an action; name the action"
+        )
+    elif "*" in name or "?" in name:
+        report.add(
+            "wildcard-action", action.pointer, f"{show(name)} holds a wildcard; name each action that devices need"
+        )
+    elif name in FORMER_NAMES:
+        report.add("former-action", action.pointer, f"{name} is documented as {FORMER_NAMES[name]}; write that")
+    elif name.casefold() in _FOLDED:
+        right = _FOLDED[name.casefold()]
+        report.add("unknown-action", action.pointer, f"{show(name)} is spelled {right}; write it so")
+    elif is_control_plane(name):
+        message = f"{show(name)} belongs to the control plane, for IAM roles and not for devices; remove it"
+        report.add("control-plane-action", action.pointer, message)
+    else:
+        _report_unknown(action, report)
+
+
+def _report_unknown(action: Text, report: Report) -> None:
+    service, colon, _ = action.text.partition(":")
+    if colon and service not in SERVICES:
+        message = f"{show(action.text)} is an action of another service; AWS IoT's policies know {', '.join(SERVICES)}"
+        report.add("control-plane-action", action.pointer, f"{message}: use a role alias, or remove it")
+        return
+    name = action.text if colon else f"iot:{action.text}"
+    meant = nearest(name, ACTIONS, otherwise="the actions are listed in docs/policy-lint.md")
+    report.add("unknown-action", action.pointer, f"there is no action {show(action.text)}; {meant}")
