@@ -13,7 +13,7 @@ help: ## show this list
 
 install: .venv/.installed ## set up .venv, node_modules and the emulator's own environment
 
-.venv/.installed: requirements-dev.txt local/requirements.txt pyproject.toml package-lock.json
+.venv/.installed: requirements-dev.txt local/requirements.txt local/mosquitto.sh pyproject.toml package-lock.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jitr needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
@@ -21,6 +21,7 @@ install: .venv/.installed ## set up .venv, node_modules and the emulator's own e
 	$(PYTHON) -m venv .venv/emulator
 	.venv/emulator/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r local/requirements.txt
 	npm ci --no-audit --no-fund --loglevel=error
+	sh local/mosquitto.sh
 	@touch $@
 
 demo: install ## the main job end to end on this computer

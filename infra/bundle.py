@@ -30,7 +30,7 @@ LOCK: Final = SOURCE / "requirements.txt"
 CACHE: Final = CHECKOUT / "build" / "wheels"
 
 # The AWS services whose API models stay in the bundle; the other four hundred make up most of botocore.
-SERVICES: Final = frozenset({"dynamodb", "iot", "s3", "sqs", "sts"})
+SERVICES: Final = frozenset({"acm-pca", "cloudformation", "dynamodb", "iot", "s3", "sqs", "sts"})
 # Part of the cache key: raise it when the pruning below changes.
 _PRUNING: Final = "1"
 _NEVER_RUN: Final = ("**/__pycache__", "**/tests", "**/*.pyi", "bin", "boto3/examples", "botocore/docs/bcdoc/*.rst")

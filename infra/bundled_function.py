@@ -23,7 +23,10 @@ RETRIES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionPlan:
-    """What one function is; memory in MB, `reserved` None for a function that reserves no concurrent executions."""
+    """What one function is; memory in MB, `reserved` None for a function that reserves no concurrent executions.
+
+    No attempt begins with an event that is older than `maximum_event_age`.
+    """
 
     name: str
     description: str
@@ -32,6 +35,7 @@ class FunctionPlan:
     timeout: Duration
     reserved: int | None
     log_retention_days: int
+    maximum_event_age: Duration = MAXIMUM_EVENT_AGE
 
 
 class BundledFunction(Construct):
@@ -39,6 +43,7 @@ class BundledFunction(Construct):
 
     Tracing is off: X-Ray samples, costs per trace and shows what the structured log says for every event, with the
     certificate's id. The asynchronous settings stand on the unqualified function, which is what rules invoke.
+    Without `dead_letters`, whoever invokes it learns by other means that nobody answered.
     """
 
     def __init__(
@@ -49,13 +54,14 @@ class BundledFunction(Construct):
         plan: FunctionPlan,
         code: lambda_.Code,
         environment: Mapping[str, str],
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetters | None,
         target: Target,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = self._log_group(plan)
         self.role = ExecutionRole(self, "Permissions", function_name=plan.name, log_group=log_group)
-        dead_letters.grant_send(self.role.role)
+        if dead_letters is not None:
+            dead_letters.grant_send(self.role.role)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -82,9 +88,9 @@ class BundledFunction(Construct):
             self,
             "Asynchronous",
             function=self.function,
-            max_event_age=MAXIMUM_EVENT_AGE,
+            max_event_age=plan.maximum_event_age,
             retry_attempts=RETRIES,
-            on_failure=destinations.SqsDestination(dead_letters.queue),
+            on_failure=None if dead_letters is None else destinations.SqsDestination(dead_letters.queue),
         )
         acknowledge(
             self.function,

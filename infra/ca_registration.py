@@ -1,4 +1,4 @@
-"""A CA in AWS IoT: registered in SNI_ONLY mode, with auto-registration, and never deleted with the stack."""
+"""A CA in AWS IoT: registered in one of its modes, with auto-registration, and never deleted with the stack."""
 
 from __future__ import annotations
 
@@ -13,19 +13,28 @@ from jitr_fleet.deployment import CertificateAuthority
 class CaRegistration(Construct):
     """Registers one CA, after everything in `after`: a device must not knock before somebody listens.
 
-    SNI_ONLY lets several accounts register one CA and needs no verification certificate. Deleting the resource leaves
-    the CA as it is, because AWS IoT would otherwise forget which CA signed the devices that are registered already.
+    SNI_ONLY lets several accounts register one CA and needs no verification certificate, which DEFAULT does. Deleting
+    the resource leaves the CA as it is, because AWS IoT would otherwise forget which CA signed the devices that are
+    registered already. `pem` and `verification` may be references to what the deploy finds out.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, ca: CertificateAuthority, after: tuple[IDependable, ...]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        ca: CertificateAuthority,
+        pem: str,
+        verification: str | None,
+        after: tuple[IDependable, ...],
     ) -> None:
         super().__init__(scope, construct_id)
         self.ca_certificate = iot.CfnCACertificate(
             self,
             "Certificate",
-            ca_certificate_pem=ca.certificate,
-            certificate_mode="SNI_ONLY",
+            ca_certificate_pem=pem,
+            certificate_mode=ca.registration.value,
+            verification_certificate_pem=verification,
             status="ACTIVE" if ca.status is CaStatus.ACTIVE else "INACTIVE",
             auto_registration_status="DISABLE" if ca.status is CaStatus.RETIRED else "ENABLE",
         )

@@ -21,9 +21,20 @@ class CrlBucket(Construct):
 
     Whatever is written belongs to the bucket's account from then on (no ACLs). The name is fixed, so that a deploy
     after a destroy can take the retained bucket back. Every new object is announced on the account's event bus.
+
+    AWS Private CA hands an object over by its ACL, so with `private_cas` the bucket has ACLs, of which blocking public
+    access leaves nothing but that. Publishers of other accounts would then own what they write.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, bucket_name: str, publishers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket_name: str,
+        publishers: Sequence[str],
+        private_cas: bool = False,
+    ) -> None:
         super().__init__(scope, construct_id)
         self.name = bucket_name
         self.bucket = s3.Bucket(
@@ -33,7 +44,9 @@ class CrlBucket(Construct):
             versioned=True,
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED
+            if private_cas
+            else s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             lifecycle_rules=[
@@ -52,6 +65,8 @@ class CrlBucket(Construct):
                 "CloudTrail data events say who, without a second bucket for access logs."
             },
         )
+        if private_cas:
+            self._let_private_cas_write()
         for publisher in publishers:
             # Reading and listing, too: a publisher compares with what is there before it replaces it.
             for actions, resource in (
@@ -61,6 +76,30 @@ class CrlBucket(Construct):
                 self.bucket.add_to_resource_policy(
                     iam.PolicyStatement(principals=[iam.ArnPrincipal(publisher)], actions=actions, resources=[resource])
                 )
+
+    def _let_private_cas_write(self) -> None:
+        """Allow what AWS Private CA asks for, to CAs of this account and Region.
+
+        A CA's own ARN cannot be named: AWS looks for the permission when it creates the CA. AWS Private CA User Guide,
+        "Access policies for CRLs in Amazon S3".
+        """
+        stack = Stack.of(self)
+        authorities = stack.format_arn(service="acm-pca", resource="certificate-authority", resource_name="*")
+        for actions, resource in (
+            (["s3:PutObject", "s3:PutObjectAcl"], self.bucket.arn_for_objects("*")),
+            (["s3:GetBucketAcl", "s3:GetBucketLocation"], self.bucket.bucket_arn),
+        ):
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal("acm-pca.amazonaws.com")],
+                    actions=actions,
+                    resources=[resource],
+                    conditions={
+                        "StringEquals": {"aws:SourceAccount": stack.account},
+                        "ArnLike": {"aws:SourceArn": authorities},
+                    },
+                )
+            )
 
     def _announce(self) -> None:
         """Send events to EventBridge; CDK's own option for it brings a function and a role with wide permissions."""

@@ -112,6 +112,21 @@ class EnforcementAlarms(Construct):
             ),
         )
 
+    def watch_policies(self) -> None:
+        """Alarm on policies that stay different from their templates; during a deploy they are for a moment."""
+        self._figure(
+            "DriftedPolicies",
+            metric_names.DRIFTED_POLICIES,
+            "Minimum",
+            Watch(
+                deployment=self._deployment,
+                section="drifted-policies",
+                words="policies in AWS IoT are not what their templates say: somebody changed them by hand",
+                periods=_FAILURES_IN_A_ROW,
+                missing=_STAYS,
+            ),
+        )
+
     def watch_cas(self) -> None:
         """Alarm 90, 30 and 7 days before a CA expires."""
         for days in _CA_DAYS:

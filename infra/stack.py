@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aws_cdk import Annotations, CfnOutput, Environment, Stack, Tags
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.activation_function import ActivationFunction
 from infra.alarms import Alarms
+from infra.authorities import Authorities
+from infra.bulk_alarms import BulkAlarms
+from infra.bulk_work import BulkWork
 from infra.bundle import fetch_wheels, function_code
-from infra.ca_registration import CaRegistration
 from infra.crl_bucket import CrlBucket
 from infra.dead_letters import DeadLetters
 from infra.enforcement_alarms import EnforcementAlarms
 from infra.enforcement_function import EnforcementFunction
 from infra.enforcement_triggers import EnforcementTriggers
 from infra.registration_rule import RegistrationRule
+from infra.roll_out_function import RollOutFunction
+from infra.shared_policies import SharedPolicies
 from infra.state_table import StateTable
 from infra.target import Target
-from jitr.crl_sources import CDP
+from infra.thing_groups import ThingGroups
+from jitr.policy import uses_device_values
+from jitr.policy_rollout import shared_policies
 from jitr.settings import Environment as FunctionEnvironment
+from jitr_fleet.ca_warnings import notes_of, warnings_of
 from jitr_fleet.configuration import configuration_of
-from jitr_fleet.deployment import Deployment, Registration
+from jitr_fleet.deployment import Deployment, NewPrivateCa
 from jitr_fleet.stack_outputs import NO_HOSTS, StackOutputs
 
 _PARTITION_LITERALS = "@aws-cdk/core:enablePartitionLiterals"
@@ -60,8 +69,19 @@ class DeploymentStack(Stack):
             "CrlBucket",
             bucket_name=deployment.crl_bucket,
             publishers=deployment.crl_publishers,
+            private_cas=any(isinstance(ca.private_ca, NewPrivateCa) for ca in deployment.cas),
         )
-        code, environment = function_code(self._configuration, target), self._function_environment()
+        code, plain = function_code(self._configuration, target), self._function_environment()
+        self.authorities = Authorities(
+            self,
+            "Authorities",
+            deployment=deployment,
+            code=code,
+            environment=plain,
+            crl_bucket=self.crl_bucket,
+            target=target,
+        )
+        environment = self.authorities.environment
         self.activate = ActivationFunction(
             self,
             "Activate",
@@ -83,6 +103,7 @@ class DeploymentStack(Stack):
             dead_letters=self.enforcement_dead_letters,
             target=target,
         )
+        self.bulk = BulkWork(self, "BulkWork", deployment=deployment, code=code, environment=plain, target=target)
         self.enforcement_triggers = EnforcementTriggers(
             self,
             "EnforcementTriggers",
@@ -102,9 +123,20 @@ class DeploymentStack(Stack):
         self.enforcement_alarms = EnforcementAlarms(
             self, "EnforcementAlarms", deployment=deployment, topic=self.alarms.topic
         )
-        self._grant()
         self._watch()
-        self._register_cas()
+        if deployment.observes:
+            self._grant_observation()
+        else:
+            self._grant()
+            self._guard()
+            registrations = self.authorities.register(after=(self.registration_rule, self.activate, *self._things()))
+            roll_out = RollOutFunction(
+                self, "RollOut", deployment=deployment, code=code, environment=plain, target=target
+            )
+            self._roll_out_policies(
+                roll_out, after=(self.registration_rule, self.activate, self.enforce, *registrations)
+            )
+        self._remark()
         self._write_outputs()
 
     def _function_environment(self) -> dict[str, str]:
@@ -119,8 +151,12 @@ class DeploymentStack(Stack):
 
     def _grant(self) -> None:
         activation, enforcement = self.activate.role, self.enforce.role
-        activation.allow_activation(policies=self._configuration.policy_name("*"))
-        enforcement.allow_enforcement()
+        shared = self._configuration.policy_name("*")
+        activation.allow_activation(policies=shared)
+        if any(uses_device_values(template) for template in self._deployment.policies.values()):
+            activation.allow_device_policies(policies=self._configuration.device_policies)
+        enforcement.allow_enforcement(policies=shared)
+        self.bulk.grant(policies=shared, state_table=self.state_table)
         self.state_table.grant_activation(activation.role)
         self.state_table.grant_enforcement(enforcement.role)
         self.crl_bucket.reserve_copies(enforcement)
@@ -129,6 +165,36 @@ class DeploymentStack(Stack):
             self.crl_bucket.grant_read(role)
             if elsewhere:
                 role.allow(["s3:GetObject"], elsewhere)
+
+    def _grant_observation(self) -> None:
+        """Let activation read, and nobody do more than that."""
+        role = self.activate.role
+        role.allow_observation()
+        self.state_table.grant_observation(role.role)
+        self.crl_bucket.grant_read(role)
+        if elsewhere := self._crl_objects_elsewhere():
+            role.allow(["s3:GetObject"], elsewhere)
+
+    def _guard(self) -> None:
+        """Let what decides about devices wait until it is clear that no CA leaves the fleet file too early."""
+        if self.authorities.guard is not None:
+            for function in (self.activate.function, self.enforce.function):
+                function.node.add_dependency(self.authorities.guard)
+
+    def _things(self) -> tuple[IDependable, ...]:
+        """Create the types and groups that Things get, and return what devices have to wait for."""
+        if groups := sorted({group for ca in self._deployment.cas for group in ca.thing_groups}):
+            self.activate.role.allow_grouping(groups=groups)
+        if not self._deployment.create_thing_groups:
+            return ()
+        return (ThingGroups(self, "ThingGroups", deployment=self._deployment),)
+
+    def _remark(self) -> None:
+        """Say what is allowed, but worth a word."""
+        for note in notes_of(self._deployment):
+            Annotations.of(self).add_info(note)
+        for number, warning in enumerate(warnings_of(self._deployment, at=datetime.now(UTC)), start=1):
+            Annotations.of(self).add_warning_v2(f"jitr-ca-{number}", warning)
 
     def _crl_objects_elsewhere(self) -> list[str]:
         """Return the ARNs of the CRLs that the fleet file names in other buckets: these objects and no others."""
@@ -144,18 +210,16 @@ class DeploymentStack(Stack):
         self.enforcement_alarms.watch_function(self.enforce.function)
         self.enforcement_alarms.watch_dead_letters(self.enforcement_dead_letters.queue)
         self.enforcement_alarms.watch_sweeps()
+        self.enforcement_alarms.watch_policies()
         self.enforcement_alarms.watch_cas()
+        self.bulk.watch(BulkAlarms(self, "BulkAlarms", deployment=self._deployment.name, topic=self.alarms.topic))
 
-    def _register_cas(self) -> None:
-        listening = (self.registration_rule, self.activate)
-        for ca in self._deployment.cas:
-            if ca.crl == CDP and not self._deployment.crl_hosts:
-                Annotations.of(self).add_info(
-                    f'{self._deployment.name}: CA {ca.name} has crl = "cdp", and crl_hosts is empty. Devices become '
-                    "ACTIVE only if their certificates name a CRL in the stack's own bucket by its S3 URL."
-                )
-            if ca.registration is Registration.SNI_ONLY:
-                CaRegistration(self, f"Ca-{ca.name}", ca=ca, after=listening)
+    def _roll_out_policies(self, roll_out: RollOutFunction, *, after: tuple[IDependable, ...]) -> None:
+        roll_out.role.allow_roll_out(policies=self._configuration.policy_name("*"))
+        values = {"account": self.account, "region": self.region, "partition": self.partition}
+        documents = shared_policies(self._configuration, values)
+        if documents:
+            SharedPolicies(self, "Policies", documents=documents, function=roll_out.function, after=after)
 
     def _write_outputs(self) -> None:
         outputs = StackOutputs(
@@ -166,6 +230,9 @@ class DeploymentStack(Stack):
             crl_bucket=self.crl_bucket.bucket.bucket_name,
             dead_letter_queue=self.dead_letters.queue.queue_url,
             enforcement_dead_letter_queue=self.enforcement_dead_letters.queue.queue_url,
+            bulk_function=self.bulk.function.function.function_name,
+            bulk_queue=self.bulk.work.queue.queue_url,
+            bulk_dead_letter_queue=self.bulk.dead_letters.queue.queue_url,
             alarm_topic=self.alarms.topic.topic_arn,
             rule=self.registration_rule.rule_name,
             policies=",".join(sorted(self._deployment.policies)),

@@ -33,6 +33,10 @@ class StateTable(Construct):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
+    def grant_observation(self, grantee: iam.IGrantable) -> None:
+        """Allow to read single items, and nothing else."""
+        self._grant(grantee, "GetItem")
+
     def grant_activation(self, grantee: iam.IGrantable) -> None:
         """Allow what an activation does to single items: no scans, no deletes."""
         self._grant(grantee, "GetItem", "UpdateItem")

@@ -1,16 +1,18 @@
 """AWS IoT's control plane for tests, as strict as AWS: it answers a real boto3 client in place of the network.
 
 Parameters are validated and errors raised by botocore itself. Refused here as on AWS, and not by the usual mocks:
-leaving REVOKED, setting PENDING_ACTIVATION, CreateThing over other attributes, policies that are no JSON or too long,
-an eleventh policy on a certificate, detail that depends on the CA. `quota` makes calls beyond it throttle.
+leaving REVOKED, setting PENDING_ACTIVATION, CreateThing over other attributes or another type, types and groups that
+are not there, policy documents that are malformed or too long, a sixth version of a policy, deleting its default
+version, an eleventh policy on a certificate, detail that depends on the CA, a CA without the proof that its mode wants,
+deleting an ACTIVE CA. `quota` makes calls beyond it throttle.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,17 +21,26 @@ import botocore
 from botocore.config import Config
 
 from jitr_local.pki import CertificateAuthority, Device, pem
+from tests.fake_iot_attachments import FakeAttachments
+from tests.fake_iot_cas import FakeCa, FakeCas
+from tests.fake_iot_groups import FakeGroups
+from tests.fake_iot_policies import FakePolicies, Refused
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 QUOTA_LIMITED = frozenset(
-    {"DescribeCertificate", "AttachPolicy", "UpdateCertificate", "DescribeCACertificate", "CreatePolicy"}
+    {"DescribeCertificate", "AttachPolicy", "UpdateCertificate", "DescribeCACertificate", "CreatePolicy", "GetPolicy"}
+    | {"CreatePolicyVersion", "ListPolicyVersions", "DeletePolicyVersion"}
 )
 _STATUS_CODES = {
     "ResourceNotFoundException": 404,
     "ResourceAlreadyExistsException": 409,
     "VersionConflictException": 409,
+    "VersionsLimitExceededException": 409,
+    "DeleteConflictException": 409,
     "CertificateStateException": 406,
+    "CertificateValidationException": 400,
+    "RegistrationCodeValidationException": 400,
     "LimitExceededException": 410,
     "ThrottlingException": 400,
     "InvalidRequestException": 400,
@@ -40,12 +51,7 @@ _STATUS_CODES = {
 }
 
 
-class Refused(Exception):  # noqa: N818
-    """An error answer of AWS IoT."""
-
-    def __init__(self, code: str, message: str = "refused") -> None:
-        super().__init__(message)
-        self.code = code
+_REGISTERED = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -55,29 +61,22 @@ class _Certificate:
     status: str
     policies: list[str] = field(default_factory=list)
     things: list[str] = field(default_factory=list)
+    registered_at: datetime = _REGISTERED
     ever_active_without_policy: bool = False
-
-
-@dataclass
-class _Ca:
-    pem: str
-    status: str = "ACTIVE"
-    registration_config: dict[str, str] | None = None
 
 
 @dataclass
 class _Thing:
     attributes: dict[str, str]
+    kind: str | None = None
     version: int = 1
 
 
 @dataclass
-class FakeIot:
+class FakeIot(FakePolicies, FakeCas, FakeAttachments, FakeGroups):
     """One account and Region; `calls` lists the operations in order."""
 
-    cas: dict[str, _Ca] = field(default_factory=dict)
     certificates: dict[str, _Certificate] = field(default_factory=dict)
-    policies: dict[str, str] = field(default_factory=dict)
     things: dict[str, _Thing] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     history: list[tuple[str, str]] = field(default_factory=list)
@@ -87,7 +86,7 @@ class FakeIot:
 
     def register_ca(self, ca: CertificateAuthority, *, status: str = "ACTIVE") -> str:
         """Register a CA as an operator would have done."""
-        self.cas[ca.ca_certificate_id] = _Ca(pem(ca.certificate), status)
+        self.cas[ca.ca_certificate_id] = FakeCa(pem(ca.certificate), status)
         return ca.ca_certificate_id
 
     def connect(self, device: Device, ca: CertificateAuthority) -> dict[str, Any]:
@@ -174,48 +173,24 @@ class FakeIot:
         self.history.append((given["certificateId"], status))
         return {}
 
-    def _describe_ca_certificate(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        if given["certificateId"] not in self.cas:
-            raise Refused("ResourceNotFoundException")
-        ca = self.cas[given["certificateId"]]
-        description = {
-            "certificateId": given["certificateId"],
-            "certificateArn": f"arn:aws:iot:{REGION}:{ACCOUNT}:cacert/{given['certificateId']}",
-            "status": ca.status,
-            "certificatePem": ca.pem,
-            "ownedBy": ACCOUNT,
-            "autoRegistrationStatus": "ENABLE",
-            "certificateMode": "SNI_ONLY",
-        }
-        answer: dict[str, Any] = {"certificateDescription": description}
-        return answer | ({"registrationConfig": ca.registration_config} if ca.registration_config else {})
-
     def _list_certificates_by_ca(self, given: Mapping[str, Any]) -> dict[str, Any]:
         found = [(i, c) for i, c in self.certificates.items() if c.ca_certificate_id == given["caCertificateId"]]
         if not given.get("ascendingOrder"):
             found.reverse()
         start, size = int(given.get("marker", "0")), given.get("pageSize", 25)
+        if not 1 <= size <= 250:
+            raise Refused("InvalidRequestException", "pageSize")
         page = [
-            {"certificateId": i, "certificateArn": _certificate_arn(i), "status": c.status, "creationDate": 0}
-            for i, c in found[start : start + size]
+            {
+                "certificateId": each,
+                "certificateArn": _certificate_arn(each),
+                "status": certificate.status,
+                "creationDate": certificate.registered_at,
+            }
+            for each, certificate in found[start : start + size]
         ]
         more = start + size < len(found)
         return {"certificates": page} | ({"nextMarker": str(start + size)} if more else {})
-
-    def _create_policy(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        name, document = given["policyName"], given["policyDocument"]
-        if not re.fullmatch(r"[\w+=,.@-]{1,128}", name):
-            raise Refused("InvalidRequestException", "policy name")
-        try:
-            json.loads(document)
-        except ValueError:
-            raise Refused("MalformedPolicyException") from None
-        if len(re.sub(r"\s", "", document)) > 2048:
-            raise Refused("MalformedPolicyException", "too long")
-        if name in self.policies:
-            raise Refused("ResourceAlreadyExistsException")
-        self.policies[name] = document
-        return {"policyName": name}
 
     def _attach_policy(self, given: Mapping[str, Any]) -> dict[str, Any]:
         certificate = self._certificate(_id_of(given["target"]))
@@ -227,13 +202,21 @@ class FakeIot:
             certificate.policies.append(given["policyName"])
         return {}
 
+    def _detach_policy(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        certificate = self.certificates.get(_id_of(given["target"]))
+        if certificate is not None and given["policyName"] in certificate.policies:
+            certificate.policies.remove(given["policyName"])
+        return {}
+
     def _create_thing(self, given: Mapping[str, Any]) -> dict[str, Any]:
         name, attributes = given["thingName"], given["attributePayload"]["attributes"]
         if not re.fullmatch(r"[a-zA-Z0-9:_-]{1,128}", name):
             raise Refused("InvalidRequestException", "thing name")
-        if name in self.things and self.things[name].attributes != attributes:
+        kind = given.get("thingTypeName")
+        self._refuse_content(kind, attributes)
+        if name in self.things and (self.things[name].attributes, self.things[name].kind) != (attributes, kind):
             raise Refused("ResourceAlreadyExistsException")
-        self.things.setdefault(name, _Thing(dict(attributes)))
+        self.things.setdefault(name, _Thing(dict(attributes), kind))
         return {"thingName": name}
 
     def _describe_thing(self, given: Mapping[str, Any]) -> dict[str, Any]:

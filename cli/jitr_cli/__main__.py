@@ -1,7 +1,8 @@
 """The console script `jitr`: dispatches to one module per command and turns every ending into an exit code.
 
 Exit codes: 0 yes or done, 1 no (revoked, denied, findings), 2 undetermined, 64 usage, 69 AWS unreachable or refused,
-70 our bug, 130 interrupted. Click's own codes 1 and 2 never reach the shell: they mean something else here.
+70 our bug, 130 interrupted, 141 a pipe that nobody reads. Click's own codes 1 and 2 never reach the shell: they mean
+something else here.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ import click
 from jitr_cli.exit_codes import ExitCode
 from jitr_cli.failures import describe_failure
 from jitr_cli.groups import root
+from jitr_cli.unread_output import outlive_readers
+
+# What shells see of tools that end by a broken pipe: 128 and the number of SIGPIPE.
+_UNREAD = 141
 
 
 def main() -> None:
     """Run the command line and exit."""
+    outlive_readers()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -28,8 +34,8 @@ def run(arguments: list[str]) -> int:
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
     except SystemExit:
-        # Click leaves like this, with code 1, when nobody reads the output any more.
-        return ExitCode.INTERRUPTED
+        # Click leaves like this, with code 1, where a pipe breaks that is neither stdout nor stderr.
+        return _UNREAD
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as mistake:

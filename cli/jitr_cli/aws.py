@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,14 @@ class Aws:
 
         retries = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=60)
         try:
-            return self.session.client(service, endpoint_url=self.endpoint_url, config=retries)  # type: ignore[call-overload]
+            return self.session.client(service, endpoint_url=self._endpoint_option, config=retries)  # type: ignore[call-overload]
         except ValueError as error:
             raise CommandFailed(str(error)) from error
+
+    @property
+    def _endpoint_option(self) -> str | None:
+        """Return --endpoint-url; None for what the variable says, since boto3 knows one for each service besides."""
+        return None if self.endpoint_url == os.environ.get("AWS_ENDPOINT_URL") else self.endpoint_url
 
     @property
     def region(self) -> str:
@@ -74,6 +80,17 @@ class Aws:
 def aws_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --profile, --region and --endpoint-url to a command and hand it `aws: Aws`."""
 
+    @connection_options
+    @functools.wraps(function)
+    def with_aws(*, connect: Callable[[], Aws], **options: object) -> object:
+        return function(aws=connect(), **options)
+
+    return with_aws
+
+
+def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the same options to a command that may do without AWS, and hand it `connect`, which returns `Aws`."""
+
     @click.option("--profile", envvar="AWS_PROFILE", metavar="NAME", help="credentials profile [env: AWS_PROFILE]")
     @click.option(
         "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
@@ -82,13 +99,17 @@ def aws_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--endpoint-url", envvar="AWS_ENDPOINT_URL", metavar="URL", help="another AWS endpoint [env: AWS_ENDPOINT_URL]"
     )
     @functools.wraps(function)
-    def with_aws(*, profile: str | None, region: str | None, endpoint_url: str | None, **options: object) -> object:
-        import boto3  # noqa: PLC0415 - only commands that reach AWS pay for boto3
+    def with_connection(
+        *, profile: str | None, region: str | None, endpoint_url: str | None, **options: object
+    ) -> object:
+        def connect() -> Aws:
+            import boto3  # noqa: PLC0415 - only commands that reach AWS pay for boto3
 
-        session = boto3.Session(profile_name=profile or None, region_name=region or None)
-        return function(aws=Aws(session, endpoint_url or None), **options)
+            return Aws(boto3.Session(profile_name=profile or None, region_name=region or None), endpoint_url or None)
 
-    return with_aws
+        return function(connect=connect, **options)
+
+    return with_connection
 
 
 deployment_option = click.option(

@@ -1,4 +1,4 @@
-"""The CA's private key on this computer: read from PEM, unlocked by prompt or file, never printed.
+"""The CA's private key on this computer: read from PEM, unlocked or locked by prompt or file, never printed.
 
 A passphrase is taken from a terminal or a file (also `/dev/fd/3`), never from the arguments or the environment: other
 processes can read both.
@@ -7,6 +7,7 @@ processes can read both.
 from __future__ import annotations
 
 import getpass
+import re
 import warnings
 from pathlib import Path
 
@@ -31,11 +32,25 @@ def load_ca_key(path: Path, *, passphrase_file: Path | None) -> object:
     except TypeError:
         pass  # the one way the library says that it is encrypted
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise CommandFailed(f"{path} holds no private key in PEM that can be read") from error
+        raise CommandFailed(f"{path} holds no private key in PEM that can be read{_instead(data)}") from error
     try:
         return load_pem_private_key(data, password=_passphrase(path, passphrase_file))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CommandFailed(f"{path}: the passphrase is wrong, or the key is damaged") from error
+
+
+def new_passphrase(path: Path, *, passphrase_file: Path | None) -> bytes:
+    """Return the passphrase that a new key is to be encrypted with, asked for twice; raises CommandFailed."""
+    found = _passphrase(path, passphrase_file)
+    if passphrase_file is None and _asked(path, again=True) != found:
+        raise CommandFailed("the passphrases are not the same; nothing was written")
+    return found
+
+
+def _instead(data: bytes) -> str:
+    """Name the kinds of PEM blocks that a file holds instead of a key."""
+    kinds = sorted({kind.decode("ascii") for kind in re.findall(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----", data)})
+    return f"; it holds: {', '.join(kinds)}" if kinds else ""
 
 
 def _passphrase(path: Path, passphrase_file: Path | None) -> bytes:
@@ -44,18 +59,18 @@ def _passphrase(path: Path, passphrase_file: Path | None) -> bytes:
     else:
         found = read_file(passphrase_file, maximum=_MAXIMUM_BYTES).removesuffix(b"\n").removesuffix(b"\r")
     if not found:
-        raise CommandFailed(f"{path} is encrypted, and the passphrase is empty")
+        raise CommandFailed(f"{path}: the passphrase is empty")
     return found
 
 
-def _asked(path: Path) -> bytes:
+def _asked(path: Path, *, again: bool = False) -> bytes:
     """Ask at the terminal, also where stdin is something else; raises CommandFailed where there is none."""
     with warnings.catch_warnings():
         # Without a terminal getpass would read stdin and echo; a passphrase is not read like that.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(f"Passphrase of {path}: ").encode("utf-8")
+            return getpass.getpass(f"Passphrase of {path}{' once more' if again else ''}: ").encode("utf-8")
         except (getpass.GetPassWarning, EOFError) as error:
             raise CommandFailed(
-                f"{path} is encrypted and there is no terminal to ask for its passphrase; give --passphrase-file"
+                f"there is no terminal to ask for the passphrase of {path}; give --passphrase-file"
             ) from error

@@ -13,9 +13,29 @@ import click
 
 # group → command → one line of help. The module is jitr_cli.commands.<group>_<command>, its command `command`.
 COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "bulk": {
+        "list": "list the jobs of bulk work, and how they stand",
+        "status": "say how far a job is, and what it could not do",
+        "stop": "stop a job; what it did stays done",
+        "resume": "let the account go on with a job where it stopped",
+        "undo": "bring back what a job switched off",
+    },
     "ca": {
+        "create": "make a CA with a key of your own, or one in AWS Private CA",
+        "csr": "request the verification certificate that DEFAULT mode wants",
+        "register": "register a CA in AWS IoT",
+        "list": "list the CAs of the account and Region, and who manages them",
+        "show": "show one CA and what decides about its devices",
         "adopt": "take a CA that is registered already under management, without a deploy",
         "release": "end the management of an adopted CA",
+        "activate": "make a CA ACTIVE in AWS IoT",
+        "deactivate": "make a CA INACTIVE in AWS IoT",
+        "auto-registration": "switch the registration of unknown devices on or off",
+        "hold": "let no device of a CA become ACTIVE, for the emergency",
+        "resume": "end a hold",
+        "devices": "list the devices that are registered with a CA",
+        "revoke-devices": "switch off all devices of a CA, or a list of them",
+        "delete": "delete an INACTIVE CA from AWS IoT",
     },
     "crl": {
         "check": "decide whether a certificate is good, revoked or undetermined",
@@ -28,7 +48,13 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "reset": "forget which CRL was accepted, so that an older one is taken again",
     },
     "device": {
+        "create": "make key, request, certificate and chain of one device or of many",
+        "explain": "say why a device is not active: at which step it stands, and what to do",
+        "revoke": "switch devices off for good, or until somebody reinstates them",
+        "reinstate": "make an INACTIVE device ACTIVE again, after every check",
+        "rebind": "give a Thing to another certificate of the same device",
         "import": "bring certificates that others registered into the registry",
+        "allow": "say which serial numbers may become ACTIVE, where a CA has an allow-list",
         "connect": "connect as a device would: chain, SNI, back-off until the certificate is active",
     },
     "dlq": {
@@ -41,14 +67,24 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "env": "print the shell variables that point ordinary clients at it",
         "demo": "tell the whole story on it: good, revoked, forged and replayed",
     },
+    "policy": {
+        "lint": "find what is wrong with policy templates, with file, line, rule and mend",
+        "test": "run the cases of policy templates",
+        "simulate": "say what a policy lets a device do, and why",
+        "render": "print the exact document that AWS IoT gets for a template, and its size",
+        "diff": "show which rights templates give and take, beside what is deployed",
+        "reattach": "attach a template's policy to all certificates of a CA",
+    },
 }
 
 GROUP_HELP: Mapping[str, str] = {
+    "bulk": "bulk work: jobs that the account does, for fleets that outgrow a laptop",
     "ca": "certificate authorities",
     "crl": "certificate revocation lists",
     "device": "devices",
     "dlq": "dead letters: events that nobody could decide",
     "local": "the same stack on this computer",
+    "policy": "policy templates: what devices may do",
 }
 
 

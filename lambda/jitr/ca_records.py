@@ -16,6 +16,7 @@ class CaRecord:
     """One CA; `adopted_policy` is None unless it was adopted, `devices` how many were activated here.
 
     `locations` are the distribution points that activated certificates name, for CAs whose CRL source is `cdp`.
+    `held_by` says who put the hold on, and when.
     """
 
     ca_certificate_id: str
@@ -24,6 +25,7 @@ class CaRecord:
     on_hold: bool
     devices: int
     locations: tuple[str, ...]
+    held_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,18 @@ class CaRecords:
         )
         return self.table.update(_key(ca_certificate_id), update, {}, condition=condition) is not None
 
+    def hold(self, ca_certificate_id: str, *, by: str, at: datetime) -> bool:
+        """Let no device of a CA become ACTIVE from now on; returns False where it is on hold already, by whomever."""
+        values = {":hold": {"S": f"{by} {at.isoformat()}"}}
+        condition = "attribute_not_exists(#hold)"
+        return self.table.update(_key(ca_certificate_id), "SET #hold = :hold", values, condition=condition) is not None
+
+    def resume(self, ca_certificate_id: str, *, by: str, at: datetime) -> bool:
+        """End a hold, and keep who did so; returns False when there was none."""
+        values = {":by": {"S": f"{by} {at.isoformat()}"}}
+        update, condition = "SET resumed_by = :by REMOVE #hold", "attribute_exists(#hold)"
+        return self.table.update(_key(ca_certificate_id), update, values, condition=condition) is not None
+
     def count_device(self, ca_certificate_id: str, locations: tuple[str, ...] = ()) -> None:
         """Count one device that became ACTIVE, and remember where its CRL is."""
         values = {":one": {"N": "1"}, **({":where": {"SS": sorted(locations)}} if locations else {})}
@@ -74,4 +88,5 @@ def _record(item: Item) -> CaRecord:
         on_hold="hold" in item,
         devices=number(item, "devices"),
         locations=tuple(sorted(item.get("locations", {}).get("SS", ()))),
+        held_by=text(item, "hold"),
     )

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from cryptography import x509
 
 from jitr.ca_records import CaRecord, CaRecords
-from jitr.certificates import load_certificate
+from jitr.certificates import fingerprint, load_certificate
 from jitr.crl_sources import CDP, HTTP_SCHEMES, NONE, S3Location
 from jitr.errors import Reason, Undecided, Waiting
 from jitr.iot_registry import IotRegistry, RegisteredCa
@@ -86,8 +86,16 @@ class CertificateAuthorities:
         return record.devices if record is not None else 0
 
     def certificate(self, ca: ManagedCa, *, at: datetime) -> x509.Certificate:
-        """Return the CA certificate: the reviewed one, or AWS IoT's for an adopted CA."""
-        return load_certificate(ca.certificate or self._describe(ca, at=at).pem)
+        """Return the CA certificate: the reviewed one, or AWS IoT's for an adopted CA and for one in AWS Private CA.
+
+        The deploy read the latter's fingerprint from AWS Private CA; raises Undecided (`ca_mismatch`) for any other.
+        """
+        found = load_certificate(ca.certificate or self._describe(ca, at=at).pem)
+        if ca.known_at_deploy and fingerprint(found) != ca.ca_certificate_id:
+            raise Undecided(
+                Reason.CA_MISMATCH, f"AWS IoT holds another certificate for CA {ca.name} than AWS Private CA"
+            )
+        return found
 
     def verify_active(self, ca: ManagedCa, *, at: datetime) -> x509.Certificate:
         """Check that the CA may bring in devices now, and return its certificate.

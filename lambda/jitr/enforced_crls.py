@@ -14,12 +14,13 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from jitr.aws_failures import aws_call
+from jitr.fetched import COPIES_PREFIX
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, read_crl, verify_crl
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PREFIX = "enforced/"
+PREFIX = COPIES_PREFIX
 _SECOND = timedelta(seconds=1)
 
 

@@ -1,10 +1,12 @@
-"""What every way of fetching a CRL returns, and how much it may bring."""
+"""What every way of fetching a CRL returns, how much it may bring, and from where it never comes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAXIMUM_BYTES = 64 * 1024 * 1024
+# Where the CRL bucket keeps our own copies of enforced CRLs, from which no CRL is fetched.
+COPIES_PREFIX = "enforced/"
 
 
 @dataclass(frozen=True, kw_only=True)

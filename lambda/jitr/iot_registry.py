@@ -7,20 +7,26 @@ Region: DescribeCertificate, AttachPolicy and UpdateCertificate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from jitr.aws_failures import aws_call
+from botocore.exceptions import ClientError
+
+from jitr.aws_failures import aws_call, error_code
 from jitr.errors import Reason, Undecided
+from jitr.settings import CERTIFICATE_ATTRIBUTE
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
     from mypy_boto3_iot.literals import CertificateStatusType
 
-# The attribute by which a Thing belongs to one certificate; CreateThing with it is the claim.
-CERTIFICATE_ATTRIBUTE = "certificate_id"
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
+_LARGEST_PAGE = 250  # the most that AWS lists at once
 
 
 class CertificateStatus(StrEnum):
@@ -62,6 +68,23 @@ class Thing:
 
     certificate_id: str | None
     version: int
+
+
+@dataclass(frozen=True)
+class ListedCertificate:
+    """A certificate as a list names it; a list that only has ids knows neither status nor time of registration."""
+
+    certificate_id: str
+    status: CertificateStatus | None = None
+    registered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CertificatePage:
+    """A part of a list, and where the next one begins; None after the last."""
+
+    certificates: tuple[ListedCertificate, ...]
+    next_marker: str | None
 
 
 @dataclass(frozen=True)
@@ -121,6 +144,11 @@ class IotRegistry:
             provisions_itself=bool(registration.get("templateBody") or registration.get("templateName")),
         )
 
+    def registration_code(self) -> str:
+        """Return the account's and Region's registration code, the same until somebody deletes it."""
+        with aws_call("GetRegistrationCode"):
+            return self.client.get_registration_code()["registrationCode"]
+
     def certificates_of(self, ca_certificate_id: str, *, newest_first: bool) -> Iterator[tuple[str, str]]:
         """Yield id and status of a CA's certificates, page by page, by the date of their registration.
 
@@ -143,27 +171,75 @@ class IotRegistry:
                 return False
         return True
 
-    def create_policy(self, policy_name: str, document: str) -> None:
-        """Create a policy; one that exists already, made by whoever was faster, is left as it is."""
-        with aws_call("CreatePolicy"):
+    def create_policy(self, policy_name: str, document: str) -> bool:
+        """Create a policy; returns False for one that exists already, made by whoever was faster, and leaves it."""
+        with aws_call("CreatePolicy"), _refusals_of(policy_name):
             try:
                 self.client.create_policy(policyName=policy_name, policyDocument=document)
             except self.client.exceptions.ResourceAlreadyExistsException:
+                return False
+        return True
+
+    def policy_document(self, policy_name: str) -> str | None:
+        """Return a policy's default version, the one that counts; None when there is no such policy."""
+        with aws_call("GetPolicy"):
+            try:
+                return self.client.get_policy(policyName=policy_name)["policyDocument"]
+            except self.client.exceptions.ResourceNotFoundException:
+                return None
+
+    def create_policy_version(self, policy_name: str, document: str) -> bool:
+        """Make a document a policy's new default version; returns False when it has all versions that AWS allows."""
+        with aws_call("CreatePolicyVersion"), _refusals_of(policy_name):
+            try:
+                self.client.create_policy_version(policyName=policy_name, policyDocument=document, setAsDefault=True)
+            except self.client.exceptions.VersionsLimitExceededException:
+                return False
+        return True
+
+    def oldest_spare_policy_version(self, policy_name: str) -> str | None:
+        """Return the id of the oldest version that is not the default, None when the default is all there is."""
+        with aws_call("ListPolicyVersions"):
+            listed = self.client.list_policy_versions(policyName=policy_name)["policyVersions"]
+        # Ids are numbers that only grow (API reference, PolicyVersion).
+        return min((each["versionId"] for each in listed if not each["isDefaultVersion"]), key=int, default=None)
+
+    def delete_policy_version(self, policy_name: str, version_id: str) -> None:
+        """Delete a version that is not the default; one that somebody else deletes meanwhile is gone too."""
+        with aws_call("DeletePolicyVersion"):
+            try:
+                self.client.delete_policy_version(policyName=policy_name, policyVersionId=version_id)
+            except self.client.exceptions.ResourceNotFoundException:
                 return
 
-    def create_thing(self, thing_name: str, certificate_id: str) -> bool:
+    def create_thing(
+        self,
+        thing_name: str,
+        certificate_id: str,
+        *,
+        thing_type: str | None = None,
+        attributes: Mapping[str, str] = NOTHING_MORE,
+    ) -> bool:
         """Claim a Thing for a certificate; returns False when one of that name exists with other content.
 
         On AWS the same name with the same content succeeds, so a repeated claim does too (API reference, CreateThing).
         """
+        kind = {} if thing_type is None else {"thingTypeName": thing_type}
         with aws_call("CreateThing"):
             try:
                 self.client.create_thing(
-                    thingName=thing_name, attributePayload={"attributes": {CERTIFICATE_ATTRIBUTE: certificate_id}}
+                    thingName=thing_name,
+                    attributePayload={"attributes": {**attributes, CERTIFICATE_ATTRIBUTE: certificate_id}},
+                    **kind,
                 )
             except self.client.exceptions.ResourceAlreadyExistsException:
                 return False
         return True
+
+    def add_to_group(self, thing_name: str, group: str) -> None:
+        """Add a Thing to a static group; one that is in it already stays in it."""
+        with aws_call("AddThingToThingGroup"):
+            self.client.add_thing_to_thing_group(thingName=thing_name, thingGroupName=group)
 
     def describe_thing(self, thing_name: str) -> Thing:
         """Read whom a Thing belongs to."""
@@ -186,3 +262,76 @@ class IotRegistry:
             self.client.attach_thing_principal(
                 thingName=thing_name, principal=certificate_arn, thingPrincipalType="EXCLUSIVE_THING"
             )
+
+    def detach_thing(self, thing_name: str, certificate_arn: str) -> None:
+        """Detach a certificate from a Thing; one that is not attached, or a Thing that is gone, is no error."""
+        with aws_call("DetachThingPrincipal"):
+            try:
+                self.client.detach_thing_principal(thingName=thing_name, principal=certificate_arn)
+            except self.client.exceptions.ResourceNotFoundException:
+                return
+
+    def find_thing(self, thing_name: str) -> Thing | None:
+        """Read whom a Thing belongs to; None where there is no such Thing."""
+        try:
+            return self.describe_thing(thing_name)
+        except Undecided as error:
+            if isinstance(error.__cause__, self.client.exceptions.ResourceNotFoundException):
+                return None
+            raise
+
+    def principals_of(self, thing_name: str) -> tuple[str, ...]:
+        """Return the ARNs of what is attached to a Thing."""
+        with aws_call("ListThingPrincipals"):
+            pages = self.client.get_paginator("list_thing_principals").paginate(thingName=thing_name)
+            return tuple(arn for page in pages for arn in page["principals"])
+
+    def things_of(self, certificate_arn: str) -> tuple[str, ...]:
+        """Return the names of the Things that a certificate is attached to."""
+        with aws_call("ListPrincipalThings"):
+            pages = self.client.get_paginator("list_principal_things").paginate(principal=certificate_arn)
+            return tuple(name for page in pages for name in page["things"])
+
+    def policies_of(self, certificate_arn: str) -> tuple[str, ...]:
+        """Return the names of the policies that are attached to a certificate itself."""
+        with aws_call("ListAttachedPolicies"):
+            pages = self.client.get_paginator("list_attached_policies").paginate(target=certificate_arn)
+            return tuple(each["policyName"] for page in pages for each in page["policies"])
+
+    def certificate_page(self, ca_certificate_id: str, marker: str | None) -> CertificatePage:
+        """Read one page of a CA's certificates, the oldest first; `marker` is what the page before ended with."""
+        more: dict[str, str] = {} if marker is None else {"marker": marker}
+        with aws_call("ListCertificatesByCA"):
+            answer = self.client.list_certificates_by_ca(
+                caCertificateId=ca_certificate_id, ascendingOrder=True, pageSize=_LARGEST_PAGE, **more
+            )
+        listed = tuple(
+            ListedCertificate(each["certificateId"], CertificateStatus(each["status"]), each["creationDate"])
+            for each in answer["certificates"]
+        )
+        return CertificatePage(listed, answer.get("nextMarker"))
+
+    def detach_policy(self, policy_name: str, certificate_arn: str) -> None:
+        """Detach a policy from a certificate; one that is not attached, or not there at all, is no error."""
+        with aws_call("DetachPolicy"):
+            try:
+                self.client.detach_policy(policyName=policy_name, target=certificate_arn)
+            except self.client.exceptions.ResourceNotFoundException:
+                return
+
+
+# What AWS IoT answers to a document, and to a name or a document, that it does not take.
+_REFUSALS = {"MalformedPolicyException": Reason.POLICY_UNUSABLE, "InvalidRequestException": Reason.AWS_REFUSED}
+
+
+@contextmanager
+def _refusals_of(policy_name: str) -> Iterator[None]:
+    """Turn AWS IoT's refusal of a policy into Undecided that repeats why: it is about our own template."""
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        if code not in _REFUSALS:
+            raise
+        said = error.response.get("Error", {}).get("Message", "")
+        raise Undecided(_REFUSALS[code], f"AWS IoT refuses policy {policy_name}: {code}: {said}") from error

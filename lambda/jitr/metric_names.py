@@ -16,6 +16,7 @@ OUTCOME_METRICS: dict[Outcome, str] = {
     Outcome.REJECTED: "Rejected",
     Outcome.WAITING: "Waiting",
     Outcome.UNDECIDED: "Undecided",
+    Outcome.OBSERVED: "Observed",
 }
 
 # One count per event that was not activated; dimensions: deployment, reason.
@@ -30,3 +31,4 @@ VANISHED_FROM_CRL = "VanishedFromCrl"
 BRAKED_DEVICES = "BrakedDevices"
 SWEEP_FAILED = "SweepFailed"
 CA_DAYS_LEFT = "CaDaysLeft"
+DRIFTED_POLICIES = "DriftedPolicies"  # shared policies that mean something else than their templates

@@ -7,16 +7,32 @@ through the same two classes, so that neither side spells a key twice.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
 CONFIGURATION_FILE = "jitr-configuration.json"
+PRIVATE_CAS_VARIABLE = "JITR_PRIVATE_CAS"
 POLICY_NAME_PREFIX = "jitr"
+# The attribute by which a Thing belongs to one certificate; CreateThing with it is the claim.
+CERTIFICATE_ATTRIBUTE = "certificate_id"
+# How long a template's name may be to fit into the name of a device's own policy, which AWS IoT limits to 128
+# characters: the prefix, the longest deployment name, the certificate's id and two dots take the other 95.
+_LONGEST_IN_DEVICE_POLICY = 33
+_CA_CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
+
+
+class Mode(StrEnum):
+    """Whether a deployment acts on what it decides, or only says so."""
+
+    ACTIVATE = "activate"
+    OBSERVE = "observe"
 
 
 class CaStatus(StrEnum):
@@ -48,6 +64,11 @@ class ManagedCa:
     """One CA under management: `certificate` is PEM (empty if adopted), `crl` a source (see crl_sources.py).
 
     `crl_max_age_seconds` bounds a CRL's age since thisUpdate and makes one without nextUpdate usable; None: no bound.
+    `allow_list` lets only those in whose serial numbers the state table names. `thing_type`, `thing_groups` and
+    `thing_attributes` are what the Things of its devices get.
+
+    `known_at_deploy` is a CA in AWS Private CA whose certificate no file holds: its id, and where `crl` is empty that
+    too, come by environment variable, and its id is the fingerprint that AWS IoT's certificate has to have.
 
     Not checked here: the fleet file module checks what people write, and infra writes only what passed there.
     """
@@ -61,6 +82,11 @@ class ManagedCa:
     thing_name: ThingNameSource = ThingNameSource.CN
     on_existing_thing: OnExistingThing = OnExistingThing.REFUSE
     crl_max_age_seconds: int | None = None
+    allow_list: bool = False
+    thing_type: str | None = None
+    thing_groups: tuple[str, ...] = ()
+    thing_attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    known_at_deploy: bool = False
 
     @property
     def crl_max_age(self) -> timedelta | None:
@@ -72,7 +98,7 @@ class ManagedCa:
 class Configuration:
     """The reviewed part: CAs, policy templates by name (their text), hosts that CRLs may come from.
 
-    `enforcement_tps` is how many AWS IoT calls a second enforcement may make.
+    `enforcement_tps` is how many AWS IoT calls a second enforcement may make, `bulk_tps` operators' bulk work.
     """
 
     deployment: str
@@ -80,6 +106,8 @@ class Configuration:
     policies: Mapping[str, str] = field(default_factory=dict)
     crl_hosts: tuple[str, ...] = ()
     enforcement_tps: float = 3.0
+    bulk_tps: float = 1.0
+    mode: Mode = Mode.ACTIVATE
 
     def to_json(self) -> str:
         """Return the file's text: the same text for the same configuration, whatever order it was built in."""
@@ -96,6 +124,7 @@ class Configuration:
                     "status": CaStatus(ca["status"]),
                     "thing_name": ThingNameSource(ca["thing_name"]),
                     "on_existing_thing": OnExistingThing(ca["on_existing_thing"]),
+                    "thing_groups": tuple(ca["thing_groups"]),
                 }
             )
             for ca in data["cas"]
@@ -106,6 +135,8 @@ class Configuration:
             policies=data["policies"],
             crl_hosts=tuple(data["crl_hosts"]),
             enforcement_tps=float(data["enforcement_tps"]),
+            bulk_tps=float(data["bulk_tps"]),
+            mode=Mode(data["mode"]),
         )
 
     @classmethod
@@ -113,20 +144,55 @@ class Configuration:
         """Read the configuration file of the bundle whose root is `package_root`."""
         return cls.from_json((package_root / CONFIGURATION_FILE).read_text(encoding="utf-8"))
 
+    def completed(self, private_cas: str) -> Configuration:
+        """Return the configuration with what only the deploy knew: JSON, CA name → `{"id", "crl"}`.
+
+        Raises ValueError, KeyError or TypeError where something is missing or is no id: nothing is managed by halves.
+        """
+        known = json.loads(private_cas or "{}")
+        return replace(self, cas=tuple(_completed(ca, known) if ca.known_at_deploy else ca for ca in self.cas))
+
     def policy_name(self, template: str) -> str:
         """Return the stable AWS IoT policy name of a template; deployment names hold no `_`, so no two ever meet."""
         return f"{POLICY_NAME_PREFIX}-{self.deployment}_{template}"
 
+    def device_policy_name(self, template: str, certificate_id: str) -> str:
+        """Return the stable name of one device's own policy; `device_policies` matches it.
+
+        Deployment names hold no `.` either, so none meets a shared one's. A template's name that is too long is
+        replaced by its hash, behind a sign that tells it from a name.
+        """
+        tail = f".{template}"
+        if len(template) > _LONGEST_IN_DEVICE_POLICY:
+            tail = f"={hashlib.sha256(template.encode()).hexdigest()[:32]}"
+        return f"{POLICY_NAME_PREFIX}-{self.deployment}.{certificate_id}{tail}"
+
+    @property
+    def device_policies(self) -> str:
+        """Return the pattern of the names of all policies that belong to one device."""
+        return f"{POLICY_NAME_PREFIX}-{self.deployment}.*"
+
+
+def _completed(ca: ManagedCa, known: Mapping[str, Mapping[str, str]]) -> ManagedCa:
+    found = known[ca.name]
+    if not _CA_CERTIFICATE_ID.fullmatch(found["id"]):
+        raise ValueError(f"the id of CA {ca.name} is none")
+    crl = ca.crl or found["crl"]
+    if not crl:
+        raise ValueError(f"CA {ca.name} has no CRL source")
+    return replace(ca, ca_certificate_id=found["id"], crl=crl)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Values known no sooner than at deploy; Lambda itself sets AWS_REGION."""
+    """Values known no sooner than at deploy; Lambda itself sets AWS_REGION. `private_cas`: Configuration.completed."""
 
     account: str
     region: str
     partition: str
     state_table: str
     crl_bucket: str
+    private_cas: str = ""
 
     _VARIABLES: ClassVar[Mapping[str, str]] = {
         "account": "JITR_ACCOUNT",
@@ -134,17 +200,34 @@ class Environment:
         "partition": "JITR_PARTITION",
         "state_table": "JITR_STATE_TABLE",
         "crl_bucket": "JITR_CRL_BUCKET",
+        "private_cas": PRIVATE_CAS_VARIABLE,
     }
+    _OPTIONAL: ClassVar[frozenset[str]] = frozenset({"private_cas"})
+
+    @property
+    def deployment_values(self) -> dict[str, str]:
+        """Return what a policy template's `@{account}`, `@{region}` and `@{partition}` stand for."""
+        return {"account": self.account, "region": self.region, "partition": self.partition}
+
+    def certificate_arn(self, certificate_id: str) -> str:
+        """Return a device certificate's ARN."""
+        return f"arn:{self.partition}:iot:{self.region}:{self.account}:cert/{certificate_id}"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Environment:
-        """Read the variables; raises KeyError naming the first one that is missing or empty."""
-        for variable in cls._VARIABLES.values():
-            if not environ.get(variable):
+        """Read the variables; raises KeyError naming the first one that is missing or empty and has to be there."""
+        for name, variable in cls._VARIABLES.items():
+            if name not in cls._OPTIONAL and not environ.get(variable):
                 raise KeyError(variable)
-        return cls(**{name: environ[variable] for name, variable in cls._VARIABLES.items()})
+        return cls(**{name: environ.get(variable, "") for name, variable in cls._VARIABLES.items()})
 
     @classmethod
     def to_environ(cls, values: Mapping[str, str]) -> dict[str, str]:
         """Return the variables for the given values (tokens included), without those that Lambda sets itself."""
         return {cls._VARIABLES[name]: value for name, value in values.items() if name != "region"}
+
+
+def read_settings(package_root: Path, environ: Mapping[str, str]) -> tuple[Configuration, Environment]:
+    """Read both for a function that decides about devices: the configuration complete with what the deploy knew."""
+    environment = Environment.from_environ(environ)
+    return Configuration.beside(package_root).completed(environment.private_cas), environment

@@ -6,6 +6,11 @@
 | `id#<certificate id>`   | `known`       | that a certificate has a registry row             | registry.py     |
 | `crl`                   | `<scope>`     | accepted, enforced, braked CRL of one address     | crl_versions.py |
 | `ca`                    | `<CA id>`     | adoption, hold, number of devices, CRL addresses  | ca_records.py   |
+| `allow#<CA id>`         | `<serial>`    | that a serial number may become ACTIVE            | allow_list.py   |
+| `bulk`                  | `<job>`       | job of bulk work: what, how far, by whom          | bulk_jobs.py    |
+| `bulk-list#<job>`       | `<page>`      | certificate ids that a job was given              | bulk_jobs.py    |
+| `bulk-failed#<job>`     | `<cert. id>`  | why a job could not do one certificate            | bulk_jobs.py    |
+| `bulk-pace`             | `pace`        | when the next call of bulk work may be made       | shared_pace.py  |
 
 Every write that matters is conditional, so that two containers, a retry and an operator cannot undo one another.
 """
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _BATCH = 100  # keys in one BatchGetItem
+# Our attributes that are DynamoDB's words too; expressions write them with #.
+_RESERVED = ("state", "hold")
 
 Key = Mapping[str, Any]
 Item = Mapping[str, Any]
@@ -77,8 +84,8 @@ class StateTable:
             request["ExpressionAttributeValues"] = values
         if condition:
             request["ConditionExpression"] = condition
-        if "#state" in f"{update}{condition}":
-            request["ExpressionAttributeNames"] = {"#state": "state"}
+        if names := {f"#{name}": name for name in _RESERVED if f"#{name}" in f"{update}{condition}"}:
+            request["ExpressionAttributeNames"] = names
         with aws_call("UpdateItem"):
             try:
                 return self.client.update_item(**request)["Attributes"]

@@ -6,7 +6,7 @@ never an id, because CloudWatch bills each combination of dimensions as a metric
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +15,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from jitr import metric_names
-from jitr.activation import Result
+from jitr.bulk_work import TurnResult
 from jitr.enforcement import Sweep
-from jitr.errors import Outcome, Undecided
+from jitr.errors import ActivationError, Outcome, Reason, Undecided
 from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, NOT_ACTIVATED, OUTCOME_METRICS, REASON_DIMENSION
+from jitr.results import Result
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,55 @@ class Telemetry:
         self.logger.error(failure.message, extra=fields, exc_info=failure.__cause__)
         self._measure({metric_names.SWEEP_FAILED: 1})
 
+    def only_observes(self) -> None:
+        """Report a run of enforcement that did nothing, because the deployment only observes."""
+        self.logger.info("nothing is enforced: the deployment only observes", extra={"outcome": "observed"})
+
     def ca_expires(self, ca: str, left: timedelta) -> None:
         """Report how long a CA certificate is still valid."""
         self._measure({metric_names.CA_DAYS_LEFT: left.total_seconds() / 86400}, ca=ca)
+
+    def compared_policies(self, drifted: Sequence[str]) -> None:
+        """Report which shared policies mean something else than their templates: one line for each."""
+        for policy in drifted:
+            self.logger.warning(
+                f"policy {policy} is not what its template says", extra={"policy": policy, "outcome": "drifted"}
+            )
+        self._measure({metric_names.DRIFTED_POLICIES: len(drifted)})
+
+    def policies_not_compared(self, failure: Exception) -> None:
+        """Report that the shared policies could not be compared with their templates this time."""
+        reason = failure.reason.value if isinstance(failure, Undecided) else Reason.INTERNAL.value
+        fields = {"outcome": "failed", "reason": reason}
+        self.logger.warning("the policies could not be compared with their templates", extra=fields, exc_info=failure)
+
+    def rolled_out(self, policies: Mapping[str, str]) -> None:
+        """Report what a roll-out did to each policy."""
+        self.logger.info("the policies are up to date", extra={"policies": dict(policies), "outcome": "rolled_out"})
+
+    def roll_out_failed(self, policies: Mapping[str, str], message: str, failure: Exception) -> None:
+        """Report a roll-out that ended early, and what it had done by then."""
+        fields = {"policies": dict(policies), "outcome": "failed"}
+        self.logger.error(message, extra=fields, exc_info=failure)
+
+    def resource_failed(self, resource: str, message: str, failure: Exception) -> None:
+        """Report what a deploy asked for in vain; `resource` is its logical id in the template."""
+        self.logger.error(message, extra={"resource": resource, "outcome": "failed"}, exc_info=failure)
+
+    def turn_ended(self, job_id: str, result: TurnResult) -> None:
+        """Report one turn of a job of bulk work, and how far the job is."""
+        fields: dict[str, Any] = {"job": job_id, "outcome": result.end.value}
+        if result.job is not None:
+            tally = result.job.tally
+            fields |= {"kind": result.job.plan.kind.value, "total": result.job.plan.total, "turn": result.job.turn}
+            fields |= {"done": tally.done, "skipped": tally.skipped, "failed": tally.failed}
+        self.logger.info(f"a turn of {job_id}: {result.end}", extra=fields)
+
+    def turn_failed(self, job_id: str | None, failure: Exception) -> None:
+        """Report a turn that ended early; its message comes back, or becomes a dead letter."""
+        reason = failure.reason.value if isinstance(failure, ActivationError) else Reason.INTERNAL.value
+        fields = {"job": job_id, "outcome": "failed", "reason": reason}
+        self.logger.error(f"a turn of bulk work failed: {failure}", extra=fields, exc_info=failure)
 
     def _measure(self, figures: Mapping[str, float], **also_logged: str) -> None:
         """Write figures in one EMF line with the deployment as their one dimension."""

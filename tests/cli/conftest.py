@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 
 from jitr_cli.__main__ import run
+from tests.cli.bundle_server import BundleServer, bundle_of, bundle_server
 from tests.deployment import BUCKET, TABLE, TestDeployment, create_deployment
 from tests.fake_iot import REGION
 
@@ -49,8 +50,15 @@ def jitr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return run_jitr
 
 
+@pytest.fixture(scope="session")
+def bundles() -> Iterator[BundleServer]:
+    """Serve the function's bundle, as AWS Lambda does for whoever may call GetFunction."""
+    with bundle_server() as served:
+        yield served
+
+
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDeployment]:
+def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[TestDeployment]:
     """A deployed stack as its outputs describe it, with a dead-letter queue, in an account of moto's."""
     for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}.items():
         monkeypatch.setenv(name, value)
@@ -67,6 +75,9 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDeployment]:
             "CrlBucket": BUCKET,
             "DeadLetterQueue": queue,
             "EnforcementDeadLetterQueue": f"{queue}-enforcement",
+            "BulkFunction": "jitr-test-Bulk",
+            "BulkQueue": boto3.client("sqs", region_name=REGION).create_queue(QueueName="bulk-work")["QueueUrl"],
+            "BulkDeadLetterQueue": f"{queue}-bulk",
             "AlarmTopic": "arn:aws:sns:us-east-1:000000000000:alarms",
             "Rule": "jitr_test_registered",
             "Policies": "default,walkthrough",
@@ -81,6 +92,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDeployment]:
             made = real(session, service, **options)  # type: ignore[call-overload]
             if service == "cloudformation":
                 made.meta.events.register("before-call.cloudformation.DescribeStacks", lambda **_: stacks(outputs))
+            if service == "lambda":
+                made.meta.events.register("before-call.lambda.GetFunction", lambda **_: code(deployment, bundles))
             return made
 
         monkeypatch.setattr(boto3.Session, "client", client)
@@ -92,5 +105,15 @@ def stacks(outputs: dict[str, str]) -> tuple[Any, dict[str, Any]]:
     listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
     return SimpleNamespace(status_code=200), {
         "Stacks": [{"StackName": "other"}, {"StackName": "test", "Outputs": listed}],
+        "ResponseMetadata": {},
+    }
+
+
+def code(deployment: TestDeployment, bundles: BundleServer) -> tuple[Any, dict[str, Any]]:
+    """What Lambda answers about the function: where its bundle is, with the configuration as it is now."""
+    bundles.data = bundle_of(deployment.configuration)
+    return SimpleNamespace(status_code=200), {
+        "Code": {"Location": bundles.address},
+        "Configuration": {"Environment": {"Variables": {}}},
         "ResponseMetadata": {},
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from jitr.errors import Outcome
+from jitr.errors import Outcome, Reason, Undecided
+from jitr.http_fetch import HttpFetcher
+from jitr_local import pki
 from jitr_local.pki import CertificateAuthority
 from tests.cli.conftest import Jitr
 from tests.deployment import BUCKET, TestDeployment
@@ -61,6 +65,17 @@ def test_what_is_not_deployed_is_refused(
     assert list(stack.activation.authorities.records.records()) == []
 
 
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no HTTP host answer."""
+
+    def fetch(_self: HttpFetcher, _url: str, *, etag: str | None) -> None:
+        raise Undecided(Reason.FETCH_FAILED, "no answer")
+
+    monkeypatch.setattr(HttpFetcher, "fetch", fetch)
+
+
+@pytest.mark.usefixtures("unreachable")
 @pytest.mark.parametrize("source", ["https://crl.example.com/other.crl", "cdp"])
 def test_other_sources_are_adopted_where_the_deployment_allows_them(
     stack: TestDeployment, other: CertificateAuthority, jitr: Jitr, source: str
@@ -118,3 +133,80 @@ def test_a_ca_without_crl_is_adopted_with_a_warning(
     """`none` is possible, but only spelled out and not in silence."""
     answer = jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", "none", "--yes")
     assert (answer.exit_code, "ever checked for revocation" in answer.err) == (0, True)
+
+
+def adopt(jitr: Jitr, ca: CertificateAuthority, *more: object) -> str:
+    """Adopt a CA and return the words that were said."""
+    answer = jitr("ca", "adopt", "--ca-certificate-id", ca.ca_certificate_id, "--crl", CRL, "--yes", *more)
+    assert answer.exit_code == 0, answer.err
+    return answer.err
+
+
+def test_a_ca_in_good_order_is_adopted_without_a_warning(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr
+) -> None:
+    """Warnings that always come are not read."""
+    words = adopt(jitr, other)
+    assert "warning" not in words
+    assert "note" not in words
+
+
+def test_a_ca_of_the_fleet_file_is_adopted_with_a_warning(stack: TestDeployment, jitr: Jitr) -> None:
+    """The fleet file wins; whoever adopts thinks otherwise."""
+    assert "the fleet file wins, so adopting changes nothing" in adopt(jitr, stack.ca)
+
+
+def test_a_second_adoption_says_what_it_replaces(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr
+) -> None:
+    """With the CRL source and policy of before."""
+    adopt(jitr, other)
+    words = adopt(jitr, other, "--policy", "walkthrough")
+    assert "it is adopted already" in words
+    assert f"CRL {CRL}, policy default" in words
+
+
+def test_what_keeps_its_devices_out_is_said(stack: TestDeployment, other: CertificateAuthority, jitr: Jitr) -> None:
+    """Adopting alone lets nobody in."""
+    ca = stack.iot.cas[other.ca_certificate_id]
+    ca.status, ca.auto_registration = "INACTIVE", "DISABLE"
+    words = adopt(jitr, other)
+    assert "note: the CA is INACTIVE in AWS IoT" in words
+    assert "note: auto-registration is off" in words
+
+
+@pytest.mark.parametrize(
+    ("crl", "complaint"),
+    [
+        (None, "there is no CRL at"),
+        (b"no CRL", "(malformed)"),
+        ("another CA's", "(issuer_mismatch)"),
+        ("forged", "(bad_signature)"),
+        ("expired", "(expired)"),
+    ],
+    ids=["missing", "unreadable", "another CA's", "forged", "expired"],
+)
+def test_a_crl_that_would_not_be_used_is_said(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr, crl: bytes | str | None, complaint: str
+) -> None:
+    """It may be published later, so the CA is adopted all the same."""
+    made = {
+        "another CA's": stack.ca.crl(),
+        "forged": other.crl(signing_key=stack.ca.key),
+        "expired": other.crl(this_update=pki.now() - timedelta(days=30)),
+    }
+    if crl is None:
+        stack.s3.delete_object(Bucket=BUCKET, Key="other.crl")
+    else:
+        stack.publish(made[crl] if isinstance(crl, str) else crl, key="other.crl")
+    words = adopt(jitr, other)
+    assert "warning" in words
+    assert complaint in words
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_an_http_source_that_does_not_answer_here_is_said(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr
+) -> None:
+    """The function may be able to reach it."""
+    assert "cannot be read from this computer" in adopt(jitr, other, "--crl", "https://crl.example.com/other.crl")

@@ -52,14 +52,18 @@ def test_an_endpoint_that_is_no_url_is_usage(jitr: Jitr, monkeypatch: pytest.Mon
     assert jitr("dlq", "list", "--region", "eu-west-1", "--endpoint-url", "nonsense").exit_code == 64
 
 
-def test_output_that_nobody_reads_is_not_a_no() -> None:
-    """1 and 2 are answers; a closed pipe is an interruption."""
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"), [(["crl", "check", "-h"], 0), (["policy", "lint", "broken.json"], 1)]
+)
+def test_output_that_nobody_reads_changes_no_answer(tmp_path: Path, arguments: list[str], exit_code: int) -> None:
+    """As with `| head`: the exit code is the command's own, and no complaint is made."""
+    (tmp_path / "broken.json").write_text("{")
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "jitr_cli", "crl", "check", "-h"]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, check=False)
+    command = [sys.executable, "-m", "jitr_cli", *arguments]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
     os.close(writer)
-    assert done.returncode == 130
+    assert (done.returncode, "Traceback" in done.stderr, "pipe" in done.stderr) == (exit_code, False, False)
 
 
 @pytest.mark.parametrize(("group", "command"), ALL)

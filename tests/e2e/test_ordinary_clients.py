@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from jitr_local import pki
 from tests.e2e.conftest import World
+from tests.e2e.ordinary_clients import BIN, require_mosquitto_pub, variables
 
 pytestmark = pytest.mark.e2e
-
-BIN = Path(sys.executable).parent
 
 
 def run(world: World, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program with the stack's variables and nothing of the user's AWS settings."""
     return subprocess.run(
-        command, env=variables(world), cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+        command, env=variables(world.instance), cwd=cwd, capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -32,13 +27,6 @@ def aws(world: World, *arguments: str, cwd: Path | None = None) -> str:
     done = run(world, BIN / "aws", *arguments, "--output", "text", cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def variables(world: World) -> Mapping[str, str]:
-    """What `jitr local env` exports, with the programs of this environment first on the path."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "JITR_"))}
-    path = f"{BIN}{os.pathsep}{own['PATH']}"
-    return {**own, **world.instance.shell_variables(), "PATH": path, "AWS_PAGER": "", "AWS_CONFIG_FILE": os.devnull}
 
 
 def test_the_exported_variables_point_the_aws_command_line_at_the_stack(world: World) -> None:
@@ -85,9 +73,7 @@ def test_a_ca_registered_by_hand_is_adopted_and_its_devices_get_in(world: World,
 
 def test_mosquitto_pub_delivers_after_the_drop(world: World) -> None:
     """The first publish fails with the drop; repeated as a script would, it is acknowledged."""
-    program = shutil.which("mosquitto_pub")
-    if program is None:
-        pytest.skip("mosquitto_pub is not installed")
+    program = require_mosquitto_pub()
     device = world.factory.make("mosquitto-1")
     command = [program, "-h", world.instance.mqtt_host, "-p", str(world.instance.mqtt_port), "-i", "mosquitto-1"]
     command += ["--cafile", world.instance.server_ca, "--cert", str(device.chain_file), "--key", str(device.key_file)]

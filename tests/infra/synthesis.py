@@ -14,8 +14,16 @@ from aws_cdk import App
 
 from infra.app import add_deployments
 from infra.target import Target
-from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
-from jitr_fleet.deployment import CertificateAuthority, Deployment, Fleet, Registration
+from jitr.settings import CaStatus, Mode, OnExistingThing, ThingNameSource
+from jitr_fleet.deployment import (
+    CertificateAuthority,
+    CrlKind,
+    Deployment,
+    Fleet,
+    NewPrivateCa,
+    PrivateCaType,
+    Registration,
+)
 from jitr_local import pki
 
 CHECKOUT = Path(__file__).parents[2]
@@ -27,8 +35,15 @@ BUCKET = f"{PREFIX}-crl-{ACCOUNT}-{REGION}"
 ELSEWHERE = "s3://other-bucket/crls/factory-2.crl"
 ACTIVATE = f"{PREFIX}-Activate"
 ENFORCE = f"{PREFIX}-Enforce"
+ROLL_OUT = f"{PREFIX}-RollOut"
+AUTHORITIES = f"{PREFIX}-Authorities"
 DEAD_LETTERS = f"{PREFIX}-dead-letters"
 ENFORCEMENT_DEAD_LETTERS = f"{PREFIX}-enforcement-dead-letters"
+BULK = f"{PREFIX}-Bulk"
+BULK_WORK = f"{PREFIX}-bulk-work"
+BULK_DEAD_LETTERS = f"{PREFIX}-bulk-dead-letters"
+PRIVATE_CA = f"arn:aws:acm-pca:{REGION}:{ACCOUNT}:certificate-authority/12345678-1234-1234-1234-123456789012"
+PARENT = PRIVATE_CA.replace("12345678", "87654321")
 PUBLISHER = "arn:aws:iam::444455556666:role/crl-publisher"
 WITHOUT_BUNDLES: dict[str, Any] = {"aws:cdk:bundling-stacks": []}
 
@@ -85,6 +100,50 @@ def example_deployment(**different: Any) -> Deployment:
         ),
     }
     return Deployment(**values | different)
+
+
+def private_ca(name: str, private_ca: str | NewPrivateCa, **different: Any) -> CertificateAuthority:
+    """Return a CA in AWS Private CA whose certificate no file holds."""
+    return ca(name, certificate="", ca_certificate_id="", private_ca=private_ca, **different)
+
+
+def root(**different: Any) -> NewPrivateCa:
+    """Return a root that the stack creates."""
+    values: Json = {"kind": PrivateCaType.ROOT, "parent": None, "subject": {"CommonName": "Root", "Country": "DE"}}
+    return NewPrivateCa(**values | different)
+
+
+def private_deployment(**different: Any) -> Deployment:
+    """Return a deployment with a CA of every kind in AWS Private CA, whose devices have grouped Things."""
+    subordinate = root(
+        kind=PrivateCaType.SUBORDINATE,
+        parent=PARENT,
+        subject={"CommonName": "Line", "Organization": "Example", "OrganizationalUnit": "Pumps"},
+        key_algorithm="RSA_2048",
+        validity_years=5,
+        crl=CrlKind.PARTITIONED,
+        crl_days=30,
+    )
+    groups: Json = {"thing_type": "pump", "thing_groups": ("pumps", "north")}
+    values: Json = {
+        "crl_publishers": (PUBLISHER.replace("444455556666", ACCOUNT),),
+        "cas": (
+            private_ca("root", root(), crl=""),
+            private_ca("subordinate", subordinate, crl="cdp", registration=Registration.DEFAULT),
+            private_ca("named", PRIVATE_CA, registration=Registration.DEFAULT, **groups),
+            ca("reviewed", private_ca=PRIVATE_CA.replace("1234-", "5678-"), registration=Registration.DEFAULT),
+        ),
+    }
+    return example_deployment(**values | different)
+
+
+def observing_deployment(**different: Any) -> Deployment:
+    """Return a deployment that only observes, with CAs that are registered already."""
+    cas = (
+        ca("existing", registration=Registration.EXISTING, crl=ELSEWHERE),
+        private_ca("named", PRIVATE_CA, registration=Registration.EXISTING),
+    )
+    return example_deployment(**{"mode": Mode.OBSERVE, "cas": cas} | different)
 
 
 @dataclass(frozen=True)

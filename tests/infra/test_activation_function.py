@@ -13,10 +13,13 @@ from jitr_fleet.deployment import Fleet
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,
+    AUTHORITIES,
     BUCKET,
+    BULK,
     DEAD_LETTERS,
     ENFORCE,
     PREFIX,
+    ROLL_OUT,
     WITHOUT_BUNDLES,
     Synthesis,
     example_deployment,
@@ -32,7 +35,7 @@ def test_the_function_is_python_on_arm(stack: Synthesis) -> None:
     assert function["Runtime"] == f"python{Target().python}" == "python3.13"
     assert function["Architectures"] == ["arm64"]
     assert function["Handler"] == "jitr.handlers.activate.handle"
-    assert (function["MemorySize"], function["Timeout"]) == (512, 60)
+    assert (function["MemorySize"], function["Timeout"]) == (512, 45)
 
 
 def test_the_functions_name_says_what_it_does(stack: Synthesis) -> None:
@@ -112,7 +115,7 @@ def test_reserving_can_be_switched_off() -> None:
     (stack,) = add_deployments(app, Fleet(deployments=(example_deployment(cas=(), reserved_concurrency=None),)))
     assert not Annotations.from_stack(stack).find_info("*", Match.any_value())
     functions = synthesise(example_deployment(cas=(), reserved_concurrency=None)).of_type(FUNCTION)
-    assert {each["FunctionName"] for each in functions} == {ACTIVATE, ENFORCE}
+    assert {each["FunctionName"] for each in functions} == {ACTIVATE, AUTHORITIES, ENFORCE, ROLL_OUT, BULK}
     assert not [each for each in functions if "ReservedConcurrentExecutions" in each]
 
 

@@ -86,6 +86,7 @@ def test_lost_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
         ("CrlLifePassed", "CrlLifePassed", "Maximum", ABOVE, 0.75, STAYS),
         ("BrakedDevices", "BrakedDevices", "Maximum", ABOVE, 0, STAYS),
         ("VanishedFromCrl", "VanishedFromCrl", "Sum", ABOVE, 0, QUIET),
+        ("DriftedPolicies", "DriftedPolicies", "Minimum", ABOVE, 0, STAYS),
         ("CaDaysLeft90", "CaDaysLeft", "Minimum", BELOW, 90, STAYS),
         ("CaDaysLeft30", "CaDaysLeft", "Minimum", BELOW, 30, STAYS),
         ("CaDaysLeft7", "CaDaysLeft", "Minimum", BELOW, 7, STAYS),
@@ -109,6 +110,11 @@ def test_one_failed_sweep_wakes_nobody(stack: Synthesis) -> None:
     """A CA's web server has hiccups; three periods in a row are none."""
     assert alarm(stack, "SweepFailed")["EvaluationPeriods"] == 3
     assert {each["EvaluationPeriods"] for each in stack.of_type(ALARM)} == {1, 3}
+
+
+def test_policies_that_differ_during_a_deploy_wake_nobody(stack: Synthesis) -> None:
+    """The scheduled function knows the new templates before they are rolled out; three whole periods are no deploy."""
+    assert alarm(stack, "DriftedPolicies")["EvaluationPeriods"] == 3
 
 
 def test_enforcement_that_does_not_run_raises_an_alarm(stack: Synthesis) -> None:
@@ -149,7 +155,7 @@ def test_every_alarm_says_what_to_do(stack: Synthesis) -> None:
     runbook = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
     alarms = stack.of_type(ALARM)
-    assert len(alarms) == 15
+    assert len(alarms) == 18
     for each in alarms:
         (section,) = re.findall(r"What to do: docs/runbook\.md#([\w-]+)$", each["AlarmDescription"])
         assert section in sections

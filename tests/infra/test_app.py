@@ -12,6 +12,9 @@ from jitr_fleet.stack_outputs import NO_HOSTS, StackOutputs
 from tests.infra.synthesis import (
     ACTIVATE,
     BUCKET,
+    BULK,
+    BULK_DEAD_LETTERS,
+    BULK_WORK,
     CHECKOUT,
     DEAD_LETTERS,
     ENFORCE,
@@ -108,6 +111,9 @@ def test_the_stack_says_what_the_command_line_reads(stack: Synthesis) -> None:
         crl_bucket="AWS::S3::Bucket",
         dead_letter_queue="AWS::SQS::Queue",
         enforcement_dead_letter_queue="AWS::SQS::Queue",
+        bulk_function="AWS::Lambda::Function",
+        bulk_queue="AWS::SQS::Queue",
+        bulk_dead_letter_queue="AWS::SQS::Queue",
         alarm_topic="AWS::SNS::Topic",
         rule="jitr_prod_eu_registered",
         policies="default",
@@ -118,13 +124,16 @@ def test_the_stack_says_what_the_command_line_reads(stack: Synthesis) -> None:
 
 
 def test_each_output_is_that_of_its_own_function(stack: Synthesis) -> None:
-    """Two functions and two queues: types alone would not tell them apart."""
+    """Several functions and queues: types alone would not tell them apart."""
     outputs = {key: output["Value"] for key, output in stack.document["Outputs"].items()}
     function, queue = "AWS::Lambda::Function", "AWS::SQS::Queue"
     assert outputs["Function"] == {"Ref": stack.id_of(function, FunctionName=ACTIVATE)}
     assert outputs["EnforcementFunction"] == {"Ref": stack.id_of(function, FunctionName=ENFORCE)}
     assert outputs["DeadLetterQueue"] == {"Ref": stack.id_of(queue, QueueName=DEAD_LETTERS)}
     assert outputs["EnforcementDeadLetterQueue"] == {"Ref": stack.id_of(queue, QueueName=ENFORCEMENT_DEAD_LETTERS)}
+    assert outputs["BulkFunction"] == {"Ref": stack.id_of(function, FunctionName=BULK)}
+    assert outputs["BulkQueue"] == {"Ref": stack.id_of(queue, QueueName=BULK_WORK)}
+    assert outputs["BulkDeadLetterQueue"] == {"Ref": stack.id_of(queue, QueueName=BULK_DEAD_LETTERS)}
 
 
 def test_no_hosts_are_no_empty_output() -> None:
@@ -142,8 +151,8 @@ def test_physical_names_carry_the_deployment(stack: Synthesis) -> None:
         for key, value in resource["Properties"].items()
         if key in NAMES and isinstance(value, str)
     }
-    # Two functions, logs, queues and EventBridge rules; fifteen alarms and their topic; table and bucket.
-    assert len([name for name in names if "_" not in name]) == 8 + 16 + 2
+    # Five functions and logs, four queues, two EventBridge rules; 18 alarms and their topic; table and bucket.
+    assert len([name for name in names if "_" not in name]) == 16 + 19 + 2
     assert {name for name in names if PREFIX not in name.replace("_", "-")} == set()
 
 

@@ -120,7 +120,7 @@ def test_the_bundle_fits(built: Path) -> None:
     assert size < 30 * 1024 * 1024
 
 
-@pytest.mark.parametrize("handler", ["activate", "enforce"])
+@pytest.mark.parametrize("handler", ["activate", "enforce", "roll_out"])
 def test_a_handler_imports_in_a_clean_python(tmp_path: Path, handler: str) -> None:
     """Nothing but the bundle and the standard library is on the path; no client is made, no variable read."""
     build_bundle(tmp_path, configuration=CONFIGURATION, target=this_computer())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cfnlint import api  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
 from infra.app import add_checks, add_deployments
-from jitr_fleet.deployment import Fleet
+from jitr_fleet.deployment import Deployment, Fleet
 from tests.infra.synthesis import (
     NAME,
     REGION,
@@ -20,23 +21,26 @@ from tests.infra.synthesis import (
     Synthesis,
     example_deployment,
     feature_flags,
+    observing_deployment,
+    private_deployment,
 )
 
 # Findings that stay, with their reasons.
 ACCEPTED = {"W3005": "CDK makes every function depend on its role, although it refers to it anyway"}
 
 
-def checked_app(folder: Path) -> App:
+def checked_app(folder: Path, deployment: Deployment | None = None) -> App:
     """Return the app as app.py makes it, without the function's code."""
     app = App(outdir=str(folder), context=feature_flags() | WITHOUT_BUNDLES)
-    add_deployments(app, Fleet(deployments=(example_deployment(),)))
+    add_deployments(app, Fleet(deployments=(deployment or example_deployment(),)))
     add_checks(app)
     return app
 
 
-def test_cdk_nag_finds_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [example_deployment, private_deployment, observing_deployment])
+def test_cdk_nag_finds_nothing(tmp_path: Path, make: Callable[[], Deployment]) -> None:
     """A finding without an acknowledgement stops the synth."""
-    checked_app(tmp_path).synth()
+    checked_app(tmp_path, make()).synth()
     report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
     assert [each for each in report["pluginReports"] if each["pluginName"] == "AwsSolutions"] == []
 
@@ -60,9 +64,10 @@ def lint(text: str) -> set[str]:
     return {f"{match.rule.id}: {match.message}" for match in matches}
 
 
-def test_cfn_lint_finds_nothing(stack: Synthesis) -> None:
+@pytest.mark.parametrize("deployment", ["stack", "private", "observing"])
+def test_cfn_lint_finds_nothing(request: pytest.FixtureRequest, deployment: str) -> None:
     """Errors and warnings alike, but for those accepted above."""
-    found = lint(json.dumps(stack.document))
+    found = lint(json.dumps(request.getfixturevalue(deployment).document))
     assert {each for each in found if each.split(":")[0] not in ACCEPTED} == set()
 
 

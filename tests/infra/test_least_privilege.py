@@ -9,13 +9,19 @@ import pytest
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,
+    AUTHORITIES,
     BUCKET,
+    BULK,
+    BULK_WORK,
     DEAD_LETTERS,
     ELSEWHERE,
     ENFORCE,
     ENFORCEMENT_DEAD_LETTERS,
+    PARENT,
     PREFIX,
+    PRIVATE_CA,
     REGION,
+    ROLL_OUT,
     Json,
     Synthesis,
     example_deployment,
@@ -50,12 +56,51 @@ ENFORCEMENT = BOTH | {
     "logs:PutLogEvents": {f"</aws/lambda/{ENFORCE}>"},
     "sqs:SendMessage": {f"<{ENFORCEMENT_DEAD_LETTERS}>"},
     "iot:ListCertificatesByCA": {"*"},
+    "iot:GetPolicy": {f"{IOT}:policy/{PREFIX}_*"},
     "dynamodb:BatchGetItem": {f"<{PREFIX}-state>"},
     "dynamodb:Query": {f"<{PREFIX}-state>"},
     "s3:PutObject": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
 }
+VERSIONS = ("CreatePolicy", "GetPolicy", "CreatePolicyVersion", "ListPolicyVersions", "DeletePolicyVersion")
+ROLLING_OUT = {
+    "logs:CreateLogStream": {f"</aws/lambda/{ROLL_OUT}>"},
+    "logs:PutLogEvents": {f"</aws/lambda/{ROLL_OUT}>"},
+    **{f"iot:{call}": {f"{IOT}:policy/{PREFIX}_*"} for call in VERSIONS},
+}
+GUARDING = {
+    "logs:CreateLogStream": {f"</aws/lambda/{AUTHORITIES}>"},
+    "logs:PutLogEvents": {f"</aws/lambda/{AUTHORITIES}>"},
+    "iot:ListCertificatesByCA": {"*"},
+    "cloudformation:DescribeStacks": {"<the stack>"},
+}
+OBSERVING = {
+    "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
+    "logs:PutLogEvents": {f"</aws/lambda/{ACTIVATE}>"},
+    "sqs:SendMessage": {f"<{DEAD_LETTERS}>"},
+    "iot:DescribeCertificate": {f"{IOT}:cert/*"},
+    "iot:DescribeCACertificate": {f"{IOT}:cacert/*"},
+    "dynamodb:GetItem": {f"<{PREFIX}-state>"},
+    "s3:ListBucket": {f"arn:aws:s3:::{BUCKET}"},
+    "s3:GetObject": {f"arn:aws:s3:::{BUCKET}/*", ELSEWHERE.replace("s3://", "arn:aws:s3:::")},
+}
+BULK_WORKING = {
+    "logs:CreateLogStream": {f"</aws/lambda/{BULK}>"},
+    "logs:PutLogEvents": {f"</aws/lambda/{BULK}>"},
+    **{
+        f"iot:{call}": {f"{IOT}:cert/*"}
+        for call in ("DescribeCertificate", "UpdateCertificate", "AttachPolicy", "DetachPolicy")
+    },
+    "iot:DescribeCACertificate": {f"{IOT}:cacert/*"},
+    "iot:ListCertificatesByCA": {"*"},
+    "iot:GetPolicy": {f"{IOT}:policy/{PREFIX}_*"},
+    **{f"dynamodb:{call}": {f"<{PREFIX}-state>"} for call in ("GetItem", "UpdateItem", "BatchGetItem", "Query")},
+    **{
+        f"sqs:{call}": {f"<{BULK_WORK}>"}
+        for call in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "SendMessage")
+    },
+}
 # The API has no resource type for these (Service Authorization Reference, AWS IoT).
-WITHOUT_RESOURCE = ["iot:ListCertificatesByCA"]
+WITHOUT_RESOURCE = {"iot:ListCertificatesByCA", "iot:GetRegistrationCode"}
 NAMES = ("LogGroupName", "QueueName", "TableName")
 
 
@@ -94,9 +139,13 @@ def named(stack: Synthesis, resource: str | Json) -> str:
     """Return an ARN as it stands, or the name of the resource that it is a reference to."""
     if isinstance(resource, str):
         return resource
+    if resource == {"Ref": "AWS::StackId"}:
+        return "<the stack>"
     logical_id, attribute = resource["Fn::GetAtt"]
     assert attribute == "Arn"
     properties = stack.document["Resources"][logical_id]["Properties"]
+    if "Subject" in properties:
+        return f"<CA {properties['Subject']['CommonName']}>"
     (name,) = [properties[key] for key in NAMES if key in properties]
     return f"<{name}>"
 
@@ -109,6 +158,82 @@ def test_activation_may_do_exactly_what_it_needs(stack: Synthesis) -> None:
 def test_enforcement_may_do_exactly_what_it_needs(stack: Synthesis) -> None:
     """It attaches nothing and creates nothing, and writes to the bucket below its own prefix only."""
     assert of_function(stack, ENFORCE) == ENFORCEMENT
+
+
+def test_a_roll_out_may_do_exactly_what_it_needs(stack: Synthesis) -> None:
+    """Policies of this deployment's own prefix, and nothing else in the account: it attaches none, and deletes none."""
+    assert of_function(stack, ROLL_OUT) == ROLLING_OUT
+
+
+def test_bulk_work_may_do_exactly_what_it_needs(stack: Synthesis) -> None:
+    """It makes no policy and no Thing, deletes nothing, and knows no queue but its own."""
+    assert of_function(stack, BULK) == BULK_WORKING
+
+
+@pytest.mark.parametrize("never", ["DeleteCertificate", "CreatePolicy", "DeletePolicy", "DeleteItem", "PassRole"])
+def test_bulk_work_destroys_nothing(stack: Synthesis, never: str) -> None:
+    """It may detach a policy, which attaching undoes; rows and certificates stay."""
+    assert not [action for action in of_function(stack, BULK) if action.endswith(f":{never}")]
+
+
+def test_activation_may_change_devices_own_policies_only_where_a_template_asks_for_them() -> None:
+    """Their names have another prefix, so neither function can touch the other's policies."""
+    templates = {"default": "{}", "own": '{"Resource": "@{device.serial}"}'}
+    stack = synthesise(example_deployment(policies=templates))
+    own, shared = f"{IOT}:policy/{PREFIX}.*", f"{IOT}:policy/{PREFIX}_*"
+    more = {f"iot:{call}": {own} for call in VERSIONS} | {"iot:CreatePolicy": {own, shared}}
+    assert of_function(stack, ACTIVATE) == ACTIVATION | more
+    assert of_function(stack, ROLL_OUT) == ROLLING_OUT
+
+
+def test_a_deploy_may_guard_the_cas_and_nothing_else(stack: Synthesis) -> None:
+    """Without a CA in AWS Private CA the function lists certificates and looks at its own stack."""
+    assert of_function(stack, AUTHORITIES) == GUARDING
+
+
+def test_a_deploy_may_use_its_own_private_cas_and_no_others(private: Synthesis) -> None:
+    """Read each; have those in DEFAULT mode sign, and nothing but end entities."""
+    reviewed = PRIVATE_CA.replace("1234-", "5678-")
+    proved = {"<CA Line>", PRIVATE_CA, reviewed}
+    assert of_function(private, AUTHORITIES) == GUARDING | {
+        "iot:GetRegistrationCode": {"*"},
+        "acm-pca:GetCertificateAuthorityCertificate": {"<CA Root>", PARENT} | proved,
+        "acm-pca:DescribeCertificateAuthority": proved,
+        "acm-pca:GetCertificate": proved,
+        "acm-pca:IssueCertificate": proved,
+    }
+    (issuing,) = [each for each in private.statements() if "acm-pca:IssueCertificate" in texts(each["Action"])]
+    assert issuing["Condition"] == {
+        "StringEquals": {"acm-pca:TemplateArn": "arn:aws:acm-pca:::template/EndEntityCertificate/V1"}
+    }
+
+
+def test_activation_may_put_things_into_the_named_groups_only(private: Synthesis) -> None:
+    """AWS evaluates the call against the Thing and the group."""
+    groups = {f"{IOT}:thinggroup/{name}" for name in ("north", "pumps")}
+    assert of_function(private, ACTIVATE)["iot:AddThingToThingGroup"] == {f"{IOT}:thing/*"} | groups
+
+
+def test_who_observes_may_only_read(observing: Synthesis) -> None:
+    """Activation reads; enforcement has a log and its dead letters; bulk work has its own queue."""
+    assert of_function(observing, ACTIVATE) == OBSERVING
+    assert set(of_function(observing, ENFORCE)) == {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+    assert {action.split(":")[0] for action in of_function(observing, BULK)} == {"logs", "sqs"}
+    assert set(of_function(observing, AUTHORITIES)) == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "acm-pca:GetCertificateAuthorityCertificate",
+    }
+
+
+@pytest.mark.parametrize("verb", ["Update", "Attach", "Create", "Delete", "Add", "Register", "Put", "Issue", "Batch"])
+def test_no_statement_of_a_deployment_that_observes_writes(observing: Synthesis, verb: str) -> None:
+    """To AWS IoT, DynamoDB, S3 or AWS Private CA; logs and queues are its own."""
+    services = ("iot:", "dynamodb:", "s3:", "acm-pca:")
+    for policy in observing.of_type("AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            for action in texts(statement["Action"]):
+                assert not (action.startswith(services) and action.split(":")[1].startswith(verb)), action
 
 
 def test_the_rules_role_may_send_to_the_dead_letters_only(stack: Synthesis) -> None:
@@ -126,7 +251,7 @@ def test_no_role_has_a_managed_or_inline_policy(stack: Synthesis) -> None:
 def test_no_permission_is_a_wildcard(stack: Synthesis) -> None:
     """No `*` as action or resource, but where it is the one the policy hangs on (a key), or the API knows no other."""
     for statement in stack.statements():
-        if statement["of"] == "AWS::KMS::Key" or texts(statement["Action"]) == WITHOUT_RESOURCE:
+        if statement["of"] == "AWS::KMS::Key" or set(texts(statement["Action"])) <= WITHOUT_RESOURCE:
             continue
         assert not [action for action in texts(statement["Action"]) if "*" in action]
         assert statement["Resource"] != "*"
@@ -144,8 +269,10 @@ def test_nothing_is_allowed_to_everybody(stack: Synthesis) -> None:
         assert statement.get("Principal") not in ("*", {"AWS": "*"})
 
 
-@pytest.mark.parametrize("never", ["DeleteCertificate", "DetachPolicy", "DeleteItem", "DeleteObject", "PassRole"])
-@pytest.mark.parametrize("function", [ACTIVATE, ENFORCE])
+@pytest.mark.parametrize(
+    "never", ["DeleteCertificate", "DetachPolicy", "DeletePolicy", "DeleteItem", "DeleteObject", "PassRole"]
+)
+@pytest.mark.parametrize("function", [ACTIVATE, AUTHORITIES, ENFORCE, ROLL_OUT])
 def test_a_function_can_undo_nothing(stack: Synthesis, function: str, never: str) -> None:
     """A deleted certificate would register itself again; a deleted row would forget a revocation."""
     assert not [action for action in of_function(stack, function) if action.endswith(f":{never}")]
@@ -165,6 +292,6 @@ def test_a_crl_elsewhere_is_one_object_not_a_bucket(stack: Synthesis) -> None:
 def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
     """China and GovCloud have their own."""
     stack = synthesise(example_deployment(region=region))
-    allowed = [of_function(stack, function) for function in (ACTIVATE, ENFORCE)]
+    allowed = [of_function(stack, function) for function in (ACTIVATE, ENFORCE, ROLL_OUT, BULK)]
     arns = {arn for each in allowed for resources in each.values() for arn in resources if arn.startswith("arn:")}
     assert {arn.split(":")[1] for arn in arns} == {partition}

@@ -7,6 +7,8 @@ import pytest
 from jitr.enforced_crls import PREFIX as PREFIX_OF_COPIES
 from tests.infra.synthesis import (
     BUCKET,
+    BULK_DEAD_LETTERS,
+    BULK_WORK,
     DEAD_LETTERS,
     ENFORCE,
     ENFORCEMENT_DEAD_LETTERS,
@@ -40,7 +42,8 @@ def test_plain_connections_are_refused(stack: Synthesis, policy_type: str) -> No
 
 def test_dead_letters_are_kept_for_fourteen_days(stack: Synthesis) -> None:
     """A standard queue, the longest that SQS keeps anything, encrypted."""
-    assert {queue["QueueName"] for queue in stack.of_type(QUEUE)} == {DEAD_LETTERS, ENFORCEMENT_DEAD_LETTERS}
+    names = {queue["QueueName"] for queue in stack.of_type(QUEUE)}
+    assert names == {DEAD_LETTERS, ENFORCEMENT_DEAD_LETTERS, BULK_DEAD_LETTERS, BULK_WORK}
     for queue in stack.of_type(QUEUE):
         assert queue["MessageRetentionPeriod"] == 14 * 86400
         assert queue["SqsManagedSseEnabled"] is True

@@ -7,13 +7,15 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
 from jitr.handlers.activate import Function, UndecidedEvent, build_function
-from jitr.settings import Environment
+from jitr.settings import Environment, Mode
+from tests.aws_faults import CallLog
 from tests.deployment import CRL_KEY, ENVIRONMENT, TestDeployment
 
 
@@ -145,3 +147,30 @@ def test_importing_the_handler_makes_no_client_and_reads_no_settings() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={}, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_deployment_that_only_observes_says_what_it_would_do_and_writes_nothing(
+    deployment: TestDeployment,
+    function: Function,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Good, revoked and undecidable events alike: an outcome, a count, no exception."""
+    del function
+    observing = build_function(replace(deployment.configuration, mode=Mode.OBSERVE), ENVIRONMENT)
+    for handler in logging.getLogger("jitr").handlers:
+        monkeypatch.setattr(handler, "stream", Stdout())
+    calls = CallLog(deployment.iot_client, deployment.dynamodb)
+    good, revoked = deployment.ca.issue("good"), deployment.ca.issue("bad", serial=7)
+    deployment.publish(deployment.ca.crl([7]))
+    answers = [observing.run(deployment.iot.connect(each, deployment.ca), request_id="r") for each in (good, revoked)]
+    assert [(each["outcome"], each["reason"]) for each in answers] == [("observed", None), ("observed", "revoked")]
+    deployment.s3.delete_object(Bucket="jitr-test-crl", Key=CRL_KEY)
+    answer = observing.run({"certificateId": "x"}, request_id="r")
+    assert (answer["outcome"], answer["reason"]) == ("observed", "malformed_event")
+    assert {deployment.iot.status(each) for each in (good, revoked)} == {"PENDING_ACTIVATION"}
+    assert set(calls.calls) <= {"DescribeCertificate", "DescribeCACertificate"}
+    assert deployment.row(good) is None
+    assert deployment.row(revoked) is None
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum("Observed" in line for line in written) == 3

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from jitr_fleet.ca_keys import CA_KEYS, PRIVATE_CA_KEYS
 from jitr_fleet.fleet_file import read_fleet
-from jitr_fleet.keys import CA_KEYS, DEPLOYMENT_KEYS, Key
+from jitr_fleet.keys import DEPLOYMENT_KEYS, Key
+from jitr_fleet.policies.case_keys import CASE_KEYS, CERTIFICATE_KEYS, DEVICE_KEYS, THING_KEYS
+from jitr_fleet.policies.suite import run_suite
 from jitr_local import pki
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +58,7 @@ def test_alarm_descriptions_point_to_runbook_sections_that_exist() -> None:
     assert "dead-letters" in named
 
 
-@pytest.mark.parametrize("key", [*DEPLOYMENT_KEYS, *CA_KEYS], ids=lambda key: key.name)
+@pytest.mark.parametrize("key", [*DEPLOYMENT_KEYS, *CA_KEYS, *PRIVATE_CA_KEYS], ids=lambda key: key.name)
 def test_the_fleet_files_page_describes_every_key(key: Key) -> None:
     """In the words that editors and error messages use."""
     page = (ROOT / "docs" / "fleet-file.md").read_text(encoding="utf-8")
@@ -73,3 +76,20 @@ def test_the_fleet_files_in_the_docs_are_accepted(page: str, tmp_path: Path) -> 
     shutil.copytree(ROOT / "policies", tmp_path / "policies")
     (deployment,) = read_fleet(file).deployments
     assert [ca.name for ca in deployment.cas] == ["factory-1"]
+
+
+@pytest.mark.parametrize("key", [*CASE_KEYS, *DEVICE_KEYS, *THING_KEYS, *CERTIFICATE_KEYS], ids=lambda key: key.name)
+def test_the_page_about_cases_describes_every_key(key: Key) -> None:
+    """In the words that editors and error messages use."""
+    page = (ROOT / "docs" / "policy-evaluation.md").read_text(encoding="utf-8")
+    assert f"| `{key.name}` | {key.about} |" in page
+
+
+def test_the_cases_in_the_docs_pass(tmp_path: Path) -> None:
+    """Copied, pasted beside the shipped template, and run."""
+    page = (ROOT / "docs" / "policy-evaluation.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    shutil.copy(ROOT / "policies" / "default.json", tmp_path)
+    (tmp_path / "default.cases.toml").write_text(example, encoding="utf-8")
+    suite = run_suite(tmp_path / "default.json")
+    assert (suite.passed, len(suite.results)) == (True, 6)

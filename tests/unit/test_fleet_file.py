@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -146,9 +147,12 @@ def test_paths_are_relative_to_the_file(fleet: FleetFolder, monkeypatch: pytest.
 def test_policies_can_be_kept_elsewhere(fleet: FleetFolder) -> None:
     """Every .json file of the folder, by its name."""
     (fleet.folder / "policies").rename(fleet.folder / "ours")
-    (fleet.folder / "ours" / "gateway.json").write_text('{"Statement": []}', encoding="utf-8")
+    for suffix in ("json", "cases.toml"):
+        shutil.copy(fleet.folder / "ours" / f"default.{suffix}", fleet.folder / "ours" / f"gateway.{suffix}")
     (fleet.folder / "ours" / "README.md").write_text("no policy", encoding="utf-8")
-    assert set(fleet.read(with_key('policies = "ours"')).policies) == {"default", "gateway"}
+    deployment = fleet.read(with_key('policies = "ours"'))
+    assert set(deployment.policies) == {"default", "gateway"}
+    assert deployment.policies_folder == fleet.folder / "ours"
 
 
 def test_a_certificate_is_normalised(fleet: FleetFolder) -> None:
@@ -187,7 +191,8 @@ def test_the_shipped_files_comments_are_right_too(fleet: FleetFolder) -> None:
     text = (POLICIES.parent / "fleet.toml").read_text(encoding="utf-8")
     _, _, table = text.partition("[deployments.example]")
     table = table.replace("# ingestion", "ingestion")
-    lines = [line.removeprefix("# ") for line in table.splitlines() if not line.startswith("# ca_certificate_id")]
+    incomplete = ("# ca_certificate_id", "# private_ca", "# verification_certificate")
+    lines = [line.removeprefix("# ") for line in table.splitlines() if not line.startswith(incomplete)]
     kept = [line for line in lines if "=" in line or line.startswith("[[")]
     deployment = fleet.read("[deployments.example]\n" + "\n".join(kept))
     assert deployment.alarm_email == "on-call@example.com"

@@ -82,8 +82,8 @@ class TestWrongDeployment:
             "status",
             "account",
             "region",
-            "cas[0].certificate",
             "cas[0].status",
+            "cas[0].certificate",
             "cas[0].crl",
         ]
 
@@ -150,11 +150,8 @@ class TestWrongCa:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            (
-                'registration = "DEFAULT"',
-                'register the CA by other means and say registration = "existing"',
-            ),
-            ('registration = "sni_only"', "allowed: SNI_ONLY, existing"),
+            ('registration = "DEFAULT"', "cas[0].verification_certificate: missing; DEFAULT wants a proof"),
+            ('registration = "sni_only"', "allowed: SNI_ONLY, DEFAULT, existing"),
             ('status = "active"', 'cas[0].status: found "active"; '),
             (
                 'crl = "https://crl.example.com/a.crl"',
@@ -250,8 +247,12 @@ class TestWrongCa:
                 "the certificate is no CA",
             ),
             (lambda: pki.CertificateAuthority.create(extensions=[]), "the certificate is no CA"),
+            (
+                lambda: pki.CertificateAuthority.create(key_usage=pki.ca_key_usage(key_cert_sign=False)),
+                "does not have keyCertSign",
+            ),
         ],
-        ids=["weak", "expired", "no CA", "no basicConstraints"],
+        ids=["weak", "expired", "no CA", "no basicConstraints", "signs CRLs only"],
     )
     def test_a_certificate_that_is_no_usable_ca_is_refused(
         self, fleet: FleetFolder, make: Callable[[], pki.CertificateAuthority], words: str
@@ -292,43 +293,3 @@ class TestWrongCa:
         text = DEPLOYMENT_TABLE + CA_TABLE
         fleet.file.write_text(text + text.replace("prod-eu", "test").replace("111122223333", "444455556666"))
         assert read_fleet(fleet.file).names() == ("prod-eu", "test")
-
-
-class TestWrongPolicyTemplate:
-    """What is wrong with a policy template stops the synth, in the template's own file."""
-
-    @pytest.mark.parametrize(
-        ("text", "words"),
-        [
-            ('{\n  "Statement": [,]\n}', "line 2: no JSON"),
-            ("[]", "a policy is a JSON object"),
-            ('{"Statement": "' + "x" * 2048 + '"}', "AWS IoT allows 2048"),
-            ('{"Statement": "@{acount}"}', "unknown value @{acount}"),
-        ],
-        ids=["syntax", "no object", "too long", "unknown value"],
-    )
-    def test_a_template_that_aws_iot_would_refuse_is_refused(self, fleet: FleetFolder, text: str, words: str) -> None:
-        """File and line first."""
-        template = fleet.folder / "policies" / "gateway.json"
-        template.write_text(text, encoding="utf-8")
-        (mistake,) = fleet.mistakes(DEPLOYMENT_TABLE + CA_TABLE)
-        assert mistake.startswith(str(template))
-        assert words in mistake
-
-    def test_white_space_does_not_count(self, fleet: FleetFolder) -> None:
-        """AWS IoT counts characters without it."""
-        text = '{"Statement": ' + " " * 4000 + "[]}"
-        (fleet.folder / "policies" / "gateway.json").write_text(text, encoding="utf-8")
-        assert fleet.read(DEPLOYMENT_TABLE).policies["gateway"] == text
-
-    def test_a_template_whose_name_aws_iot_refuses_is_refused(self, fleet: FleetFolder) -> None:
-        """The file's name becomes part of the policy's."""
-        (fleet.folder / "policies" / "for all.json").write_text("{}", encoding="utf-8")
-        (mistake,) = fleet.mistakes(DEPLOYMENT_TABLE)
-        assert "the name 'for all'" in mistake
-
-    def test_a_template_that_is_no_text_is_refused(self, fleet: FleetFolder) -> None:
-        """Binary files are named, not decoded."""
-        (fleet.folder / "policies" / "gateway.json").write_bytes(b"\xff\xfe{}")
-        (mistake,) = fleet.mistakes(DEPLOYMENT_TABLE)
-        assert "gateway.json: cannot be read" in mistake

@@ -42,6 +42,17 @@ def test_the_generated_fleet_file_is_one_that_the_real_reader_takes(tmp_path: Pa
     assert (read.crl, read.status) == (f"s3://{CRL_BUCKET}/line-1.crl", CaStatus.INACTIVE)
 
 
+def test_other_policies_are_copied_and_take_the_place_of_those_before(tmp_path: Path) -> None:
+    """An edit is deployed from anywhere; the folder it comes from stays as it is."""
+    edited = tmp_path / "edited"
+    edited.mkdir()
+    (edited / "other.json").write_text("{}")
+    write_fleet(tmp_path / "fleet", [])
+    write_fleet(tmp_path / "fleet", [], edited)
+    copied = sorted(file.name for file in (tmp_path / "fleet" / "policies").iterdir())
+    assert copied == ["other.json", "walkthrough.cases.toml", "walkthrough.json"]
+
+
 def test_a_ca_that_is_left_out_leaves_no_file_behind(tmp_path: Path) -> None:
     """Writing the fleet file anew forgets the CAs of before."""
     authority = pki.CertificateAuthority.create("Line 1")

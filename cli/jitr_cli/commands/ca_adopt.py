@@ -9,9 +9,11 @@ import click
 
 from jitr.ca_records import CaRecords
 from jitr.crl_sources import CDP, HTTP_SCHEMES, NONE, S3Location
-from jitr.iot_registry import IotRegistry, RegisteredCa
 from jitr.state_table import StateTable
+from jitr_cli.adoption_checks import crl_problem, manager_warnings, registration_notes
 from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, yes_option
+from jitr_cli.ca_management import DeployedCas
+from jitr_cli.ca_registry import CaRegistration, CaRegistry
 from jitr_cli.commands.ca_release import ca_option
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import say
@@ -42,14 +44,13 @@ def command(
     stack = aws.deployment(deployment)
     verify_policy(stack, policy)
     verify_crl_source(stack, crl)
-    registered = IotRegistry(aws.client("iot")).describe_ca(ca_certificate_id)
+    registered = CaRegistry(aws.client("iot")).describe(ca_certificate_id)
     verify_adoptable(registered)
     aws.announce(stack)
     say(f"adopt CA {ca_certificate_id}: CRL {crl}, policy {policy}, Things named by common name")
     if crl == NONE:
         say("warning: with `none` no certificate of this CA is ever checked for revocation")
-    if not registered.active:
-        say("note: the CA is INACTIVE in AWS IoT; no device gets in until it is ACTIVE")
+    _say_what_matters(aws, stack, crl, registered)
     if dry_run:
         return
     ask("Adopt this CA?", yes=yes)
@@ -57,6 +58,18 @@ def command(
     caller = aws.client("sts").get_caller_identity()["Arn"]
     records.adopt(ca_certificate_id, crl=crl, policy=policy, by=caller, at=datetime.now(UTC))
     say("adopted; the function knows within half a minute")
+
+
+def _say_what_matters(aws: Aws, stack: StackOutputs, crl: str, registered: CaRegistration) -> None:
+    """Say what whoever adopts should know; none of it refuses the adoption, which may come first of several steps."""
+    at = datetime.now(UTC)
+    here = [DeployedCas.read(aws, each) for each in aws.deployments()]
+    for warning in manager_warnings(stack.deployment, here, registered.ca_certificate_id):
+        say(f"warning: {warning}")
+    if problem := crl_problem(aws, stack, crl, registered.certificate, at=at):
+        say(f"warning: {problem}; its devices stay PENDING_ACTIVATION until there is one")
+    for note in registration_notes(registered, at=at):
+        say(f"note: {note}")
 
 
 def verify_policy(stack: StackOutputs, policy: str) -> None:
@@ -84,7 +97,7 @@ def verify_crl_source(stack: StackOutputs, crl: str) -> None:
         raise CommandFailed(f"--crl: only the deployment's bucket is read for adopted CAs: s3://{stack.crl_bucket}/…")
 
 
-def verify_adoptable(registered: RegisteredCa) -> None:
+def verify_adoptable(registered: CaRegistration) -> None:
     """Check that no provisioning template would bypass the check; raises CommandFailed."""
     if registered.provisions_itself:
         raise CommandFailed(

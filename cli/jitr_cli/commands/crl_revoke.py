@@ -78,15 +78,26 @@ def command(
     if current.next_update is not None and current.next_update < datetime.now(UTC):
         say(f"warning: {crl} expired at {zulu(current.next_update)}; is it the newest?")
     wanted = dict.fromkeys([*serials, *(_issued_serial(path, ca) for path in certificates)])
+    if not put_on_crl(signing, ca, current, wanted, reason):
+        say(f"no change: {crl} lists all of them already; nothing was written")
+    return ExitCode.DONE
+
+
+def put_on_crl(
+    signing: Signing, ca: x509.Certificate, current: VerifiedCrl, wanted: dict[int, None], reason: str | None
+) -> bool:
+    """Sign and write a CRL that lists `wanted` too, and say so; returns False, and writes nothing, if it does already.
+
+    Raises CommandFailed.
+    """
     new = list(_new(wanted, current, reason))
     if not new:
-        say(f"no change: {crl} lists all of them already; nothing was written")
-        return ExitCode.DONE
+        return False
     at = datetime.now(UTC).replace(microsecond=0)
     entries = listed_entries(current)
     entries |= encode_entries(dict.fromkeys(new, Revocation(revoked_at=at, reason=reason)), at=at, known={})
     signing.sign(ca, entries, previous=current, number=None)
-    return ExitCode.DONE
+    return True
 
 
 def _new(wanted: dict[int, None], current: VerifiedCrl, reason: str | None) -> Iterator[int]:

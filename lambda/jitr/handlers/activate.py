@@ -2,6 +2,8 @@
 
 Returns `{"certificate_id", "outcome", "reason", "step"}`. An undecided event is raised, so that Lambda delivers it
 again and at last puts it into the dead-letter queue; the error's text is that same object with a message, as JSON.
+
+With `mode = "observe"` nothing is written and nothing raised: the outcome is `observed`.
 """
 
 from __future__ import annotations
@@ -17,17 +19,20 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.activation import Activation
+from jitr.allow_list import AllowList
 from jitr.ca_records import CaRecords
 from jitr.certificate_authorities import CertificateAuthorities
 from jitr.crl_cache import CrlCache
 from jitr.crl_sources import CrlSources
 from jitr.crl_versions import CrlVersions
 from jitr.errors import Undecided
+from jitr.examination import Examination
 from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
 from jitr.http_fetch import HttpFetcher
 from jitr.iot_registry import IotRegistry
+from jitr.observation import Observation, UnwrittenVersions
 from jitr.registry import Registry
-from jitr.settings import Configuration, Environment
+from jitr.settings import Configuration, Environment, Mode, read_settings
 from jitr.state_table import StateTable
 from jitr.telemetry import Telemetry
 
@@ -53,7 +58,7 @@ class UndecidedEvent(Exception):  # noqa: N818 - this is the errorType that oper
 class Function:
     """Everything that lives as long as the container."""
 
-    activation: Activation
+    activation: Activation | Observation
     telemetry: Telemetry
 
     def run(self, event: object, *, request_id: str) -> dict[str, Any]:
@@ -84,21 +89,40 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
         own_bucket=environment.crl_bucket,
         account=environment.account,
     )
+    authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
+    telemetry = Telemetry.create(configuration.deployment)
+    if configuration.mode is Mode.OBSERVE:
+        examination = Examination(
+            account=environment.account,
+            authorities=authorities,
+            registry=registry,
+            crls=CrlCache(sources, UnwrittenVersions(table)),
+            allowed=AllowList(table),
+            clock=_now,
+        )
+        return Function(
+            Observation(account=environment.account, examination=examination, rows=Registry(table), clock=_now),
+            telemetry,
+        )
     activation = Activation(
         configuration=configuration,
         environment=environment,
-        authorities=CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket),
+        authorities=authorities,
         registry=registry,
         rows=Registry(table),
         crls=CrlCache(sources, CrlVersions(table)),
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
     )
-    return Function(activation, Telemetry.create(configuration.deployment))
+    return Function(activation, telemetry)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @cache
 def _function() -> Function:
-    return build_function(Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ))
+    return build_function(*read_settings(BUNDLE_ROOT, os.environ))
 
 
 def handle(event: object, context: LambdaContext) -> dict[str, Any]:

@@ -11,3 +11,5 @@ BUNDLE_ROOT = Path(__file__).parents[2]
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 4}, connect_timeout=2, read_timeout=5, user_agent_extra="jitr"
 )
+# For the roll-out, which has minutes and nobody to deliver it again: all attempts of one call take 80 seconds at most.
+PATIENT_CLIENT_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 6}))

@@ -1,5 +1,9 @@
 """The enforcement function: sweeps CRLs when one is published (S3) and on a schedule (all of them).
 
+On a schedule it also compares the shared policies with their templates, last of all and only to report.
+
+With `mode = "observe"` it does nothing, and says so.
+
 Returns `{"sweeps": [{"ca", "location", "outcome", "reason", "switched_off", "vanished"}]}`. A CRL that cannot be used
 is reported and looked at again at the next schedule; a failing AWS call is raised, so that Lambda tries again.
 """
@@ -8,8 +12,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -19,7 +24,7 @@ from cryptography import x509
 
 from jitr.ca_records import CaRecords
 from jitr.certificate_authorities import CertificateAuthorities
-from jitr.crl_cache import CrlCache, scope_of
+from jitr.crl_cache import CrlCache
 from jitr.crl_sources import CrlSources, S3Location
 from jitr.crl_versions import CrlVersions
 from jitr.enforced_crls import EnforcedCrls
@@ -29,15 +34,18 @@ from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
 from jitr.http_fetch import HttpFetcher
 from jitr.iot_registry import IotRegistry
 from jitr.pacing import Pace
+from jitr.policy_rollout import PolicyRollout, shared_policies
 from jitr.registry import Registry
 from jitr.revocation import Options
-from jitr.settings import CaStatus, Configuration, Environment, ManagedCa
+from jitr.settings import CaStatus, Configuration, Environment, ManagedCa, Mode, read_settings
 from jitr.state_table import StateTable
 from jitr.telemetry import Telemetry
 from jitr.unknown_certificates import UnknownCertificates
 
 # How many of a CA's newest certificates each scheduled sweep compares with the registry.
 NEWEST = 100
+# After sweeps that took longer, what is left of the function's 15 minutes is not spent on policies.
+_TIME_FOR_POLICIES = timedelta(minutes=10)
 # Failures of AWS, not of a CRL: the whole invocation is worth another try.
 _WORTH_A_RETRY = frozenset(
     {Reason.THROTTLED, Reason.ACCESS_DENIED, Reason.AWS_REFUSED, Reason.AWS_UNAVAILABLE, Reason.INTERNAL}
@@ -55,10 +63,15 @@ class Function:
     authorities: CertificateAuthorities
     enforcement: Enforcement
     unknown: UnknownCertificates
+    drifted_policies: Callable[[], tuple[str, ...]]
     telemetry: Telemetry
+    observes: bool = False
 
     def run(self, event: object, *, request_id: str) -> dict[str, Any]:
         """Sweep what the event is about: the CRL that was published, or all."""
+        if self.observes:
+            self.telemetry.only_observes()
+            return {"sweeps": []}
         published = published_object(event)
         sweeps: list[dict[str, Any]] = []
         retry: list[str] = []
@@ -74,8 +87,10 @@ class Function:
                 self.telemetry.ca_expires(ca.name, certificate.not_valid_after_utc - at)
             locations = [each for each in self.authorities.locations(ca, at=at) if published in (None, each)]
             if locations and published is None:
-                self._import(ca, certificate, locations, retry)
+                self._import(ca, certificate, retry)
             sweeps.extend(self._sweep(ca, certificate, each, event, request_id, retry) for each in locations)
+        if published is None and self.enforcement.clock() - at < _TIME_FOR_POLICIES:
+            self._compare_policies()
         if retry:
             raise SweepsFailed(", ".join(sorted(set(retry))))
         return {"sweeps": sweeps}
@@ -88,41 +103,42 @@ class Function:
             options = Options(max_age=ca.crl_max_age)
             sweep = self.enforcement.sweep(location, certificate, devices=devices, owner=owner, options=options)
         except Undecided as failure:
+            if ca.known_at_deploy and not devices and failure.reason is Reason.NO_CRL:
+                # AWS Private CA writes a CRL no sooner than after its first certificate; until then nobody is listed.
+                return _answered(ca, location, outcome="no_crl_yet")
             return self._failed(ca, location, failure, retry)
         state = self.enforcement.versions.state(sweep.scope)
-        waiting = state.braked is not None and not state.confirmed and state.rejected != state.braked
         self.telemetry.swept(
             ca.name,
             location,
             sweep,
-            braked_devices=state.braked_devices if waiting else 0,
+            braked_devices=state.braked_devices if state.brake_waits else 0,
             at=self.enforcement.clock(),
             published_at=published_at(event),
         )
         return _answer(ca, location, sweep)
 
-    def _import(self, ca: ManagedCa, certificate: x509.Certificate, locations: list[str], retry: list[str]) -> None:
+    def _import(self, ca: ManagedCa, certificate: x509.Certificate, retry: list[str]) -> None:
         """Bring in certificates that others activated; if there are any, every entry of the CRL is new to them."""
         try:
-            imported = self.unknown.import_newest(ca.ca_certificate_id, certificate, at_most=NEWEST)
+            self.unknown.import_newest(ca.ca_certificate_id, certificate, at_most=NEWEST)
         except Undecided as failure:
             retry.append(failure.reason)
-            return
-        for location in locations if imported else ():
-            self.enforcement.versions.forget_enforced(scope_of(certificate, location))
+
+    def _compare_policies(self) -> None:
+        """Report shared policies that somebody changed; whatever goes wrong here is no failure of a sweep."""
+        try:
+            drifted = self.drifted_policies()
+        except Exception as failure:  # noqa: BLE001 - revocation matters more
+            self.telemetry.policies_not_compared(failure)
+        else:
+            self.telemetry.compared_policies(drifted)
 
     def _failed(self, ca: ManagedCa, location: str, failure: Undecided, retry: list[str]) -> dict[str, Any]:
         self.telemetry.sweep_failed(ca.name, location, failure)
         if failure.reason in _WORTH_A_RETRY:
             retry.append(failure.reason)
-        return {
-            "ca": ca.name,
-            "location": location,
-            "outcome": "failed",
-            "reason": failure.reason.value,
-            "switched_off": 0,
-            "vanished": 0,
-        }
+        return _answered(ca, location, outcome="failed", reason=failure.reason.value)
 
 
 def published_object(event: object) -> str | None:
@@ -145,13 +161,18 @@ def published_at(event: object) -> datetime | None:
 
 
 def _answer(ca: ManagedCa, location: str, sweep: Sweep) -> dict[str, Any]:
+    done = {"switched_off": sweep.switched_off, "vanished": sweep.vanished}
+    return _answered(ca, location, outcome=sweep.outcome.value) | done
+
+
+def _answered(ca: ManagedCa, location: str, *, outcome: str, reason: str | None = None) -> dict[str, Any]:
     return {
         "ca": ca.name,
         "location": location,
-        "outcome": sweep.outcome.value,
-        "reason": None,
-        "switched_off": sweep.switched_off,
-        "vanished": sweep.vanished,
+        "outcome": outcome,
+        "reason": reason,
+        "switched_off": 0,
+        "vanished": 0,
     }
 
 
@@ -181,14 +202,19 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
     return Function(
         authorities=CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket),
         enforcement=enforcement,
-        unknown=UnknownCertificates(registry=registry, rows=rows, pace=pace),
+        unknown=UnknownCertificates(registry=registry, rows=rows, versions=CrlVersions(table), pace=pace),
+        # Rendered when it is needed: a template that cannot be used must not keep enforcement from starting.
+        drifted_policies=lambda: PolicyRollout(registry=registry, pace=pace).drifted(
+            shared_policies(configuration, environment.deployment_values)
+        ),
         telemetry=Telemetry.create(configuration.deployment),
+        observes=configuration.mode is Mode.OBSERVE,
     )
 
 
 @cache
 def _function() -> Function:
-    return build_function(Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ))
+    return build_function(*read_settings(BUNDLE_ROOT, os.environ))
 
 
 def handle(event: object, context: LambdaContext) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""Who manages a CA: which deployments of this account and Region, by their fleet file or by adoption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jitr.ca_records import CaRecord, CaRecords
+from jitr.crl_versions import CrlVersions, ScopeState
+from jitr.settings import CaStatus, Configuration
+from jitr.state_table import StateTable
+from jitr_cli.aws import Aws
+from jitr_cli.deployed_configuration import deployed_configuration
+from jitr_cli.failures import CommandFailed
+from jitr_cli.output import say
+from jitr_fleet.stack_outputs import StackOutputs
+
+
+class Owner(StrEnum):
+    """What put a CA under management; the fleet file wins where both did."""
+
+    FLEET_FILE = "fleet_file"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Management:
+    """How one deployment manages a CA; `status` is what its fleet file wants, ACTIVE for an adopted CA."""
+
+    deployment: str
+    owner: Owner
+    name: str
+    crl: str
+    policy: str
+    status: CaStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedCas:
+    """The CAs of one deployment: its reviewed configuration (None where it cannot be read) and its state table."""
+
+    stack: StackOutputs
+    configuration: Configuration | None
+    table: StateTable
+
+    @classmethod
+    def read(cls, aws: Aws, stack: StackOutputs) -> DeployedCas:
+        """Read a deployment; says so where its configuration cannot be read, which leaves its fleet file unknown."""
+        configuration = None
+        try:
+            configuration = deployed_configuration(aws, stack)
+        except (CommandFailed, ClientError, BotoCoreError) as failure:
+            say(f"warning: what deployment {stack.deployment}'s fleet file says is unknown: {failure}")
+        return cls(
+            stack=stack, configuration=configuration, table=StateTable(aws.client("dynamodb"), stack.state_table)
+        )
+
+    @property
+    def records(self) -> CaRecords:
+        """The deployment's adoptions and holds."""
+        return CaRecords(self.table)
+
+    @cached_property
+    def scopes(self) -> list[ScopeState]:
+        """What the deployment knows of every CRL, as it was when this was asked for first."""
+        return list(CrlVersions(self.table).states())
+
+    def management(self, ca_certificate_id: str) -> Management | None:
+        """Return how this deployment manages a CA, None where it does not or its configuration is unknown."""
+        return self.management_of(ca_certificate_id, self.records.record(ca_certificate_id))
+
+    def management_of(self, ca_certificate_id: str, record: CaRecord | None) -> Management | None:
+        """Return the same, for whoever has read the CA's record."""
+        for ca in self.configuration.cas if self.configuration else ():
+            if ca.ca_certificate_id == ca_certificate_id:
+                return Management(
+                    deployment=self.stack.deployment,
+                    owner=Owner.FLEET_FILE,
+                    name=ca.name,
+                    crl=ca.crl,
+                    policy=ca.policy,
+                    status=ca.status,
+                )
+        if record is None or record.adopted_policy is None:
+            return None
+        return Management(
+            deployment=self.stack.deployment,
+            owner=Owner.ADOPTED,
+            name=f"adopted-{ca_certificate_id[:12]}",
+            crl=record.adopted_crl or "",
+            policy=record.adopted_policy,
+            status=CaStatus.ACTIVE,
+        )
+
+
+def deployments_here(aws: Aws, name: str | None) -> list[DeployedCas]:
+    """Return the named deployment, or all of this account and Region, which may be none; raises CommandFailed."""
+    stacks = [aws.deployment(name)] if name is not None else list(aws.deployments())
+    return [DeployedCas.read(aws, stack) for stack in stacks]
+
+
+def announce(aws: Aws, deployments: Iterable[DeployedCas]) -> None:
+    """Say, before anything is written, where it will be written and which deployments are there."""
+    names = ", ".join(each.stack.deployment for each in deployments) or "none"
+    say(f"account {aws.account()} · Region {aws.region} · deployments here: {names}")
+
+
+def managements(deployments: Iterable[DeployedCas], ca_certificate_id: str) -> list[Management]:
+    """Return who manages a CA."""
+    found = (each.management(ca_certificate_id) for each in deployments)
+    return [each for each in found if each is not None]
+
+
+def describe_management(found: Management) -> str:
+    """Return, in words, how a CA is managed."""
+    by = "in the fleet file" if found.owner is Owner.FLEET_FILE else "adopted"
+    status = "" if found.status is CaStatus.ACTIVE else f", {found.status} there"
+    return f"deployment {found.deployment}: {by} as {found.name}{status}, CRL {found.crl}, policy {found.policy}"

@@ -1,0 +1,37 @@
+"""`jitr bulk stop`: stop a job; what it did stays done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from jitr.bulk_job import JobState
+from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.bulk import Bulk, description
+from jitr_cli.failures import CommandFailed
+from jitr_cli.output import emit_json, say
+
+
+@click.command("stop")
+@click.argument("job_id", metavar="JOB")
+@deployment_option
+@dry_run_option
+@yes_option
+@json_option
+@aws_options
+def command(*, aws: Aws, job_id: str, deployment: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Stop a job: the function notices after twenty certificates at most. `jitr bulk resume` lets it go on."""
+    bulk = Bulk.of(aws, aws.deployment(deployment))
+    job = bulk.job(job_id)
+    if job.state is not JobState.RUNNING:
+        raise CommandFailed(f"{job_id} is not running ({job.state})")
+    aws.announce(bulk.stack)
+    say(f"{job_id}: {job.tally.seen:,} of {job.plan.total:,}")
+    if not dry_run:
+        ask("Stop it?", yes=yes)
+        if not bulk.jobs.stop(job_id, at=datetime.now(UTC)):
+            raise CommandFailed(f"{job_id} ended meanwhile")
+        say("stopped")
+    if as_json:
+        emit_json(description(bulk.job(job_id)))

@@ -1,0 +1,177 @@
+"""The authorities function: what a deploy needs of its CAs, as custom resources that CloudFormation waits for.
+
+`Custom::JitrCaCertificate` reads the certificate of a CA in AWS Private CA, `Custom::JitrVerificationCertificate` has
+one sign the proof that DEFAULT mode wants, `Custom::JitrManagedCas` refuses that a CA leaves the fleet file while it
+has ACTIVE devices. CloudFormation is answered on every path; a failure rolls the deploy back with its reason.
+
+Returns `{"answered": text or None}`, the reason of a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jitr.aws_failures import aws_call
+from jitr.ca_deployment import CaDeployment, CaStillNeeded, ResourceType
+from jitr.custom_resource import DELETE, Answers, ResourceRequest, patiently
+from jitr.errors import ActivationError, Reason, Undecided
+from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
+from jitr.iot_registry import IotRegistry
+from jitr.pacing import Pace
+from jitr.private_ca import PrivateCas
+from jitr.settings import Configuration, Environment
+from jitr.telemetry import Telemetry
+from jitr.verification_certificate import NotVerifying
+
+# What the last AWS call and the answer may take: before there is less left, the function gives up and says so.
+RESERVED_SECONDS = 120.0
+_ROLLING_BACK = "ROLLBACK"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a custom resource answers: what Fn::GetAtt reads, and its physical id where it is not the one before."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    physical_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """Everything that lives as long as the container."""
+
+    private_cas: PrivateCas
+    registry: IotRegistry
+    cloudformation: Any
+    clock: Callable[[], datetime]
+    pace: Callable[[], None]
+    sleep: Callable[[float], None]
+    answers: Answers
+    telemetry: Telemetry
+
+    def run(self, event: object, *, seconds_left: Callable[[], float]) -> dict[str, Any]:
+        """Do what CloudFormation asks for; raises AnswerFailedError, and ValueError for any other event."""
+        request = ResourceRequest.parse(event)
+        answer, failure = Answer(), None
+        # Whatever was registered or issued stays: devices depend on it.
+        if request.request_type != DELETE:
+            try:
+                answer = patiently(lambda: self._answer(request, seconds_left), sleep=self.sleep)
+            except Exception as error:  # noqa: BLE001 - CloudFormation waits for an answer
+                failure = told(error)
+                self.telemetry.resource_failed(request.logical_id, failure, error)
+        self.answers.send(request, failure=failure, attributes=answer.attributes, physical_id=answer.physical_id)
+        return {"answered": failure}
+
+    def _answer(self, request: ResourceRequest, seconds_left: Callable[[], float]) -> Answer:
+        deployment = CaDeployment(
+            private_cas=self.private_cas, registry=self.registry, clock=self.clock, pace=self._paced(seconds_left)
+        )
+        given = request.properties
+        match request.resource_type:
+            case ResourceType.CA_CERTIFICATE:
+                found = deployment.find(given["PrivateCa"], with_chain=given["WithChain"] == "true")
+                return Answer(attributes={"Id": found.ca_certificate_id, "Certificate": found.pem})
+            case ResourceType.VERIFICATION_CERTIFICATE:
+                kept = request.physical_id if _same(request, "PrivateCa", "CaCertificateId") else None
+                made = deployment.verification(
+                    given["PrivateCa"], ca_certificate_id=given["CaCertificateId"], issued=kept
+                )
+                return Answer(attributes={"Certificate": made.pem}, physical_id=made.arn)
+            case ResourceType.MANAGED_CAS:
+                left = _left(request)
+                if left and not self._rolls_back(request.stack_id):
+                    deployment.verify_not_needed(left)
+                return Answer()
+        raise ValueError(request.resource_type)
+
+    def _rolls_back(self, stack: str) -> bool:
+        """Say whether CloudFormation is undoing a deploy: what that had added may leave again, whatever happened."""
+        with aws_call("DescribeStacks"):
+            (found,) = self.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return _ROLLING_BACK in found["StackStatus"]
+
+    def _paced(self, seconds_left: Callable[[], float]) -> Callable[[], None]:
+        def pace() -> None:
+            if seconds_left() < RESERVED_SECONDS:
+                raise Undecided(
+                    Reason.AWS_UNAVAILABLE,
+                    "the time is over: AWS answers too slowly, or a CA that left the fleet file has too many devices "
+                    "to look at each; then name the CA in released_cas if none is ACTIVE",
+                )
+            self.pace()
+
+        return pace
+
+
+def _same(request: ResourceRequest, *names: str) -> bool:
+    """Say whether these properties are those of the resource as it was."""
+    return all(request.old_properties.get(name) == request.properties.get(name) for name in names)
+
+
+def _left(request: ResourceRequest) -> dict[str, str]:
+    """Return the CAs, name by id, that an update takes out and does not name as released."""
+    stay = {each["Id"] for each in request.properties["Cas"]}
+    released = set(request.properties.get("Released", ()))
+    before: list[Mapping[str, str]] = request.old_properties.get("Cas", [])
+    return {
+        each["Id"]: each["Name"]
+        for each in before
+        if each["Id"] not in stay and not released & {each["Id"], each["Name"]}
+    }
+
+
+def told(error: Exception) -> str:
+    """Return what CloudFormation shows of a failure: our own words, of anything else only its kind."""
+    if isinstance(error, ActivationError):
+        return f"{error.message} ({error.reason}: see docs/runbook.md)"
+    if isinstance(error, NotVerifying):
+        return f"the verification certificate would be refused: {error}"
+    if isinstance(error, CaStillNeeded):
+        return str(error)
+    return f"unexpected {type(error).__name__}: see the function's log"
+
+
+def build_function(configuration: Configuration, environment: Environment) -> Function:
+    """Make the clients and put the parts together."""
+    session = boto3.Session(region_name=environment.region)
+    return Function(
+        private_cas=PrivateCas(session.client("acm-pca", config=PATIENT_CLIENT_CONFIG)),
+        registry=IotRegistry(session.client("iot", config=PATIENT_CLIENT_CONFIG)),
+        cloudformation=session.client("cloudformation", config=PATIENT_CLIENT_CONFIG),
+        clock=lambda: datetime.now(UTC),
+        pace=Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep),
+        sleep=time.sleep,
+        answers=Answers(),
+        telemetry=Telemetry.create(configuration.deployment),
+    )
+
+
+@cache
+def _function() -> Function:
+    return build_function(Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ))
+
+
+def handle(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Lambda's entry point."""
+    try:
+        function = _function()
+    except Exception as error:
+        # A function that cannot even begin answers too.
+        request = ResourceRequest.parse(event)
+        if request.request_type == DELETE:
+            # There is nothing to do, and a stack has to be deletable.
+            Answers().send(request, failure=None)
+            return {"answered": None}
+        Answers().send(request, failure=told(error))
+        raise
+    return function.run(event, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)

@@ -1,0 +1,104 @@
+"""The bulk function: does the turns of bulk work that its queue hands it, in the deployment's share of AWS's quotas.
+
+Takes SQS batches, and returns which messages have to come back (`batchItemFailures`). The turns of one batch share the
+invocation's time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jitr.bulk_jobs import Jobs
+from jitr.bulk_plans import Tasks, shared_policy
+from jitr.bulk_work import RESERVED_SECONDS, BulkWork
+from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
+from jitr.iot_registry import IotRegistry
+from jitr.settings import Configuration, Environment
+from jitr.shared_pace import SharedPace
+from jitr.state_table import StateTable
+from jitr.telemetry import Telemetry
+from jitr.work_queue import QUEUE_VARIABLE, Turn, WorkQueue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """Everything that lives as long as the container."""
+
+    work: BulkWork
+    queue: WorkQueue
+    telemetry: Telemetry
+
+    def run(self, event: dict[str, Any], context: LambdaContext, *, seconds_left: Callable[[], float]) -> Any:  # noqa: ANN401 - Lambda's answer
+        """Do the turns of a batch; those that fail are named in the answer, and only those come back."""
+        waiting = len(event["Records"])
+
+        def do(record: SQSRecord) -> None:
+            nonlocal waiting
+            # Each turn has what is left, shared among those that wait; a late one at least begins, and goes on later.
+            others = (seconds_left() - RESERVED_SECONDS) * (waiting - 1) / waiting
+            waiting -= 1
+            self._do(record, owner=context.aws_request_id, seconds_left=lambda: seconds_left() - others)
+
+        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        return process_partial_response(event=event, record_handler=do, processor=processor, context=context)
+
+    def _do(self, record: SQSRecord, *, owner: str, seconds_left: Callable[[], float]) -> None:
+        job_id = None
+        try:
+            turn = Turn.parse(record.body)
+            job_id = turn.job_id
+            result = self.work.take(
+                turn,
+                self.queue,
+                owner=f"{owner}#{record.message_id}",
+                attempt=int(record.attributes.approximate_receive_count),
+                seconds_left=seconds_left,
+            )
+        except Exception as failure:
+            self.telemetry.turn_failed(job_id, failure)
+            raise
+        self.telemetry.turn_ended(turn.job_id, result)
+
+
+def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> Function:
+    """Make the clients and put the parts together."""
+    session = boto3.Session(region_name=environment.region)
+    registry = IotRegistry(session.client("iot", config=CLIENT_CONFIG))
+    table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
+    tasks = Tasks(
+        registry=registry,
+        table=table,
+        policy_of=lambda template: shared_policy(configuration, template),
+        arn_of=environment.certificate_arn,
+        pace=SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep),
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+    )
+    return Function(
+        work=BulkWork(jobs=Jobs(table), registry=registry, task_of=tasks.of, clock=lambda: datetime.now(UTC)),
+        queue=WorkQueue(session.client("sqs", config=CLIENT_CONFIG), queue_url),
+        telemetry=Telemetry.create(configuration.deployment),
+    )
+
+
+@cache
+def _function() -> Function:
+    return build_function(
+        Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ), os.environ[QUEUE_VARIABLE]
+    )
+
+
+def handle(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401 - Lambda's answer
+    """Lambda's entry point."""
+    return _function().run(event, context, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)

@@ -1,0 +1,35 @@
+"""What the local stack's app changes of a deployment before it builds it, for an emulator with permissions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jitr.policy import render_policy
+from jitr_fleet.deployment import Deployment
+from jitr_fleet.fleet_file import read_fleet
+from jitr_local.app import WALKTHROUGH, ask_for_no_thing
+from jitr_local.local_fleet import write_fleet
+
+
+def local_deployment(folder: Path) -> Deployment:
+    """Return the local fleet file's deployment."""
+    (deployment,) = read_fleet(write_fleet(folder, [])).deployments
+    return deployment
+
+
+def test_only_the_walkthroughs_policy_loses_its_condition(tmp_path: Path) -> None:
+    """The default policy keeps asking for a Thing; actions and resources stay as the template has them."""
+    before = local_deployment(tmp_path)
+    after = ask_for_no_thing(before)
+    assert {name for name in before.policies if before.policies[name] != after.policies[name]} == {WALKTHROUGH}
+    template, changed = (json.loads(each.policies[WALKTHROUGH])["Statement"] for each in (before, after))
+    assert [statement.get("Condition") is not None for statement in template] == [True, False]
+    assert changed == [{key: each[key] for key in each if key != "Condition"} for each in template]
+
+
+def test_the_changed_policy_is_still_one_that_is_rendered(tmp_path: Path) -> None:
+    """With account and Region filled in, and AWS's own variable left alone."""
+    text = ask_for_no_thing(local_deployment(tmp_path)).policies[WALKTHROUGH]
+    document = render_policy(text, {"account": "000000000000", "region": "us-east-1", "partition": "aws"})
+    assert "arn:aws:iot:us-east-1:000000000000:client/${iot:ClientId}" in document
