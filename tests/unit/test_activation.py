@@ -745,6 +745,15 @@ class TestUndecided:
         assert deployment.deliver(event, owner="event").outcome is Outcome.ACTIVATED
         assert not deployment.iot.certificates[device.certificate_id].ever_active_without_policy
 
+    def test_another_certificate_behind_the_id_is_not_activated(self, deployment: TestDeployment) -> None:
+        """The id is the certificate's fingerprint, so that this cannot happen; if it does, nothing is decided."""
+        device, other = deployment.ca.issue("device-1"), deployment.ca.issue("device-2")
+        event = deployment.iot.connect(device, deployment.ca)
+        deployment.iot.certificates[device.certificate_id].pem = pki.pem(other.certificate)
+        error = undecided(deployment, event)
+        assert (error.reason, error.step) == (Reason.CERTIFICATE_MISMATCH, 2)
+        self.assert_untouched(deployment, device)
+
     @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
     def test_an_unreachable_table_is_retried(self, deployment: TestDeployment, operation: str) -> None:
         """Without the registry nobody can know what was revoked before."""
