@@ -8,7 +8,7 @@ from aws_cdk import CustomResource, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IDependable
 
-from infra.roll_out_function import GIVEN_UP_AFTER
+from infra.custom_resource_function import GIVEN_UP_AFTER
 
 RESOURCE_TYPE = "Custom::JitrPolicies"
 

@@ -28,7 +28,7 @@ list_argument = click.argument("file", type=existing_file())
 
 @click.group("allow")
 def command() -> None:
-    """Say which serial numbers may become ACTIVE, for CAs with `allow_list = "on"` in the fleet file.
+    """Say which serial numbers may become ACTIVE, for CAs with `allow_list = true` in the fleet file.
 
     FILE holds serial numbers in hex, one a line; `#` begins a comment.
     """
