@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import boto3
+import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 
@@ -22,6 +24,18 @@ class CallLog:
         for client in clients:
             service = client.meta.service_model.service_name
             client.meta.events.register(f"after-call.{service}", self._called)
+
+    def watch_dynamodb(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Log the calls of every DynamoDB client made from now on too, as a command makes its own."""
+        made = boto3.Session.client
+
+        def client(session: boto3.Session, service: str, **options: Any) -> Any:
+            found = made(session, service, **options)  # type: ignore[call-overload]
+            if service == "dynamodb":
+                found.meta.events.register("after-call.dynamodb", self._called)
+            return found
+
+        monkeypatch.setattr(boto3.Session, "client", client)
 
     def _called(self, *, model: Any, **_: Any) -> None:
         self.calls.append(model.name)

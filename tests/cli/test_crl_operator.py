@@ -147,15 +147,7 @@ class TestReject:
     ) -> None:
         """Killed after call 1, 2, 3, …: started again, all come back, and those that were back cost nothing."""
         log = CallLog(stack.iot_client)
-        made = boto3.Session.client
-
-        def client(session: boto3.Session, service: str, **options: Any) -> Any:
-            found = made(session, service, **options)  # type: ignore[call-overload]
-            if service == "dynamodb":
-                found.meta.events.register("after-call.dynamodb", log._called)
-            return found
-
-        monkeypatch.setattr(boto3.Session, "client", client)
+        log.watch_dynamodb(monkeypatch)
         killed = 0
         for kill_after in range(1, 60):
             log.calls.clear()

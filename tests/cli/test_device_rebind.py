@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from jitr.errors import Outcome, Reason
@@ -201,15 +200,7 @@ def test_a_crash_after_any_call_is_resumed(
 ) -> None:
     """Killed after call 1, 2, 3, …: in the end one certificate is ACTIVE and attached, and it is the new one."""
     log = CallLog(stack.iot_client)
-    made = boto3.Session.client
-
-    def client(session: boto3.Session, service: str, **options: Any) -> Any:
-        found = made(session, service, **options)  # type: ignore[call-overload]
-        if service == "dynamodb":
-            found.meta.events.register("after-call.dynamodb", log._called)
-        return found
-
-    monkeypatch.setattr(boto3.Session, "client", client)
+    log.watch_dynamodb(monkeypatch)
     killed = 0
     for kill_after in range(1, 80):
         log.calls.clear()

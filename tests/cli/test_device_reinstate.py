@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from cryptography import x509
 
@@ -334,15 +333,7 @@ def test_a_crash_after_any_call_is_resumed(stack: TestDeployment, jitr: Jitr, mo
     """Killed after call 1, 2, 3, …: started again it ends ACTIVE, with its policy, and with a closed row."""
     device = inactive(stack)
     log = CallLog(stack.iot_client)
-    made = boto3.Session.client
-
-    def client(session: boto3.Session, service: str, **options: Any) -> Any:
-        found = made(session, service, **options)  # type: ignore[call-overload]
-        if service == "dynamodb":
-            found.meta.events.register("after-call.dynamodb", log._called)
-        return found
-
-    monkeypatch.setattr(boto3.Session, "client", client)
+    log.watch_dynamodb(monkeypatch)
     killed = 0
     for kill_after in range(1, 60):
         log.calls.clear()

@@ -9,30 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitr_fleet.policies.case_file import read_cases
-from jitr_fleet.policies.cases import Case
 from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
 from jitr_fleet.toml_lines import TomlLines
 from jitr_local import pki
-
-CASE = """
-[[cases]]
-why = "It sends."
-device = "sensor"
-action = "iot:Publish"
-resource = "topic/a"
-expect = "allowed"
-"""
-DEVICE = """[devices.sensor]
-client_id = "sensor-1"
-"""
-TEMPLATE = """{
-  "Version": "2012-10-17",
-  "Statement": {
-    "Effect": "Allow",
-    "Action": "iot:Publish",
-    "Resource": "arn:@{partition}:iot:@{region}:@{account}:topic/a"
-  }
-}"""
+from tests.policy_case_files import CASE, DEVICE, TEMPLATE, cases_in
 
 
 @pytest.fixture
@@ -40,15 +20,6 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a template."""
     (tmp_path / "own.json").write_text(TEMPLATE, encoding="utf-8")
     return tmp_path
-
-
-def cases_in(folder: Path, text: str) -> tuple[Case, ...]:
-    """Write cases that are right, and read them."""
-    file = folder / "own.cases.toml"
-    file.write_text(text, encoding="utf-8")
-    cases, mistakes = read_cases(file)
-    assert mistakes == ()
-    return cases
 
 
 def mistakes_in(folder: Path, text: str) -> list[str]:
