@@ -165,3 +165,14 @@ def patiently(action: Callable[[], T], *, sleep: Callable[[float], None]) -> T:
                 raise
             sleep(PAUSE_SECONDS)
     return action()
+
+
+def answer_without_function(request: ResourceRequest, failure: str) -> bool:
+    """Answer for a function that cannot even begin; returns whether that is all.
+
+    A Delete succeeds: nothing is ever done at one, and a stack has to be deletable. Everything else fails, and has to
+    be raised by the caller.
+    """
+    nothing_to_do = request.request_type == DELETE
+    Answers().send(request, failure=None if nothing_to_do else failure)
+    return nothing_to_do

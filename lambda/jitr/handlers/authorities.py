@@ -22,7 +22,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.aws_failures import aws_call
 from jitr.ca_deployment import CaDeployment, CaStillNeeded, ResourceType
-from jitr.custom_resource import DELETE, Answers, ResourceRequest, patiently
+from jitr.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
 from jitr.errors import ActivationError, Reason, Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
 from jitr.iot_registry import IotRegistry
@@ -166,12 +166,7 @@ def handle(event: object, context: LambdaContext) -> dict[str, Any]:
     try:
         function = _function()
     except Exception as error:
-        # A function that cannot even begin answers too.
-        request = ResourceRequest.parse(event)
-        if request.request_type == DELETE:
-            # There is nothing to do, and a stack has to be deletable.
-            Answers().send(request, failure=None)
+        if answer_without_function(ResourceRequest.parse(event), told(error)):
             return {"answered": None}
-        Answers().send(request, failure=told(error))
         raise
     return function.run(event, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)

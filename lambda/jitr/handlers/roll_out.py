@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.custom_resource import DELETE, Answers, ResourceRequest, patiently
+from jitr.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
 from jitr.errors import Reason, Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
 from jitr.iot_registry import IotRegistry
@@ -127,14 +127,7 @@ def handle(event: object, context: LambdaContext) -> dict[str, Any]:
     try:
         function = _function()
     except Exception as error:
-        # A function that cannot even begin answers too.
-        if event == {}:
-            raise
-        request = ResourceRequest.parse(event)
-        if request.request_type == DELETE:
-            # There is nothing to do, and a stack has to be deletable.
-            Answers().send(request, failure=None)
+        if event != {} and answer_without_function(ResourceRequest.parse(event), _told(error)):
             return {"policies": {}, "failure": None}
-        Answers().send(request, failure=_told(error))
         raise
     return function.run(event, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)
