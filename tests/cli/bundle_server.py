@@ -50,8 +50,8 @@ def bundle_server(*, ranges: bool = True) -> Iterator[BundleServer]:
             if wanted and served.ranges:
                 self.send_header("Content-Range", f"bytes {wanted[1]}-{wanted[2]}/{len(served.data)}")
             self.end_headers()
+            served.sent.append(len(body))  # before the write: whoever has read the body may look at once
             self.wfile.write(body)
-            served.sent.append(len(body))
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
