@@ -87,6 +87,9 @@ GROUP_HELP: Mapping[str, str] = {
     "policy": "policy templates: what devices may do",
 }
 
+# Commands that stand alone: name → one line of help. The module is jitr_cli.commands.<name>.
+SINGLE: Mapping[str, str] = {}
+
 
 class CommandGroup(click.Group):
     """A group whose commands are imported when they are used."""
@@ -98,11 +101,7 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return one command, or None for an unknown name."""
         group = self.name or ""
-        if cmd_name not in COMMANDS[group]:
-            return None
-        module = importlib.import_module(f"jitr_cli.commands.{group}_{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
+        return _imported(f"{group}_{cmd_name}") if cmd_name in COMMANDS[group] else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing any of them."""
@@ -110,11 +109,31 @@ class CommandGroup(click.Group):
             formatter.write_dl(list(COMMANDS[self.name or ""].items()))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Root(click.Group):
+    """All groups, and the commands that stand alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names, groups and single commands alike, by the alphabet."""
+        return sorted([*GROUP_HELP, *SINGLE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a group, import a single command, or return None for an unknown name."""
+        if cmd_name in GROUP_HELP:
+            return CommandGroup(cmd_name, help=GROUP_HELP[cmd_name])
+        return _imported(cmd_name) if cmd_name in SINGLE else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted([*GROUP_HELP.items(), *SINGLE.items()]))
+
+
+def _imported(name: str) -> click.Command:
+    command: click.Command = importlib.import_module(f"jitr_cli.commands.{name.replace('-', '_')}").command
+    return command
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jitr")
 def root() -> None:
     """Just-in-time registration of device certificates on AWS IoT Core."""
-
-
-for group_name, group_help in GROUP_HELP.items():
-    root.add_command(CommandGroup(group_name, help=group_help, short_help=group_help))

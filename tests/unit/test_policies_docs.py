@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml  # type: ignore[import-untyped]
 
 from jitr.policy import DEPLOYMENT_VALUES, DEVICE_VALUES, render_policy
-from jitr_cli.groups import COMMANDS, root
+from jitr_cli.groups import COMMANDS, CommandGroup, root
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.diff import Side, Status, diff_policies
 from jitr_fleet.policies.diff_report import summary
@@ -57,7 +58,8 @@ def test_every_call_has_options_that_exist(call: list[str]) -> None:
     """Typed as it stands, it is no usage error."""
     _, group, name, *arguments = call
     assert name in COMMANDS[group]
-    made = root.commands[group].get_command(None, name)  # type: ignore[attr-defined]
+    made = CommandGroup(group).get_command(click.Context(root), name)
+    assert made is not None
     known = {option for parameter in made.params for option in parameter.opts}
     assert {each for each in arguments if each.startswith("--")} <= known
 

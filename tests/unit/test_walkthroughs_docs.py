@@ -39,7 +39,7 @@ def test_every_command_on_the_page_is_one(command: str) -> None:
     group_name, name, *arguments = shlex.split(command)[1:]
     if name == "register" and not arguments:
         return
-    group = root.commands[group_name]
+    group = root.get_command(click.Context(root), group_name)
     assert isinstance(group, click.Group)
     found = group.get_command(click.Context(group), name)
     assert found is not None, command
