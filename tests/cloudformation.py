@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.private_keys import assert_no_private_key
+
 
 @dataclass
 class CloudFormation:
@@ -64,6 +66,7 @@ def listening() -> Iterator[CloudFormation]:
         found.url = f"http://127.0.0.1:{server.server_port}/bucket/object?Signature=secret"
         try:
             yield found
+            assert_no_private_key(*found.answers)
         finally:
             server.shutdown()
             thread.join()

@@ -1,11 +1,14 @@
-"""How tests are spread over workers: those that share an emulator stay together on one of them."""
+"""What holds for every test: how they are spread over workers, and that none prints or logs a private key."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+from tests.private_keys import judged
 
 # jsii prints a page about Node's age at every synth unless told not to; the Makefile and app.py tell it the same.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
@@ -37,3 +40,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return group_of(nodeid)
 
     return Together(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look through what each phase of each test printed and logged."""
+    report = yield
+    return judged(report)

@@ -25,6 +25,7 @@ from jitr_fleet.deployment import (
     Registration,
 )
 from jitr_local import pki
+from tests.private_keys import assert_no_private_key
 
 CHECKOUT = Path(__file__).parents[2]
 ACCOUNT = "111122223333"
@@ -198,6 +199,7 @@ def synthesise(deployment: Deployment, *, target: Target | None = None) -> Synth
         app = App(outdir=folder, context=feature_flags() | WITHOUT_BUNDLES)
         (stack,) = add_deployments(app, Fleet(deployments=(deployment,)), target=target)
         document: Json = app.synth().get_stack_by_name(stack.stack_name).template
+    assert_no_private_key(document)
     return Synthesis(document=document)
 
 
