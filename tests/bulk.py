@@ -13,7 +13,8 @@ from jitr.bulk_jobs import Jobs
 from jitr.bulk_plans import Tasks, shared_policy
 from jitr.bulk_work import BulkWork, TurnEnd, TurnResult
 from jitr.iot_registry import CertificateStatus, IotRegistry
-from jitr.registry import Registry, RegistryRow
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow
 from jitr.state_table import StateTable
 from jitr.work_queue import Turn
 from jitr_local import pki
@@ -71,6 +72,9 @@ class BulkDeployment:
             table=self.table,
             policy_of=lambda template: shared_policy(self.deployment.configuration, template),
             arn_of=ENVIRONMENT.certificate_arn,
+            watch=lambda ca, certificate: self.deployment.activation.authorities.watch_named(
+                ca, certificate, at=self.deployment.clock()
+            ),
             pace=self.pace,
             clock=self.deployment.clock,
             sleep=lambda seconds: self.deployment.clock.advance(seconds=seconds),

@@ -9,27 +9,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
-import click
 from cryptography import x509
 
 from jitr.certificates import issuer_key, load_certificate
+from jitr.claims import Claims
 from jitr.crl_changes import compare
 from jitr.crl_versions import CrlVersions, ScopeState
 from jitr.enforced_crls import EnforcedCrls
 from jitr.errors import Reason, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 from jitr.revocation import VerifiedCrl
-from jitr_cli.commands.ca_release import CaCertificateId
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import say
 
 _READ_AT_ONCE = 100
 # Renewed with every device and every read: a killed command must not keep sweeps waiting for long.
 _LEASE = timedelta(minutes=2)
-
-scope_option = click.option("--scope", metavar="TEXT", help="the CRL's scope, or the end of it (its address)")
-ca_option = click.option("--ca-certificate-id", type=CaCertificateId(), help="only scopes of this CA; 64 hex digits")
 
 
 def address(scope: str) -> str:
@@ -146,9 +143,10 @@ class Undoing:
     def _undo(self, row: RegistryRow) -> None:
         """Switch one device on; if something else marked its row meanwhile, switch it off again at once."""
         brake = self.state.braked or ""
-        if self.rows.begin_undoing(row.key, braked_by=brake):
+        claims = Claims(self.rows)
+        if claims.begin_undoing(row.key, claim=brake):
             back = [self._switch_on(certificate_id) for certificate_id in row.certificate_ids]
-            if self.rows.undo_brake(row.key, braked_by=brake):
+            if claims.undo(row.key, claim=brake):
                 self.counted[Undone.BACK if any(back) else Undone.GONE] += 1
                 return
         self.counted[Undone.DECIDED_SINCE] += 1

@@ -18,13 +18,15 @@ from datetime import datetime, timedelta
 
 from jitr import certificates
 from jitr.candidate import Candidate
+from jitr.claims import Claims
 from jitr.crl_cache import CurrentCrl
 from jitr.crl_sources import CDP
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
 from jitr.examination import Examination
 from jitr.iot_registry import CertificateStatus, IotRegistry
 from jitr.provisioning import Provisioning
-from jitr.registry import Registry, RegistryRow
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow
 from jitr_fleet.operator_checks import Claim, step, verify_not_revoked, verify_row_admits
 
 # From the lease to the question for ACTIVE; what takes longer is given up. The lease outlives it by more than the one
@@ -64,7 +66,7 @@ class OperatorActivation:
     def finish(self, candidate: Candidate, row: RegistryRow) -> str | None:
         """Close what a killed run left open after ACTIVE (an ended lease); returns as `rebind`."""
         if row.replaces is not None:
-            self.registry.switch_off(row.replaces, CertificateStatus.INACTIVE)
+            self._replaced(row.replaces)
         self._close(candidate, owner=None)
         return row.replaces
 
@@ -78,6 +80,7 @@ class OperatorActivation:
                     self._take_over(candidate, owner, take)
                 self.provisioning.attach_thing(candidate, owner=owner)
                 self.provisioning.attach_policy(candidate)
+                self._watch(candidate)
                 replaces = self._noted(candidate)
                 self._verify_in_time(began)
         except ActivationError:
@@ -87,11 +90,16 @@ class OperatorActivation:
         with step(8):
             self._ask_for_active(candidate, owner, was)
             if replaces is not None:
-                self.registry.switch_off(replaces, CertificateStatus.INACTIVE)
+                self._replaced(replaces)
             self._close(candidate, owner=owner)
         if was is CertificateStatus.PENDING_ACTIVATION:
-            self._count(candidate)
+            self.examination.authorities.records.count_device(candidate.ca.ca_certificate_id)
         return replaces
+
+    def _replaced(self, certificate_id: str) -> None:
+        """Switch off what gave up its Thing; no undoing of a brake or a job brings it back."""
+        Claims(self.rows).end(certificate_id)
+        self.registry.switch_off(certificate_id, CertificateStatus.INACTIVE)
 
     def _ask_for_active(self, candidate: Candidate, owner: str, was: CertificateStatus) -> None:
         try:
@@ -102,11 +110,12 @@ class OperatorActivation:
             # Without an answer nobody knows: the row stays on its way, and whoever runs this again finds out.
             raise
 
-    def _count(self, candidate: Candidate) -> None:
-        """Count a device that became ACTIVE for the first time, and keep where enforcement finds its CRL."""
-        points = certificates.distribution_points(candidate.certificate) if candidate.ca.crl == CDP else ()
-        locations = self.examination.crls.sources.locations(CDP, points) if points else ()
-        self.examination.authorities.records.count_device(candidate.ca.ca_certificate_id, locations)
+    def _watch(self, candidate: Candidate) -> None:
+        """Let enforcement watch the addresses of the CRL, where only the certificates say them."""
+        if candidate.ca.crl == CDP:
+            points = certificates.distribution_points(candidate.certificate)
+            locations = self.examination.crls.sources.locations(CDP, points)
+            self.examination.authorities.watch(candidate.ca, locations, at=self.clock())
 
     def _claim_row(self, candidate: Candidate, owner: str, was: CertificateStatus) -> datetime:
         """Decide on the newest CRL and write the row; again while somebody accepts a newer one. Returns the time."""

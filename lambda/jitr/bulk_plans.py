@@ -16,7 +16,8 @@ from jitr.crl_versions import CrlVersions
 from jitr.errors import Reason, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry
 from jitr.policy import PolicyError, uses_device_values
-from jitr.registry import Registry, job_claim
+from jitr.registry import Registry
+from jitr.registry_row import job_claim
 from jitr.settings import Configuration
 from jitr.state_table import StateTable
 from jitr.unknown_certificates import UnknownCertificates
@@ -41,7 +42,8 @@ def shared_policy(configuration: Configuration, template: str) -> str:
 class Tasks:
     """Makes tasks; `policy_of` names a template's shared policy, `arn_of` a certificate by its id.
 
-    `pace` waits before each quota-limited call, `sleep` takes seconds, `clock` is in UTC.
+    `pace` waits before each quota-limited call, `sleep` takes seconds, `clock` is in UTC. `watch` is that of
+    UnknownCertificates; without it nothing is imported.
     """
 
     registry: IotRegistry
@@ -51,6 +53,7 @@ class Tasks:
     pace: Callable[[], None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    watch: Callable[[str, x509.Certificate], None] | None = None
 
     def of(self, job: Job) -> Task:
         """Return what a job does to each certificate; raises Undecided for a plan that cannot be carried out."""
@@ -74,12 +77,15 @@ class Tasks:
                     pace=self.pace,
                 )
             case JobKind.IMPORT:
+                if self.watch is None:
+                    raise Undecided(Reason.CONFIGURATION, "imports are done by the account, or by `jitr device import`")
                 return Importing(
                     unknown=UnknownCertificates(
                         registry=self.registry,
                         rows=Registry(self.table),
                         versions=CrlVersions(self.table),
                         pace=self.pace,
+                        watch=self.watch,
                     ),
                     ca_certificate_id=plan.ca_certificate_id,
                     ca=self._ca(plan),
@@ -93,6 +99,7 @@ class Tasks:
         return SwitchingOff(
             registry=self.registry,
             rows=Registry(self.table),
+            versions=CrlVersions(self.table),
             ca_certificate_id=plan.ca_certificate_id,
             ca=self._ca(plan),
             wanted=plan.wanted,

@@ -1,8 +1,8 @@
 """Switching many certificates off on an operator's word, making that final, or taking it back.
 
 As everywhere: the registry row is marked first, then AWS IoT is asked, then the row says so; no late event brings a
-certificate back. What goes INACTIVE and was ACTIVE gets the job's claim on its row. Whoever decides about the row later
-(a CRL, an operator) removes the claim by that, so undoing the job brings back what only the job switched off.
+certificate back. What goes INACTIVE and was ACTIVE gets the job's claim on its row (see claims.py), so undoing the job
+brings back what only the job switched off.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from cryptography import x509
 
 from jitr import certificates
 from jitr.bulk_tasks import Handled
+from jitr.claims import Claims
+from jitr.crl_versions import CrlVersions
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry, ListedCertificate
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 
 _OFF = (CertificateStatus.INACTIVE, CertificateStatus.REVOKED)
 
@@ -45,6 +48,7 @@ class SwitchingOff:
 
     registry: IotRegistry
     rows: Registry
+    versions: CrlVersions
     ca_certificate_id: str
     ca: x509.Certificate
     wanted: CertificateStatus
@@ -70,6 +74,8 @@ class SwitchingOff:
         if self.confirms and seen.status not in _OFF:
             return Handled.SKIPPED
         row = self._row(seen)
+        if seen.certificate_id in row.certificate_ids and seen.certificate_id not in self._known:
+            self._remember(seen)
         if seen.certificate_id not in row.certificate_ids:
             # Another certificate's serial number: a copy must not be a way to switch the device off.
             self._ask([seen.certificate_id], self.wanted)
@@ -77,8 +83,6 @@ class SwitchingOff:
             self._switch_off(row, seen)
         elif seen.status not in _OFF:
             self._ask([seen.certificate_id], CertificateStatus(row.state.value))
-        if seen.certificate_id in row.certificate_ids and seen.certificate_id not in self._known:
-            self.rows.remember(seen.certificate_id, seen.row)
         return Handled.DONE
 
     def settle(self) -> None:
@@ -135,12 +139,25 @@ class SwitchingOff:
             raise Undecided(Reason.INTERNAL, "the registry row is gone")
         return row
 
+    def _remember(self, seen: _Seen) -> None:
+        """Let the next sweep look at every entry again, as after an import: this one may be on the CRL for long.
+
+        Before the row is marked, so that an import that goes on meanwhile leaves it to this job.
+        """
+        self.versions.forget_enforced_of(certificates.issuer_key(self.ca))
+        self.rows.remember(seen.certificate_id, seen.row)
+
     def _is_done(self, row: RegistryRow) -> bool:
-        """Say whether nothing has to be done: not while an activation may be under way, nor for another's claim."""
+        """Say whether nothing has to be done: not while an activation may be under way, nor for a brake's claim."""
         if row.lease_owner is not None:
             return False
-        inactive = row.state is RowState.INACTIVE and self.wanted is CertificateStatus.INACTIVE
-        return row.state is RowState.REVOKED or (inactive and row.braked_by in (None, self.claim))
+        if row.state is not RowState.INACTIVE or self.wanted is not CertificateStatus.INACTIVE:
+            return row.state is RowState.REVOKED
+        if row.braked_by in (None, self.claim) or self.claim in row.also_wanted_by:
+            return True
+        # Another job was here: both want it off, and only when both are undone it comes back.
+        joins = self.claim is not None and row.job is not None
+        return joins and Claims(self.rows).join(row.key, claim=self.claim or "", holder=row.braked_by or "")
 
     def _switch_off(self, row: RegistryRow, seen: _Seen) -> None:
         if row.state is RowState.REVOKED:
@@ -170,11 +187,19 @@ class SwitchingOff:
             if certificate_id == seen.certificate_id and seen.fresh:
                 active = seen.status is CertificateStatus.ACTIVE
             else:
-                self.pace()
-                active = self.registry.describe_certificate(certificate_id).status is CertificateStatus.ACTIVE
+                active = self._is_active(certificate_id)
             if not active:
                 return None
         return self.claim
+
+    def _is_active(self, certificate_id: str) -> bool:
+        self.pace()
+        try:
+            return self.registry.describe_certificate(certificate_id).status is CertificateStatus.ACTIVE
+        except Undecided as error:
+            if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
+                raise
+            return False
 
     def _ask(self, certificate_ids: Iterable[str], wanted: CertificateStatus) -> None:
         for certificate_id in certificate_ids:
@@ -192,6 +217,11 @@ class BringingBack:
     pace: Callable[[], None]
     _known: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def claims(self) -> Claims:
+        """The claims on rows."""
+        return Claims(self.rows)
+
     def prepare(self, certificate_ids: Sequence[str]) -> None:
         """Read which rows the certificates have."""
         self._known.clear()
@@ -203,13 +233,17 @@ class BringingBack:
         row = None if key is None else self.rows.row(key)
         if row is None:
             return Handled.SKIPPED
-        tried = self._is_ours(row) and self.rows.begin_undoing(row.key, braked_by=self.claim)
+        if self.claim in row.also_wanted_by:
+            self.claims.withdraw(row.key, claim=self.claim)
+        elif self._is_ours(row) and row.also_wanted_by:
+            self.claims.hand_on(row.key, claim=self.claim, to=row.also_wanted_by[0])
+        tried = self._is_ours(row) and self.claims.begin_undoing(row.key, claim=self.claim)
         if tried:
             for certificate_id in row.certificate_ids:
                 self._switch_on(certificate_id)
-            if self.rows.undo_brake(row.key, braked_by=self.claim):
+            if self.claims.undo(row.key, claim=self.claim):
                 return Handled.DONE
-        if tried or certificate.status is CertificateStatus.ACTIVE:
+        if tried or certificate.status in (None, CertificateStatus.ACTIVE):
             self._switch_off_again(row.key)
         return Handled.SKIPPED
 

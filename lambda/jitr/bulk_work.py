@@ -23,6 +23,7 @@ from itertools import islice
 from jitr.bulk_job import FailedCertificate, Job, JobState, Position, Tally
 from jitr.bulk_jobs import Jobs
 from jitr.bulk_tasks import Handled, Task
+from jitr.device_notes import DeviceNote, Report, unreported
 from jitr.errors import ActivationError, Reason, Rejected
 from jitr.iot_registry import CertificatePage, IotRegistry, ListedCertificate
 from jitr.work_queue import ATTEMPTS, Turn, WorkQueue
@@ -60,12 +61,16 @@ class TurnResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkWork:
-    """The use case; `task_of` says what a job does to each certificate. `clock` is in UTC."""
+    """The use case; `task_of` says what a job does to each certificate. `clock` is in UTC.
+
+    `report` is told of each certificate that a job did, or could not do; not of those that were none of its business.
+    """
 
     jobs: Jobs
     registry: IotRegistry
     task_of: Callable[[Job], Task]
     clock: Callable[[], datetime]
+    report: Report = unreported
 
     def take(
         self,
@@ -176,13 +181,18 @@ class _Run:
     def _one(self, certificate: ListedCertificate) -> Handled | None:
         """Do one certificate; None where it could not be done."""
         try:
-            return self._task.handle(certificate)
+            handled = self._task.handle(certificate)
         except ActivationError as error:
+            error.certificate_id = certificate.certificate_id
             if not isinstance(error, Rejected) and error.reason not in _OF_ONE:
                 raise
             failed = FailedCertificate(certificate.certificate_id, error.reason, error.message)
             self.work.jobs.note_failed(self.job.job_id, failed)
+            self.work.report(_note(self.job, certificate.certificate_id, "failed", error))
             return None
+        if handled is Handled.DONE:
+            self.work.report(_note(self.job, certificate.certificate_id, handled.value, None))
+        return handled
 
     def _record(self) -> bool:
         self._task.settle()
@@ -216,6 +226,17 @@ def _behind(certificates: Sequence[ListedCertificate], last: str | None) -> Iter
     """Yield the certificates behind the last one that was done; all of them where that one has left the list."""
     ids = [each.certificate_id for each in certificates]
     return iter(certificates[ids.index(last) + 1 :] if last in ids else certificates)
+
+
+def _note(job: Job, certificate_id: str, outcome: str, error: ActivationError | None) -> DeviceNote:
+    about = f"bulk work, {job.plan.kind}, job {job.job_id}"
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome=outcome,
+        reason=error.reason if error else None,
+        message=f"{about}: {error.message}" if error else about,
+        details={"job": job.job_id, "kind": job.plan.kind.value, "wanted": job.plan.wanted},
+    )
 
 
 def _counted(tally: Tally, handled: Handled | None) -> Tally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,11 +69,13 @@ class CaRecords:
         update, condition = "SET resumed_by = :by REMOVE #hold", "attribute_exists(#hold)"
         return self.table.update(_key(ca_certificate_id), update, values, condition=condition) is not None
 
-    def count_device(self, ca_certificate_id: str, locations: tuple[str, ...] = ()) -> None:
-        """Count one device that became ACTIVE, and remember where its CRL is."""
-        values = {":one": {"N": "1"}, **({":where": {"SS": sorted(locations)}} if locations else {})}
-        update = "ADD devices :one" + (", locations :where" if locations else "")
-        self.table.update(_key(ca_certificate_id), update, values)
+    def watch(self, ca_certificate_id: str, locations: Collection[str]) -> None:
+        """Remember where CRLs are that certificates of a CA name; at least one, and again changes nothing."""
+        self.table.update(_key(ca_certificate_id), "ADD locations :where", {":where": {"SS": sorted(locations)}})
+
+    def count_device(self, ca_certificate_id: str) -> None:
+        """Count one device that became ACTIVE; one that was killed before it counted is missing for good."""
+        self.table.update(_key(ca_certificate_id), "ADD devices :one", {":one": {"N": "1"}})
 
 
 def _key(ca_certificate_id: str) -> Key:

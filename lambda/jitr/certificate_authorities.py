@@ -7,7 +7,7 @@ half a minute, so that a CA that is switched off stops waiting events within a m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 from cryptography import x509
 
 from jitr.ca_records import CaRecord, CaRecords
-from jitr.certificates import fingerprint, load_certificate
-from jitr.crl_sources import CDP, HTTP_SCHEMES, NONE, S3Location
+from jitr.certificates import distribution_points, fingerprint, load_certificate
+from jitr.crl_sources import CDP, HTTP_SCHEMES, NONE, S3Location, named_locations
 from jitr.errors import Reason, Undecided, Waiting
 from jitr.iot_registry import IotRegistry, RegisteredCa
 from jitr.settings import CaStatus, Configuration, ManagedCa
@@ -79,6 +79,21 @@ class CertificateAuthorities:
             return (ca.crl,)
         record = self._record(ca.ca_certificate_id, at=at)
         return record.locations if record is not None else ()
+
+    def watch(self, ca: ManagedCa, locations: Iterable[str], *, at: datetime) -> None:
+        """Let enforcement look at these addresses too; called before a certificate that names them becomes ACTIVE.
+
+        Afterwards would be too late: whoever is killed in between leaves a device that no CRL ever switches off.
+        """
+        if unknown := set(locations) - set(self.locations(ca, at=at)):
+            self.records.watch(ca.ca_certificate_id, unknown)
+            self._records.pop(ca.ca_certificate_id, None)
+
+    def watch_named(self, ca_certificate_id: str, certificate: x509.Certificate, *, at: datetime) -> None:
+        """Do the same with the addresses that a certificate names, where its CA's CRL source is its certificates."""
+        ca = self.find(ca_certificate_id, at=at)
+        if ca is not None and ca.crl == CDP:
+            self.watch(ca, named_locations(distribution_points(certificate), self.crl_bucket), at=at)
 
     def devices(self, ca: ManagedCa, *, at: datetime) -> int:
         """Return how many devices of a CA were activated here."""

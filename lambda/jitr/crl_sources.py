@@ -69,6 +69,17 @@ class S3Location:
         return f"{S3_SCHEME}{self.bucket}/{self.key}"
 
 
+def named_locations(distribution_points: Sequence[str], own_bucket: str) -> tuple[str, ...]:
+    """Return the addresses that a certificate names, own S3 objects by their S3 name; empty where none is http(s)."""
+
+    def by_s3_name(url: str) -> str:
+        location = S3Location.of_url(url)
+        return str(location) if location is not None and location.bucket == own_bucket else url
+
+    points = [point for point in distribution_points if point.startswith(HTTP_SCHEMES)][:_MAXIMUM_POINTS]
+    return tuple(dict.fromkeys(map(by_s3_name, points)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class CrlSources:
     """Fetches CRLs; `own_bucket` must belong to `account`, so that nobody can put another bucket in its place."""
@@ -85,10 +96,10 @@ class CrlSources:
         """
         if source != CDP:
             return (source,)
-        points = [point for point in distribution_points if point.startswith(HTTP_SCHEMES)][:_MAXIMUM_POINTS]
-        if not points:
+        found = named_locations(distribution_points, self.own_bucket)
+        if not found:
             raise Undecided(Reason.NO_CRL, "the certificate names no CRL distribution point with an http(s) URL")
-        return tuple(dict.fromkeys(map(self._by_s3_name, points)))
+        return found
 
     def fetch(self, location: str, *, etag: str | None) -> Fetched | None:
         """Return the CRL at one address, or None when it is still the one that `etag` names.
@@ -98,10 +109,6 @@ class CrlSources:
         if location.startswith(HTTP_SCHEMES):
             return self.http.fetch(location, etag=etag)
         return self._fetch_object(S3Location.parse(location), etag)
-
-    def _by_s3_name(self, url: str) -> str:
-        location = S3Location.of_url(url)
-        return str(location) if location is not None and location.bucket == self.own_bucket else url
 
     def _fetch_object(self, location: S3Location, etag: str | None) -> Fetched | None:
         """Read one object. Without permission to list a bucket S3 answers 403 for a missing key; both are undecided."""

@@ -34,10 +34,12 @@ from jitr.certificates import issuer_key
 from jitr.crl_cache import CrlCache, scope_of
 from jitr.crl_changes import CrlChanges, compare
 from jitr.crl_versions import CrlVersions, ScopeState
+from jitr.device_notes import DeviceNote, Report, unreported
 from jitr.enforced_crls import EnforcedCrls
 from jitr.errors import Reason, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 from jitr.revocation import Options, VerifiedCrl
 
 # Longer than a function may run at all (15 minutes): whoever finds it ended knows that its owner is dead.
@@ -69,8 +71,22 @@ class Sweep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What one CRL asks for its devices: a status, why, and its brake's name where an operator may take it back."""
+
+    crl: VerifiedCrl
+    location: str
+    wanted: CertificateStatus
+    reason: Reason
+    braked_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Enforcement:
-    """The use case. `pace` waits before each quota-limited call; `sleep` takes seconds; `clock` is in UTC."""
+    """The use case. `pace` waits before each quota-limited call; `sleep` takes seconds; `clock` is in UTC.
+
+    `report` is told of each certificate that was switched off.
+    """
 
     registry: IotRegistry
     rows: Registry
@@ -79,6 +95,7 @@ class Enforcement:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     pace: Callable[[], None]
+    report: Report = unreported
 
     @property
     def versions(self) -> CrlVersions:
@@ -128,7 +145,7 @@ class Enforcement:
         # (E6)
         if braked:
             self.enforced.store(scope, crl)
-        switched_off, leases = self._switch_off(issuer, changes, crl, braked=braked)
+        switched_off, leases = self._switch_off(issuer, changes, _orders(crl, location, braked=braked))
         # (E7)
         self._once_more(leases)
         # (E8)
@@ -162,33 +179,35 @@ class Enforcement:
         return True
 
     def _switch_off(
-        self, issuer: str, changes: CrlChanges, crl: VerifiedCrl, *, braked: bool
-    ) -> tuple[int, list[tuple[RegistryRow, CertificateStatus]]]:
+        self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order]
+    ) -> tuple[int, list[tuple[RegistryRow, _Order]]]:
         """Mark and switch off what is newly listed; returns how many rows, and those whose activation was open."""
         switched_off, leases = 0, []
-        final = CertificateStatus.INACTIVE if braked else CertificateStatus.REVOKED
-        for serials, wanted in ((changes.revoked, final), (changes.held, CertificateStatus.INACTIVE)):
-            braked_by = crl.sha256 if braked and serials is changes.revoked else None
+        for serials, order in zip((changes.revoked, changes.held), orders, strict=True):
             for row in self._registered(issuer, serials):
                 if row.lease_owner is not None:
-                    leases.append((row, wanted))
-                if not _done(row, wanted, braked_by):
-                    self._revoke(row, wanted, braked_by)
+                    leases.append((row, order))
+                if not _done(row, order.wanted, order.braked_by):
+                    self._revoke(row, order)
                     switched_off += 1
         return switched_off, leases
 
-    def _revoke(self, row: RegistryRow, wanted: CertificateStatus, braked_by: str | None) -> None:
-        if braked_by is not None and row.braked_by is None and not self._all_active(row):
-            # An operator switched it off before: undoing the brake must not switch it on (I3).
-            braked_by = None
-        while not self.rows.mark(row, wanted=wanted, braked_by=braked_by):
+    def _revoke(self, row: RegistryRow, order: _Order) -> None:
+        wanted = order.wanted
+        while not self.rows.mark(row, wanted=wanted, braked_by=(claim := self._claim(row, order))):
             # Somebody was faster: an activation finished, or another revocation. Look again, and mark what it is now.
             again = self.rows.row(row.key)
-            if again is None or _done(again, wanted, braked_by):
+            if again is None or _done(again, wanted, claim):
                 return
             row = again
-        self._ask(row, wanted)
+        self._ask(row, order)
         self.rows.finish_revocation(row.key, done=wanted)
+
+    def _claim(self, row: RegistryRow, order: _Order) -> str | None:
+        """Return the brake that may be undone on this row; None where an operator switched it off before (I3)."""
+        if order.braked_by is None or row.braked_by is not None or self._all_active(row):
+            return order.braked_by
+        return None
 
     def _all_active(self, row: RegistryRow) -> bool:
         for certificate_id in row.certificate_ids:
@@ -203,18 +222,23 @@ class Enforcement:
                 return False
         return True
 
-    def _ask(self, row: RegistryRow, wanted: CertificateStatus) -> None:
+    def _ask(self, row: RegistryRow, order: _Order) -> None:
         for certificate_id in row.certificate_ids:
             self.pace()
-            self.registry.switch_off(certificate_id, wanted)
+            try:
+                self.registry.switch_off(certificate_id, order.wanted)
+            except Undecided as failure:
+                failure.certificate_id = certificate_id
+                raise
+            self.report(_note(certificate_id, order))
 
-    def _once_more(self, leases: list[tuple[RegistryRow, CertificateStatus]]) -> None:
+    def _once_more(self, leases: list[tuple[RegistryRow, _Order]]) -> None:
         if not leases:
             return
         ends = max(row.lease_until for row, _ in leases)
         self.sleep(max(0.0, (ends - self.clock()).total_seconds()) + 1)
-        for row, wanted in leases:
-            self._ask(row, wanted)
+        for row, order in leases:
+            self._ask(row, order)
             self.rows.clear_lease(row)
 
     def _vanished(self, issuer: str, changes: CrlChanges) -> int:
@@ -222,6 +246,25 @@ class Enforcement:
         now = self.clock().timestamp()
         rows = self._registered(issuer, changes.vanished)
         return sum(1 for row in rows if row.state.refuses_activation and row.not_after > now)
+
+
+def _orders(crl: VerifiedCrl, location: str, *, braked: bool) -> tuple[_Order, _Order]:
+    """Return what to do with what a CRL revokes, and with what it puts on hold."""
+    inactive = CertificateStatus.INACTIVE
+    final = _Order(crl=crl, location=location, wanted=CertificateStatus.REVOKED, reason=Reason.REVOKED)
+    if braked:
+        final = replace(final, wanted=inactive, reason=Reason.REVOCATION_BRAKED, braked_by=crl.sha256)
+    return final, _Order(crl=crl, location=location, wanted=inactive, reason=Reason.CERTIFICATE_HOLD)
+
+
+def _note(certificate_id: str, order: _Order) -> DeviceNote:
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome="switched_off",
+        reason=order.reason,
+        message=f"the CRL lists the certificate, so it is off: {order.wanted} unless it was REVOKED before",
+        details={"status": order.wanted.value, "crl_number": order.crl.number, "crl_location": order.location},
+    )
 
 
 def _done(row: RegistryRow, wanted: CertificateStatus, braked_by: str | None) -> bool:

@@ -9,74 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any
 
 from jitr.iot_registry import CertificateStatus
-from jitr.state_table import Item, Key, StateTable, number, text
+from jitr.registry_row import RegistryRow, RowState, read_row
+from jitr.state_table import Item, Key, StateTable, text
 
 _KNOWN = "id#"
-JOB_CLAIM = "job#"
-
-
-def job_claim(job_id: str) -> str:
-    """Return how a row names the job that switched it off and can be undone; no CRL's hash looks like it."""
-    return f"{JOB_CLAIM}{job_id}"
-
-
-class RowState(StrEnum):
-    """State of a registry row. From REVOKE_WANTED on it is sticky: only an operator leads back."""
-
-    ACTIVATING = "ACTIVATING"
-    ACTIVE = "ACTIVE"
-    REVOKE_WANTED = "REVOKE_WANTED"
-    REVOKED = "REVOKED"
-    INACTIVE = "INACTIVE"
-
-    @property
-    def refuses_activation(self) -> bool:
-        """Say whether the row wants or has revocation."""
-        return self in (RowState.REVOKE_WANTED, RowState.REVOKED, RowState.INACTIVE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegistryRow:
-    """One certificate in the registry.
-
-    `certificate_ids` are those of all certificates with this issuer and serial number; `wanted` is the AWS IoT status
-    that a revocation asks for; `braked_by` names the CRL (SHA-256) whose brake switched it off, or the operator's job
-    (`job_claim`), which can be undone too.
-    """
-
-    key: str
-    state: RowState
-    certificate_ids: tuple[str, ...]
-    lease_owner: str | None
-    lease_until: datetime
-    wanted: CertificateStatus | None
-    replaces: str | None
-    braked_by: str | None
-    not_after: int
-
-    def lease_open(self, *, at: datetime) -> bool:
-        """Say whether an invocation may be activating this certificate now."""
-        return self.state is RowState.ACTIVATING and self.lease_until > at
-
-    @property
-    def job(self) -> str | None:
-        """Return the job that switched it off and can be undone, if one did."""
-        held = self.braked_by
-        return held.removeprefix(JOB_CLAIM) if held is not None and held.startswith(JOB_CLAIM) else None
-
-    def may_come_back(self, *, after: str) -> bool:
-        """Say whether undoing the brake or job `after` may make it ACTIVE: it was, or a brake hands it on.
-
-        A job hands nothing on: rejecting a CRL must not undo what an operator did.
-        """
-        if self.state is RowState.ACTIVE or self.braked_by == after:
-            return True
-        return self.braked_by is not None and self.job is None
 
 
 @dataclass(frozen=True)
@@ -88,11 +28,11 @@ class Registry:
     def row(self, key: str) -> RegistryRow | None:
         """Read a row consistently."""
         item = self.table.get(_key(key))
-        return None if item is None else _row(item)
+        return None if item is None else read_row(item)
 
     def rows(self, keys: Sequence[str]) -> Iterator[RegistryRow]:
         """Yield those of the rows that exist, read consistently."""
-        return map(_row, self.table.get_many([_key(key) for key in keys]))
+        return map(read_row, self.table.get_many([_key(key) for key in keys]))
 
     def begin_activation(
         self,
@@ -103,8 +43,12 @@ class Registry:
         lease_until: datetime,
         at: datetime,
         facts: Mapping[str, Any],
+        described_at: datetime | None = None,
     ) -> RegistryRow | None:
         """Write ACTIVATING with a lease; None when the row wants or has revocation, or another lease is open.
+
+        None, too, when it was activated after `described_at` (`at` unless given), when AWS IoT said that it was not:
+        that answer is outdated.
 
         Returns the row as it is now. None, too, when the row is another certificate's: whoever has a device's key can
         make a second certificate of it, by the other valid form of an ECDSA signature; that one must not bring back
@@ -119,6 +63,7 @@ class Registry:
             ":owner": {"S": owner},
             ":until": {"N": str(int(lease_until.timestamp()))},
             ":now": {"N": str(int(at.timestamp()))},
+            ":described": _milliseconds(described_at or at),
             ":id": {"SS": [certificate_id]},
             ":one": {"S": certificate_id},
         }
@@ -126,11 +71,12 @@ class Registry:
             key,
             "SET #state = :activating, lease_owner = :owner, lease_until = :until{facts} ADD certificate_ids :id",
             values,
-            "attribute_not_exists(#state) OR (contains(certificate_ids, :one) AND (#state = :active"
+            "attribute_not_exists(#state) OR (contains(certificate_ids, :one) AND ((#state = :active"
+            " AND (attribute_not_exists(activated_at_ms) OR activated_at_ms <= :described))"
             " OR (#state = :activating AND lease_until < :now)))",
             facts,
         )
-        return None if item is None else _row(item)
+        return None if item is None else read_row(item)
 
     def begin_reinstatement(
         self,
@@ -157,7 +103,7 @@ class Registry:
             ":id": {"SS": [certificate_id]},
             ":one": {"S": certificate_id},
         }
-        return self._write(
+        return self.write(
             key,
             "SET #state = :activating, lease_owner = :owner, lease_until = :until{facts} ADD certificate_ids :id",
             values,
@@ -172,7 +118,7 @@ class Registry:
 
         Returns False, and changes nothing, where no revocation had made it so, or something else decided since.
         """
-        return self._write(
+        return self.write(
             key,
             "SET #state = :inactive REMOVE lease_owner, lease_until",
             {
@@ -185,19 +131,30 @@ class Registry:
 
     def finish_reinstatement(self, key: str, *, owner: str | None, at: datetime) -> bool:
         """Do as `finish_activation`, and forget which revocation there was: a brake that is undone later is over."""
-        return self._finish(key, owner, at, "lease_owner, lease_until, replaces, wanted_status, braked_by")
+        return self._finish(
+            key, owner, at, "lease_owner, lease_until, replaces, wanted_status, braked_by, also_wanted_by"
+        )
 
-    def finish_activation(self, key: str, *, owner: str | None, at: datetime) -> bool:
-        """Turn ACTIVATING into ACTIVE; `owner` None finishes for somebody whose lease ended. False: it was not so."""
-        return self._finish(key, owner, at, "lease_owner, lease_until, replaces")
+    def finish_activation(
+        self, key: str, *, owner: str | None, at: datetime, activated_at: datetime | None = None
+    ) -> bool:
+        """Turn ACTIVATING into ACTIVE; `owner` None finishes for somebody whose lease ended. False: it was not so.
 
-    def _finish(self, key: str, owner: str | None, at: datetime, forgotten: str) -> bool:
+        Knocks before `activated_at` (`at` unless given) are answered by it: a time before AWS IoT was asked for ACTIVE,
+        or at which it said so.
+        """
+        return self._finish(key, owner, at, "lease_owner, lease_until, replaces", activated_at)
+
+    def _finish(
+        self, key: str, owner: str | None, at: datetime, forgotten: str, activated_at: datetime | None = None
+    ) -> bool:
         mine = "lease_owner = :owner" if owner is not None else "lease_until < :now"
-        return self._write(
+        return self.write(
             key,
-            f"SET #state = :active REMOVE {forgotten}",
+            f"SET #state = :active, activated_at_ms = :since REMOVE {forgotten}",
             {
                 ":active": {"S": RowState.ACTIVE},
+                ":since": _milliseconds(activated_at or at),
                 ":activating": {"S": RowState.ACTIVATING},
                 **({":owner": {"S": owner}} if owner is not None else {":now": {"N": str(int(at.timestamp()))}}),
             },
@@ -207,6 +164,11 @@ class Registry:
     def remember(self, certificate_id: str, key: str) -> None:
         """Keep by its id that a certificate has a row, so that the search for unknown ones need not describe it."""
         self.table.update(_known_key(certificate_id), "SET registry_row = :row", {":row": {"S": key}})
+
+    def key_of(self, certificate_id: str) -> str | None:
+        """Return the key of the row that one certificate is known to have."""
+        item = self.table.get(_known_key(certificate_id))
+        return None if item is None else text(item, "registry_row")
 
     def unknown(self, certificate_ids: Sequence[str]) -> list[str]:
         """Return those of the ids that have no row yet, in their order."""
@@ -237,7 +199,7 @@ class Registry:
             ":revoked": {"S": RowState.REVOKED},
             ":id": {"SS": [certificate_id]},
         }
-        return self._write(
+        return self.write(
             key,
             "SET #state = :wanted, wanted_status = :status{facts} ADD certificate_ids :id",
             values,
@@ -256,22 +218,32 @@ class Registry:
             ":status": {"S": wanted},
             ":was": {"S": row.state},
             ":revoked": {"S": RowState.REVOKED},
+            ":ids": {"SS": sorted(row.certificate_ids)},
         }
         update = "SET #state = :wanted, wanted_status = :status"
         if braked_by is not None and row.may_come_back(after=braked_by):
             values[":brake"] = {"S": braked_by}
-            update += ", braked_by = :brake"
+            update += ", braked_by = :brake REMOVE also_wanted_by"
         else:
-            update += " REMOVE braked_by"
-        return self._write(row.key, update, values, "#state = :was AND #state <> :revoked")
+            update += " REMOVE braked_by, also_wanted_by"
+        # The ids too: whoever marks a row asks for its certificates, and must not miss one that was added meanwhile.
+        return self.write(row.key, update, values, "#state = :was AND #state <> :revoked AND certificate_ids = :ids")
 
     def add_known(self, key: str, *, certificate_id: str, facts: Mapping[str, Any]) -> bool:
-        """Write a row for a certificate that others activated; where there is one, add the id and return False."""
+        """Write a row for a certificate that others activated; where there is one, add the id and return False.
+
+        An id that is new to a row ends the row's claims: nobody knows whether undoing them may switch it on.
+        """
         values = {":active": {"S": RowState.ACTIVE}, ":id": {"SS": [certificate_id]}}
         update = "SET #state = :active{facts} ADD certificate_ids :id"
-        if self._write(key, update, values, "attribute_not_exists(#state)", facts):
+        if self.write(key, update, values, "attribute_not_exists(#state)", facts):
             return True
-        self.table.update(_key(key), "ADD certificate_ids :id", {":id": {"SS": [certificate_id]}})
+        self.write(
+            key,
+            "ADD certificate_ids :id REMOVE braked_by, also_wanted_by",
+            {":id": {"SS": [certificate_id]}, ":one": {"S": certificate_id}},
+            "NOT contains(certificate_ids, :one)",
+        )
         return False
 
     def finish_revocation(self, key: str, *, done: CertificateStatus) -> bool:
@@ -279,7 +251,7 @@ class Registry:
 
         A lease stays on the row: its owner may still ask for ACTIVE, so enforcement looks at the row once more.
         """
-        return self._write(
+        return self.write(
             key,
             "SET #state = :done",
             {":done": {"S": RowState(done.value)}, ":wanted": {"S": RowState.REVOKE_WANTED}, ":status": {"S": done}},
@@ -289,44 +261,20 @@ class Registry:
     def clear_lease(self, row: RegistryRow) -> None:
         """Forget a lease that has ended, unless somebody else has taken one since."""
         values = {":owner": {"S": row.lease_owner or ""}}
-        self._write(row.key, "REMOVE lease_owner, lease_until", values, "lease_owner = :owner")
-
-    def begin_undoing(self, key: str, *, braked_by: str) -> bool:
-        """Let a row want revocation again before its certificates become ACTIVE; False: something else decided since.
-
-        Whoever is killed then leaves no row that says INACTIVE about a certificate that is ACTIVE.
-        """
-        return self._write(
-            key,
-            "SET #state = :wanted",
-            {
-                ":wanted": {"S": RowState.REVOKE_WANTED},
-                ":inactive": {"S": RowState.INACTIVE},
-                ":brake": {"S": braked_by},
-            },
-            "braked_by = :brake AND (#state = :inactive OR #state = :wanted)",
-        )
-
-    def undo_brake(self, key: str, *, braked_by: str) -> bool:
-        """Forget a revocation that one CRL's brake asked for; returns False when something else decided since."""
-        return self._write(
-            key,
-            "SET #state = :active REMOVE wanted_status, braked_by",
-            {":active": {"S": RowState.ACTIVE}, ":wanted": {"S": RowState.REVOKE_WANTED}, ":brake": {"S": braked_by}},
-            "#state = :wanted AND braked_by = :brake",
-        )
+        self.write(row.key, "REMOVE lease_owner, lease_until", values, "lease_owner = :owner")
 
     def _write_as(self, owner: str, key: str, update: str, value: Mapping[str, str]) -> bool:
-        return self._write(
+        return self.write(
             key,
             update,
             {":value": value, ":activating": {"S": RowState.ACTIVATING}, ":owner": {"S": owner}},
             "#state = :activating AND lease_owner = :owner",
         )
 
-    def _write(
+    def write(
         self, key: str, update: str, values: Mapping[str, Any], condition: str, facts: Mapping[str, Any] | None = None
     ) -> bool:
+        """Change a row on a condition (DynamoDB expressions, `#state` for its state); returns whether it held."""
         return self._update(key, update, values, condition, facts) is not None
 
     def _update(
@@ -346,19 +294,8 @@ def _known_key(certificate_id: str) -> Key:
     return {"pk": {"S": f"{_KNOWN}{certificate_id}"}, "sk": {"S": "known"}}
 
 
-def _row(item: Item) -> RegistryRow:
-    wanted = text(item, "wanted_status")
-    return RegistryRow(
-        key=item["pk"]["S"],
-        state=RowState(item["state"]["S"]),
-        certificate_ids=tuple(item.get("certificate_ids", {}).get("SS", ())),
-        lease_owner=text(item, "lease_owner"),
-        lease_until=datetime.fromtimestamp(number(item, "lease_until"), UTC),
-        wanted=CertificateStatus(wanted) if wanted else None,
-        replaces=text(item, "replaces"),
-        braked_by=text(item, "braked_by"),
-        not_after=number(item, "not_after"),
-    )
+def _milliseconds(at: datetime) -> dict[str, str]:
+    return {"N": str(int(at.timestamp() * 1000))}
 
 
 def _attribute(value: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from cryptography import x509
 
 from jitr import certificates
 from jitr.crl_versions import CrlVersions
+from jitr.device_notes import DeviceNote, Report, unreported
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry
 from jitr.registry import Registry
@@ -22,6 +23,9 @@ MATTERS = ("ACTIVE", "INACTIVE", "PENDING_TRANSFER")
 class UnknownCertificates:
     """Finds certificates without a registry row; `pace` waits before each quota-limited call.
 
+    `watch` is told of each, by its CA's id, before it gets a row: where only certificates say where the CRL is, nobody
+    would look there otherwise. `report` is told of each that got one, and of each that was switched off because of its
+    serial number.
     A certificate is remembered as known only after the next sweep of its issuer's CRLs was asked to look at every entry
     again. Killed in between, it is unknown still, and found again.
     """
@@ -30,6 +34,8 @@ class UnknownCertificates:
     rows: Registry
     versions: CrlVersions
     pace: Callable[[], None]
+    watch: Callable[[str, x509.Certificate], None]
+    report: Report = unreported
 
     def import_newest(self, ca_certificate_id: str, ca: x509.Certificate, *, at_most: int) -> int:
         """Import the unknown ones among a CA's newest certificates; returns how many were unknown."""
@@ -70,6 +76,7 @@ class UnknownCertificates:
         except ActivationError as error:
             gone = error.reason in (Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE)
             if isinstance(error, Undecided) and not gone:
+                error.certificate_id = certificate_id
                 raise
             if isinstance(error, Rejected) and error.reason is Reason.WEAK_SIGNATURE:
                 # A signature we would not accept today does not make the serial number less revoked.
@@ -85,18 +92,38 @@ class UnknownCertificates:
             "ca_certificate_id": ca_certificate_id,
             "not_after": int(certificate.not_valid_after_utc.timestamp()),
         }
-        if not self.rows.add_known(key, certificate_id=certificate_id, facts=facts):
+        self.watch(ca_certificate_id, certificate)
+        new = self.rows.add_known(key, certificate_id=certificate_id, facts=facts)
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome="imported",
+                reason=None,
+                message="somebody else registered the certificate; from now on its CA's CRL reaches it",
+                details={"ca_certificate_id": ca_certificate_id},
+            )
+        )
+        if not new:
             self._switch_off_too(key, certificate_id)
         return key
 
     def _switch_off_too(self, key: str, certificate_id: str) -> None:
         """Treat a certificate like its row: serial numbers are listed for every certificate that has them."""
         row = self.rows.row(key)
-        if row is None or not row.state.refuses_activation:
+        if row is None or not row.state.refuses_activation or row.braked_by is not None:
+            # With a claim, the certificate was in the row before it was made: its brake or job switches it off.
             return
         wanted = row.wanted or CertificateStatus.INACTIVE
-        # Takes the row away from a brake, whose undoing would switch on what may have been INACTIVE before.
         self.rows.mark(row, wanted=wanted, braked_by=None)
         self.pace()
         self.registry.switch_off(certificate_id, wanted)
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome="switched_off",
+                reason=Reason.REVOKED_BEFORE,
+                message=f"its serial number was switched off before it was imported, so it is off: {wanted}",
+                details={"status": wanted.value},
+            )
+        )
         self.rows.finish_revocation(key, done=wanted)

@@ -167,6 +167,37 @@ def test_a_turn_is_one_line_of_the_log(
     assert (line["job"], line["outcome"], line["reason"], line["levelname"]) == (None, "failed", "internal", "ERROR")
 
 
+def test_each_device_of_a_job_is_a_line_of_the_log(
+    bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was done, and what could not be; so that its certificate id finds it."""
+    caplog.set_level("INFO")
+    good, bad = bulk.devices(2)
+    bulk.create("job", bulk.plan())
+    bulk.deployment.iot.certificates[bad.certificate_id].pem = "nonsense"
+    run(function, record(1, Turn("job", 1).to_json()))
+    told = {line["certificate_id"]: line for line in map(vars, caplog.records) if line.get("certificate_id")}
+    assert told.keys() == {good.certificate_id, bad.certificate_id}
+    line = told[good.certificate_id]
+    assert (line["outcome"], line["job"], line["kind"], line["wanted"]) == ("done", "job", "revoke", "INACTIVE")
+    assert (told[bad.certificate_id]["outcome"], told[bad.certificate_id]["reason"]) == (
+        "failed",
+        "malformed_certificate",
+    )
+
+
+def test_a_turn_that_fails_at_a_device_names_it(
+    bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would fail at the next one too, but this is where it stood."""
+    (device,) = bulk.devices(1)
+    bulk.create("job", bulk.plan())
+    with failing(bulk.deployment.iot_client, "DescribeCertificate", "ThrottlingException"):
+        run(function, record(1, Turn("job", 1).to_json()))
+    line = vars(caplog.records[-1])
+    assert (line["certificate_id"], line["reason"]) == (device.certificate_id, "throttled")
+
+
 def test_the_share_is_the_configurations(bulk: BulkDeployment, function: Function) -> None:
     """The pace is made of what was deployed."""
     task_of: Any = function.work.task_of

@@ -11,11 +11,12 @@ from jitr.bulk_job import JobKind, JobState
 from jitr.enforcement import SweepOutcome
 from jitr.errors import Reason
 from jitr.iot_registry import IotRegistry
-from jitr.registry import Registry, RowState, job_claim
+from jitr.registry import Registry
+from jitr.registry_row import RowState, job_claim
 from jitr_local import pki
 from tests.bulk import ACTIVE, INACTIVE, REVOKED, BulkDeployment
 from tests.deployment import TestDeployment
-from tests.fake_iot import _REGISTERED
+from tests.fake_iot import REGISTERED
 
 HOLD = x509.ReasonFlags.certificate_hold
 
@@ -87,7 +88,7 @@ def test_confirming_makes_them_revoked_for_good(bulk: BulkDeployment) -> None:
 def test_confirming_leaves_alone_what_is_active_again_or_came_later(bulk: BulkDeployment) -> None:
     """An operator reinstated one; another was registered after the job began."""
     back, gone = bulk.devices(2)
-    until = int(_REGISTERED.timestamp()) + 1
+    until = int(REGISTERED.timestamp()) + 1
     bulk.run("job", bulk.plan(registered_until=until))
     row = bulk.row(back)
     assert row is not None
@@ -99,7 +100,7 @@ def test_confirming_leaves_alone_what_is_active_again_or_came_later(bulk: BulkDe
     rows.finish_activation(row.key, owner="op", at=at)
     bulk.deployment.iot.certificates[back.certificate_id].status = "ACTIVE"
     (later,) = bulk.devices(1, status="INACTIVE", name="later")
-    bulk.deployment.iot.certificates[later.certificate_id].registered_at = _REGISTERED + timedelta(days=1)
+    bulk.deployment.iot.certificates[later.certificate_id].registered_at = REGISTERED + timedelta(days=1)
     job = bulk.run("confirm", bulk.plan(JobKind.CONFIRM, follows="job", registered_until=until))
     assert bulk.statuses([back, gone, later]) == ["ACTIVE", "REVOKED", "INACTIVE"]
     assert (job.tally.done, job.tally.skipped) == (1, 2)

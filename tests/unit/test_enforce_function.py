@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
+from cryptography import x509
 
 from jitr.handlers.enforce import Function, SweepsFailed, build_function, published_at, published_object
 from jitr.settings import CaStatus, Mode
 from jitr_local import pki
 from tests.aws_faults import CallLog, failing
 from tests.deployment import BUCKET, CRL_KEY, ENVIRONMENT, TestDeployment
+from tests.emf import follow_stdout, logged, written
 
 SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 
 
-def created(key: str = CRL_KEY) -> dict[str, Any]:
+def created(key: str = CRL_KEY, *, now: datetime | None = None) -> dict[str, Any]:
     """S3's event for an object that was published just now."""
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = (now or datetime.now(UTC)).isoformat(timespec="seconds").replace("+00:00", "Z")
     detail = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 1}, "reason": "PutObject"}
-    return {"source": "aws.s3", "detail-type": "Object Created", "time": now, "detail": detail}
+    return {"source": "aws.s3", "detail-type": "Object Created", "time": at, "detail": detail}
 
 
 @pytest.fixture
@@ -139,6 +141,24 @@ def test_a_certificate_that_others_activated_is_found_and_revoked(
     assert deployment.iot.status(device) == "REVOKED"
 
 
+def test_where_only_certificates_say_where_the_crl_is_those_of_others_say_so_too(
+    deployment: TestDeployment, function: Function
+) -> None:
+    """No device was ever activated here: the schedule finds theirs, and by them the CRL that lists one."""
+    url = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/{CRL_KEY}"
+    ca = replace(deployment.configuration.cas[0], crl="cdp")
+    configuration = replace(deployment.configuration, cas=(ca,))
+    function = build_function(configuration, ENVIRONMENT)
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
+    named = [(x509.CRLDistributionPoints([point]), False)]
+    device = deployment.ca.issue("device-1", serial=1, extensions=named)
+    deployment.iot.connect(device, deployment.ca)
+    deployment.iot.certificates[device.certificate_id].status = "ACTIVE"
+    deployment.publish(deployment.ca.crl([1], number=2))
+    function.run(SCHEDULE, request_id="r1")
+    assert deployment.iot.status(device) == "REVOKED"
+
+
 def test_known_certificates_are_not_described_again(deployment: TestDeployment, function: Function) -> None:
     """The search for unknown ones costs one list call, however many there are."""
     for serial in range(1, 6):
@@ -171,9 +191,8 @@ def test_any_other_event_is_a_schedule(event: object) -> None:
 
 def test_the_time_of_publication_is_s3s() -> None:
     """As the event says."""
-    when = published_at(created())
-    assert when is not None
-    assert datetime.now(UTC) - when < timedelta(seconds=5)
+    when = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
+    assert published_at(created(now=when)) == when
 
 
 def policy_allowing(resource: str, **options: Any) -> str:
@@ -284,3 +303,88 @@ def test_a_deployment_that_only_observes_enforces_nothing(
     assert calls.calls == []
     assert deployment.iot.status(device) == "ACTIVE"
     assert "nothing is enforced: the deployment only observes" in caplog.text
+
+
+class TestDeviceLines:
+    """What happens to a device is in the log under its certificate id, not only in a count."""
+
+    @pytest.fixture(autouse=True)
+    def _followed(self, function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The logger is there once the function is."""
+        follow_stdout(monkeypatch)
+
+    def lines(self, capsys: pytest.CaptureFixture[str], device: pki.Device) -> list[dict[str, Any]]:
+        """Return what the log says about a device."""
+        return [line for line in logged(written(capsys)) if line.get("certificate_id") == device.certificate_id]
+
+    def test_each_device_that_a_crl_switches_off_has_a_line(
+        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """With the reason, what it is now, and the CRL's number and address."""
+        revoked, held = (deployment.ca.issue(f"device-{n}", serial=n) for n in (1, 2))
+        for device in (revoked, held):
+            deployment.knock(device)
+        on_hold = pki.revoked_entry(2, reason=x509.ReasonFlags.certificate_hold)
+        deployment.publish(deployment.ca.crl([1, on_hold], number=7))
+        function.run(created(), request_id="r")
+        lines = logged(written(capsys))
+        found = {line["certificate_id"]: line for line in lines if line.get("outcome") == "switched_off"}
+        assert found.keys() == {revoked.certificate_id, held.certificate_id}
+        told = found[revoked.certificate_id]
+        assert (told["reason"], told["status"], told["crl_number"]) == ("revoked", "REVOKED", 7)
+        assert told["crl_location"] == f"s3://{BUCKET}/{CRL_KEY}"
+        told = found[held.certificate_id]
+        assert (told["reason"], told["status"]) == ("certificate_hold", "INACTIVE")
+
+    def test_a_braked_device_says_that_it_is_one(
+        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+    ) -> None:
+        """INACTIVE, and with a reason of its own."""
+        monkeypatch.setattr("jitr.enforcement.SMALLEST_BRAKE", 0)
+        device = deployment.ca.issue("device-1", serial=1)
+        deployment.knock(device)
+        deployment.publish(deployment.ca.crl([1], number=2))
+        function.run(created(), request_id="r")
+        (told,) = self.lines(capsys, device)
+        assert (told["outcome"], told["reason"], told["status"]) == ("switched_off", "revocation_braked", "INACTIVE")
+
+    def test_a_device_that_could_not_be_switched_off_is_named(
+        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The sweep failed at this one."""
+        device = deployment.ca.issue("device-1", serial=1)
+        deployment.knock(device)
+        deployment.publish(deployment.ca.crl([1], number=2))
+        with (
+            failing(deployment.iot_client, "UpdateCertificate", "AccessDeniedException", 403),
+            pytest.raises(SweepsFailed),
+        ):
+            function.run(created(), request_id="r")
+        (told,) = self.lines(capsys, device)
+        assert (told["outcome"], told["reason"], told["level"]) == ("failed", "access_denied", "ERROR")
+
+    def test_a_certificate_that_others_registered_has_a_line(
+        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """From then on the CRL reaches it."""
+        device = deployment.ca.issue("device-1", serial=1)
+        deployment.iot.connect(device, deployment.ca)
+        deployment.iot.certificates[device.certificate_id].status = "ACTIVE"
+        function.run(SCHEDULE, request_id="r")
+        (told,) = self.lines(capsys, device)
+        assert (told["outcome"], told["ca_certificate_id"]) == ("imported", deployment.ca.ca_certificate_id)
+
+    def test_an_import_that_fails_is_told(
+        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """With the certificate at which it failed."""
+        device = deployment.ca.issue("device-1", serial=1)
+        deployment.iot.connect(device, deployment.ca)
+        deployment.iot.certificates[device.certificate_id].status = "ACTIVE"
+        with (
+            failing(deployment.iot_client, "DescribeCertificate", "AccessDeniedException", 403),
+            pytest.raises(SweepsFailed),
+        ):
+            function.run(SCHEDULE, request_id="r")
+        (told,) = self.lines(capsys, device)
+        assert (told["outcome"], told["reason"], told["ca"]) == ("failed", "access_denied", "factory-1")

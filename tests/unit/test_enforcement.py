@@ -14,7 +14,7 @@ from jitr.certificates import issuer_key
 from jitr.crl_cache import scope_of
 from jitr.enforcement import SMALLEST_BRAKE, SWEEP_LEASE, Sweep, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
-from jitr.registry import RowState
+from jitr.registry_row import RowState
 from jitr.unknown_certificates import UnknownCertificates
 from jitr_local import pki
 from tests.aws_faults import CallLog, Killed, failing, unanswered
@@ -446,5 +446,9 @@ def unknown_certificates(deployment: TestDeployment) -> UnknownCertificates:
     """The import, as a cold container would build it."""
     enforcement = deployment.enforcement()
     return UnknownCertificates(
-        registry=enforcement.registry, rows=enforcement.rows, versions=enforcement.versions, pace=lambda: None
+        registry=enforcement.registry,
+        rows=enforcement.rows,
+        versions=enforcement.versions,
+        pace=lambda: None,
+        watch=lambda _ca, _certificate: None,
     )

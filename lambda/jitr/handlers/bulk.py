@@ -22,6 +22,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jitr.bulk_jobs import Jobs
 from jitr.bulk_plans import Tasks, shared_policy
 from jitr.bulk_work import RESERVED_SECONDS, BulkWork
+from jitr.ca_records import CaRecords
+from jitr.call_counts import CallCounts
+from jitr.certificate_authorities import CertificateAuthorities
 from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
 from jitr.iot_registry import IotRegistry
 from jitr.settings import Configuration, Environment
@@ -74,21 +77,30 @@ class Function:
 def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> Function:
     """Make the clients and put the parts together."""
     session = boto3.Session(region_name=environment.region)
-    registry = IotRegistry(session.client("iot", config=CLIENT_CONFIG))
+    iot = session.client("iot", config=CLIENT_CONFIG)
+    registry, telemetry = IotRegistry(iot), Telemetry.create(configuration.deployment, CallCounts.of(iot))
     table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
+    authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
     tasks = Tasks(
         registry=registry,
         table=table,
         policy_of=lambda template: shared_policy(configuration, template),
         arn_of=environment.certificate_arn,
+        watch=lambda ca, certificate: authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
         pace=SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
     )
     return Function(
-        work=BulkWork(jobs=Jobs(table), registry=registry, task_of=tasks.of, clock=lambda: datetime.now(UTC)),
+        work=BulkWork(
+            jobs=Jobs(table),
+            registry=registry,
+            task_of=tasks.of,
+            clock=lambda: datetime.now(UTC),
+            report=telemetry.noted,
+        ),
         queue=WorkQueue(session.client("sqs", config=CLIENT_CONFIG), queue_url),
-        telemetry=Telemetry.create(configuration.deployment),
+        telemetry=telemetry,
     )
 
 

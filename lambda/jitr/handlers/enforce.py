@@ -23,9 +23,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from cryptography import x509
 
 from jitr.ca_records import CaRecords
+from jitr.call_counts import CallCounts
 from jitr.certificate_authorities import CertificateAuthorities
 from jitr.crl_cache import CrlCache
-from jitr.crl_sources import CrlSources, S3Location
+from jitr.crl_sources import NONE, CrlSources, S3Location
 from jitr.crl_versions import CrlVersions
 from jitr.enforced_crls import EnforcedCrls
 from jitr.enforcement import Enforcement, Sweep
@@ -85,9 +86,9 @@ class Function:
             if ca.status is not CaStatus.RETIRED:
                 # A retired CA may expire: nothing is to be done about it.
                 self.telemetry.ca_expires(ca.name, certificate.not_valid_after_utc - at)
-            locations = [each for each in self.authorities.locations(ca, at=at) if published in (None, each)]
-            if locations and published is None:
+            if published is None and ca.crl != NONE:
                 self._import(ca, certificate, retry)
+            locations = [each for each in self.authorities.locations(ca, at=at) if published in (None, each)]
             sweeps.extend(self._sweep(ca, certificate, each, event, request_id, retry) for each in locations)
         if published is None and self.enforcement.clock() - at < _TIME_FOR_POLICIES:
             self._compare_policies()
@@ -123,6 +124,7 @@ class Function:
         try:
             self.unknown.import_newest(ca.ca_certificate_id, certificate, at_most=NEWEST)
         except Undecided as failure:
+            self.telemetry.import_failed(ca.name, failure)
             retry.append(failure.reason)
 
     def _compare_policies(self) -> None:
@@ -180,7 +182,8 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
     """Make the clients and put the parts together."""
     session = boto3.Session(region_name=environment.region)
     s3 = session.client("s3", config=CLIENT_CONFIG)
-    registry = IotRegistry(session.client("iot", config=CLIENT_CONFIG))
+    iot = session.client("iot", config=CLIENT_CONFIG)
+    registry, telemetry = IotRegistry(iot), Telemetry.create(configuration.deployment, CallCounts.of(iot))
     table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
     sources = CrlSources(
         s3=s3,
@@ -198,16 +201,25 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         pace=pace,
+        report=telemetry.noted,
     )
+    authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
     return Function(
-        authorities=CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket),
+        authorities=authorities,
         enforcement=enforcement,
-        unknown=UnknownCertificates(registry=registry, rows=rows, versions=CrlVersions(table), pace=pace),
+        unknown=UnknownCertificates(
+            registry=registry,
+            rows=rows,
+            versions=CrlVersions(table),
+            pace=pace,
+            watch=lambda ca, certificate: authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
+            report=telemetry.noted,
+        ),
         # Rendered when it is needed: a template that cannot be used must not keep enforcement from starting.
         drifted_policies=lambda: PolicyRollout(registry=registry, pace=pace).drifted(
             shared_policies(configuration, environment.deployment_values)
         ),
-        telemetry=Telemetry.create(configuration.deployment),
+        telemetry=telemetry,
         observes=configuration.mode is Mode.OBSERVE,
     )
 
