@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Aws:
-    """One account and Region, reached with one set of credentials."""
+    """One account and Region, reached with one set of credentials.
+
+    `default_region` is where to go when neither option, variable nor profile names a Region.
+    """
 
     session: boto3.Session
     endpoint_url: str | None
+    default_region: str | None = None
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - typed by the caller, boto3-stubs names each client
         """Return a client with retries spelled out, so that a newer botocore does not change them."""
@@ -32,7 +36,9 @@ class Aws:
 
         retries = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=60)
         try:
-            return self.session.client(service, endpoint_url=self._endpoint_option, config=retries)  # type: ignore[call-overload]
+            return self.session.client(  # type: ignore[call-overload]
+                service, region_name=self._region, endpoint_url=self._endpoint_option, config=retries
+            )
         except ValueError as error:
             raise CommandFailed(str(error)) from error
 
@@ -42,11 +48,15 @@ class Aws:
         return None if self.endpoint_url == os.environ.get("AWS_ENDPOINT_URL") else self.endpoint_url
 
     @property
+    def _region(self) -> str | None:
+        return self.session.region_name or self.default_region
+
+    @property
     def region(self) -> str:
         """Return the Region in use."""
-        if self.session.region_name is None:
+        if self._region is None:
             raise CommandFailed("no Region: give --region or set AWS_REGION")
-        return self.session.region_name
+        return self._region
 
     def account(self) -> str:
         """Ask AWS which account the credentials belong to."""
@@ -120,7 +130,17 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="do not ask")
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
+def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what commands have that write to AWS: --deployment, --dry-run, --yes, --json, and those of AWS itself."""
+    for option in (aws_options, json_option, yes_option, dry_run_option, deployment_option):
+        function = option(function)
+    return function
+
+
 def ask(question: str, *, yes: bool) -> None:
-    """Ask before writing unless `--yes`; a no, or nobody there to answer, ends the command with nothing written."""
+    """Ask before writing unless `--yes`; a no ends the command with nothing written, and the exit code for a no.
+
+    Where nobody is there to answer (end of input, Ctrl-C), click ends it as interrupted.
+    """
     if not yes and not click.confirm(question, err=True):
-        raise click.Abort
+        raise CommandFailed("nothing was done", ExitCode.NO)

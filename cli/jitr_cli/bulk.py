@@ -24,7 +24,7 @@ from jitr.bulk_work import BulkWork, TurnEnd
 from jitr.errors import Reason, Undecided
 from jitr.iot_registry import IotRegistry
 from jitr.pacing import Pace
-from jitr.settings import Configuration
+from jitr.settings import Configuration, Mode
 from jitr.state_table import StateTable
 from jitr.work_queue import Turn, WorkQueue
 from jitr_cli.aws import Aws
@@ -117,6 +117,8 @@ class Bulk:
 
     def start(self, job_id: str, plan: Plan, how: How, *, away: bool, listed: list[str] | None = None) -> Job:
         """Write a job and have it done, `away` in the account; returns it as it is when the command stops looking."""
+        if away:
+            self.verify_account_acts()
         if listed is not None:
             self.jobs.put_list(job_id, listed)
         by = self.aws.client("sts").get_caller_identity()["Arn"]
@@ -128,8 +130,16 @@ class Bulk:
         self.send(job_id, 1)
         return self.followed(job_id) if how.wait else self.job(job_id)
 
+    def verify_account_acts(self) -> None:
+        """Check that the functions may do work; raises CommandFailed where they only observe."""
+        if self.stack.mode == Mode.OBSERVE:
+            raise CommandFailed(
+                f"deployment {self.stack.deployment} only observes: its functions may change nothing, so they cannot "
+                f'do this job. Up to {MOST_HERE:,} certificates are done here; for more, deploy with mode = "activate"'
+            )
+
     def send(self, job_id: str, turn: int) -> None:
-        """Let the account do a turn, and all that follow."""
+        """Let the account do a turn, and all that follow; `verify_account_acts` comes before."""
         WorkQueue(self.aws.client("sqs"), self.stack.bulk_queue).send(Turn(job_id, turn))
 
     def followed(self, job_id: str) -> Job:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 
 from botocore.exceptions import BotoCoreError, ClientError
+from cryptography import x509
 
 from jitr.ca_records import CaRecord, CaRecords
+from jitr.certificate_authorities import CertificateAuthorities
 from jitr.crl_versions import CrlVersions, ScopeState
+from jitr.iot_registry import IotRegistry
 from jitr.settings import CaStatus, Configuration
 from jitr.state_table import StateTable
 from jitr_cli.aws import Aws
@@ -29,7 +33,10 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Management:
-    """How one deployment manages a CA; `status` is what its fleet file wants, ACTIVE for an adopted CA."""
+    """How one deployment manages a CA; `status` is what its fleet file wants, ACTIVE for an adopted CA.
+
+    `allow_list`: only devices on the CA's list get in. An adopted CA has none.
+    """
 
     deployment: str
     owner: Owner
@@ -37,6 +44,7 @@ class Management:
     crl: str
     policy: str
     status: CaStatus
+    allow_list: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +77,18 @@ class DeployedCas:
         """What the deployment knows of every CRL, as it was when this was asked for first."""
         return list(CrlVersions(self.table).states())
 
+    def watching(self, iot: IotRegistry) -> Callable[[str, x509.Certificate], None]:
+        """Return what lets enforcement look where a certificate says its CRL is, if its CA leaves that to it."""
+        known = self.configuration or Configuration(deployment=self.stack.deployment)
+        authorities = CertificateAuthorities(known, iot, self.records, self.stack.crl_bucket)
+        return lambda ca, certificate: authorities.watch_named(ca, certificate, at=datetime.now(UTC))
+
+    def manages(self, ca_certificate_id: str) -> bool | None:
+        """Say whether this deployment manages a CA; None where that is unknown, which is not the same as no."""
+        if self.management(ca_certificate_id) is not None:
+            return True
+        return None if self.configuration is None else False
+
     def management(self, ca_certificate_id: str) -> Management | None:
         """Return how this deployment manages a CA, None where it does not or its configuration is unknown."""
         return self.management_of(ca_certificate_id, self.records.record(ca_certificate_id))
@@ -84,6 +104,7 @@ class DeployedCas:
                     crl=ca.crl,
                     policy=ca.policy,
                     status=ca.status,
+                    allow_list=ca.allow_list,
                 )
         if record is None or record.adopted_policy is None:
             return None
@@ -120,3 +141,12 @@ def describe_management(found: Management) -> str:
     by = "in the fleet file" if found.owner is Owner.FLEET_FILE else "adopted"
     status = "" if found.status is CaStatus.ACTIVE else f", {found.status} there"
     return f"deployment {found.deployment}: {by} as {found.name}{status}, CRL {found.crl}, policy {found.policy}"
+
+
+def describe_managers(aws: Aws, deployed: DeployedCas, ca_certificate_id: str) -> str:
+    """Return, in words, that a deployment does not manage a CA, and which others here do."""
+    others = [DeployedCas.read(aws, each) for each in aws.deployments() if each.deployment != deployed.stack.deployment]
+    found = "; ".join(map(describe_management, managements(others, ca_certificate_id)))
+    return f"deployment {deployed.stack.deployment} does not manage CA {ca_certificate_id}" + (
+        f" ({found})" if found else ""
+    )

@@ -21,7 +21,7 @@ from jitr.verification_certificate import (
     verify_verification,
 )
 from jitr_cli.ca_key import load_ca_key
-from jitr_cli.certificate_files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file, zulu
+from jitr_cli.certificate_files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import say
 from jitr_cli.private_ca import PrivateCa
@@ -46,12 +46,11 @@ class CandidateCa:
             data = _as_pem(data, name)
         try:
             found = parse_ca_certificate(data, name=name)
+            found.verify_begun(at=at)
             found.verify_not_expired(at=at)
         except CaCertificateError as error:
             raise CommandFailed(str(error)) from error
         certificate = x509.load_pem_x509_certificate(found.pem.encode("ascii"))
-        if at < certificate.not_valid_before_utc:
-            raise CommandFailed(f"{name} is not valid before {zulu(certificate.not_valid_before_utc)}")
         if not signs_certificates(certificate):
             raise CommandFailed(f"{name}: its keyUsage does not allow to sign certificates (keyCertSign)")
         return cls(certificate=certificate, pem=found.pem, ca_certificate_id=found.fingerprint)
@@ -70,16 +69,6 @@ class CandidateCa:
                 f"{device} was not signed by this CA ({refusal.message}); its issuer is {issuer!r}. Register the CA "
                 "that directly signs the devices, not a root above it"
             ) from refusal
-
-    def is_root_for_cas(self) -> bool:
-        """Return whether the CA is self-signed and allows CAs below it: one of those may sign the devices."""
-        if self.certificate.subject != self.certificate.issuer:
-            return False
-        try:
-            constraints = self.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        except x509.ExtensionNotFound:
-            return False
-        return constraints.path_length != 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jitr.errors import Reason
+from jitr_cli.device_findings import Found, StepFound
 
 # Codes of `jitr device explain` alone; each has a section in docs/devices.md.
 OWN = {
@@ -50,6 +51,15 @@ def advice(reason: str | None) -> str | None:
     if reason in OWN:
         return OWN[reason]
     return _KNOWN.get(Reason(reason), "mend what its section in the runbook says; the device's next connect asks again")
+
+
+def advice_for(found: Found, stands: StepFound) -> str | None:
+    """Return the same for a device that was looked at, whose Thing another certificate may have by now."""
+    if stands.reason == "switched_off" and found.thing_is_anothers:
+        holder = found.thing_holder
+        other = f"{holder}, which becomes INACTIVE" if holder else "nobody that is known"
+        return f"`jitr device reinstate --take-thing` brings it back, and its Thing from {other}"
+    return advice(stands.reason)
 
 
 def page(reason: str | None) -> str | None:

@@ -1,11 +1,9 @@
-"""What the function left behind about one device: dead letters, and the last lines of its log."""
+"""What the functions left behind about one device: dead letters, and the last lines of their logs."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,15 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jitr.aws_failures import error_code
 from jitr_cli.aws import Aws
 from jitr_cli.certificate_files import zulu
-from jitr_cli.dead_letter_queue import DeadLetterQueue, Held
+from jitr_cli.dead_letter_queue import DeadLetterQueue, QueueName
+from jitr_cli.device_log import DeviceLog
 from jitr_fleet.stack_outputs import StackOutputs
 
-# As long as dead letters are kept.
-_LOG_AGE = timedelta(days=14)
-_LOG_PAGES = 20
 _LINES = 10
 _LETTERS = 500
-_FIELDS = ("outcome", "reason", "step", "message")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +34,16 @@ def gather(aws: Aws, stack: StackOutputs, certificate_id: str) -> Evidence:
     letters: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     try:
-        letters, looked_at = _dead_letters(DeadLetterQueue(aws.client("sqs"), stack.dead_letter_queue), certificate_id)
+        letters, looked_at = _dead_letters(DeadLetterQueue.of(aws, stack, QueueName.ACTIVATION), certificate_id)
         if looked_at == _LETTERS:
             missing.append(f"dead letters beyond the first {_LETTERS}")
     except (ClientError, BotoCoreError) as error:
         missing.append(f"dead letters: {_told(error)}")
-    try:
-        lines = list(_log_lines(aws, _log_group(aws, stack), certificate_id))
-    except (ClientError, BotoCoreError) as error:
-        missing.append(f"the function's log: {_told(error)}")
+    for function in (stack.function, stack.enforcement_function, stack.bulk_function):
+        try:
+            lines += DeviceLog(aws, function).about(certificate_id)
+        except (ClientError, BotoCoreError) as error:
+            missing.append(f"the log of {function}: {_told(error)}")
     return Evidence(
         dead_letters=letters, log=sorted(lines, key=lambda line: str(line["at"]))[-_LINES:], missing=missing
     )
@@ -55,12 +51,8 @@ def gather(aws: Aws, stack: StackOutputs, certificate_id: str) -> Evidence:
 
 def _dead_letters(queue: DeadLetterQueue, certificate_id: str) -> tuple[list[dict[str, Any]], int]:
     """Return the letters about a certificate, and how many were looked at; all of them stay in the queue."""
-    held: list[Held] = []
-    try:
-        held.extend(queue.receive(at_most=_LETTERS))
-    finally:
-        for each in held:
-            queue.put_back(each)
+    with queue.holding() as holding:
+        held = list(holding.letters(at_most=_LETTERS))
     found = [each for each in held if each.letter.certificate_id == certificate_id]
     found.sort(key=lambda each: each.sent_at_milliseconds)
     return [
@@ -72,51 +64,6 @@ def _dead_letters(queue: DeadLetterQueue, certificate_id: str) -> tuple[list[dic
         }
         for each in found
     ], len(held)
-
-
-def _log_group(aws: Aws, stack: StackOutputs) -> str:
-    """Return where the function logs; who may not ask assumes AWS Lambda's own name for it."""
-    try:
-        configuration = aws.client("lambda").get_function_configuration(FunctionName=stack.function)
-    except ClientError:
-        configuration = {}
-    group: str = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{stack.function}"
-    return group
-
-
-def _log_lines(aws: Aws, group: str, certificate_id: str) -> Iterator[dict[str, Any]]:
-    """Yield the function's lines about a certificate, the newest first where the service can do that."""
-    pages = (
-        aws.client("logs")
-        .get_paginator("filter_log_events")
-        .paginate(
-            logGroupName=group,
-            # A phrase, and not a JSON pattern: the same in AWS and in the emulator.
-            filterPattern=f'"{certificate_id}"',
-            startTime=int((datetime.now(UTC) - _LOG_AGE).timestamp() * 1000),
-            startFromHead=False,
-        )
-    )
-    found = 0
-    for number, page in enumerate(pages, 1):
-        for event in page["events"]:
-            if (line := _decided(event["message"], certificate_id)) is not None:
-                found += 1
-                at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                yield {"at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), **line}
-        if number == _LOG_PAGES or found >= _LINES:
-            return
-
-
-def _decided(message: str, certificate_id: str) -> dict[str, Any] | None:
-    """Return what a line says about how an event of the certificate ended, None for any other line."""
-    try:
-        line = json.loads(message)
-    except ValueError:
-        return None
-    if not isinstance(line, dict) or line.get("certificate_id") != certificate_id or "outcome" not in line:
-        return None
-    return {name: line.get(name) for name in _FIELDS}
 
 
 def _told(error: ClientError | BotoCoreError) -> str:

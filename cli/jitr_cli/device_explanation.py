@@ -14,7 +14,7 @@ from jitr.candidate import Candidate
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.iot_registry import CertificateStatus
 from jitr.policy import PolicyError, uses_device_values
-from jitr.registry import RowState
+from jitr.registry_row import RowState
 from jitr.settings import Mode, OnExistingThing
 from jitr_cli.device_findings import Found
 from jitr_cli.device_services import DeviceServices, Refusal
@@ -95,7 +95,8 @@ class Inspection:
             return
         thing = self.services.registry.find_thing(name)
         found.thing_holder = thing.certificate_id if thing else None
-        if thing is not None and thing.certificate_id != candidate.certificate_id:
+        found.thing_is_anothers = thing is not None and thing.certificate_id != candidate.certificate_id
+        if found.thing_is_anothers:
             if candidate.ca.on_existing_thing is OnExistingThing.REPLACE and not found.is_active:
                 found.notes.append(f"Thing {name} belongs to {found.thing_holder}; an activation decides who succeeds")
                 return
@@ -154,6 +155,9 @@ def _verify_status(found: Found) -> None:
             )
         raise Refusal("switched_off", "INACTIVE in AWS IoT", step=8)
     if status is CertificateStatus.PENDING_ACTIVATION:
+        first = next(found.failures(), None)
+        if first is not None:
+            raise Refusal(str(first.reason), f"PENDING_ACTIVATION, because of step {first.step}", step=8)
         raise Refusal("waits_for_event", "every check passes; it waits for the device's next connect", step=8)
     if status is not CertificateStatus.ACTIVE:
         raise Refusal("other_status", f"{status} in AWS IoT", step=8)

@@ -11,7 +11,7 @@ from jitr.candidate import Candidate
 from jitr.errors import ActivationError, Outcome, Reason
 from jitr.examination import RevocationCheck
 from jitr.iot_registry import CertificateStatus, RegisteredCertificate
-from jitr.registry import RegistryRow
+from jitr.registry_row import RegistryRow
 from jitr_cli.device_services import Refusal
 
 TITLES = {
@@ -66,6 +66,7 @@ class Found:
     check: RevocationCheck | None = None
     row: RegistryRow | None = None
     thing_holder: str | None = None
+    thing_is_anothers: bool = False
     things: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     steps: dict[int, StepFound] = field(default_factory=dict)

@@ -46,11 +46,20 @@ class DeviceFolders:
             raise CommandFailed(f"{self.out} cannot be used: {error.strerror}") from error
         try:
             _lock(handle, self.out)
-            for remainder in self.out.glob(f".*{_PARTIAL}"):
-                shutil.rmtree(remainder)
+            self._clear()
             yield
         finally:
             os.close(handle)
+
+    def _clear(self) -> None:
+        for remainder in self.out.glob(f".*{_PARTIAL}"):
+            # We only ever leave folders there; a file or a link is somebody else's.
+            if remainder.is_symlink() or not remainder.is_dir():
+                raise CommandFailed(f"{remainder} is not ours, and in the way: move it away")
+            try:
+                shutil.rmtree(remainder)
+            except OSError as error:
+                raise CommandFailed(f"{remainder} cannot be removed: {error.strerror}") from error
 
     def folder(self, name: str) -> Path:
         """Return where a device's files are."""

@@ -31,6 +31,7 @@ class CaCertificate:
 
     pem: str
     fingerprint: str
+    not_before: datetime
     not_after: datetime
 
     def verify_signs(self) -> None:
@@ -38,8 +39,16 @@ class CaCertificate:
         if not signs_certificates(x509.load_pem_x509_certificate(self.pem.encode("ascii"))):
             raise CaCertificateError("its keyUsage does not have keyCertSign", "expected: a CA that may sign devices")
 
+    def verify_begun(self, *, at: datetime) -> None:
+        """Raise CaCertificateError if the CA is not valid yet: AWS IoT would not register it."""
+        if at < self.not_before:
+            raise CaCertificateError(
+                f"the certificate is not valid before {self.not_before.isoformat()}",
+                "expected: a CA that is valid by now",
+            )
+
     def verify_not_expired(self, *, at: datetime) -> None:
-        """Raise CaCertificateError if the CA's validity has ended; notBefore is AWS IoT's to check."""
+        """Raise CaCertificateError if the CA's validity has ended."""
         if at > self.not_after:
             raise CaCertificateError(
                 f"the certificate expired at {self.not_after.isoformat()}",
@@ -68,6 +77,7 @@ def parse_ca_certificate(data: bytes, *, name: str) -> CaCertificate:
     return CaCertificate(
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+        not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
     )
 

@@ -119,6 +119,16 @@ def signs_certificates(ca: x509.Certificate) -> bool:
         return True
 
 
+def is_root_for_cas(ca: x509.Certificate) -> bool:
+    """Return whether a CA is self-signed and allows CAs below it: one of those may be what signs the devices."""
+    if ca.subject != ca.issuer:
+        return False
+    try:
+        return ca.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length != 0
+    except x509.ExtensionNotFound:
+        return False
+
+
 def _builder(request: CaRequest, key: PrivateKey, *, start: datetime) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

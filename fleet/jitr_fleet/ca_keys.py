@@ -90,6 +90,11 @@ CA_KEYS: Final = (
         about="PEM file with the CA's certificate, relative to the fleet file; required but for a CA in AWS Private CA",
     ),
     Key(
+        name="device",
+        about="PEM file with the certificate of one of its devices: synth then sees that this CA signs them, and that "
+        "they get in",
+    ),
+    Key(
         name="private_ca",
         about="the CA's ARN in AWS Private CA; or a table: the CA that the stack creates there",
         pattern=PRIVATE_CA_ARN,

@@ -29,6 +29,12 @@ def note_private_ca(values: Mapping[str, Any], *, path: str, region: str | None,
         )
     if private_ca is not None and values.get("certificate") is None and values.get("ca_certificate_id") is not None:
         mistakes.add(f"{path}.ca_certificate_id", "found an id", "the deploy finds it out; leave it out")
+    if private_ca is not None and values.get("certificate") is None and values.get("device") is not None:
+        mistakes.add(
+            f"{path}.device",
+            f'found "{values["device"]}"',
+            "the CA's certificate is known only at deploy; leave it out",
+        )
     arns = {"private_ca": private_ca}
     if created is not None:
         _note_created(values, created, path=path, mistakes=mistakes)

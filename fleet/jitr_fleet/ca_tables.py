@@ -23,6 +23,7 @@ from jitr_fleet.deployment import (
     crl_bucket_name,
 )
 from jitr_fleet.mistakes import Mistakes
+from jitr_fleet.sample_device import read_sample_device
 from jitr_fleet.tables import did_you_mean, read_table
 from jitr_fleet.verification_file import read_verification_certificate
 
@@ -76,9 +77,10 @@ class CaReader:
         note_registration(values, path=path, observes=observes, mistakes=self.mistakes)
         note_things(values, path=path, mistakes=self.mistakes)
         verification = self._verification(values, certificate, path)
+        sample = self._sample(values, certificate, path)
         if len(self.mistakes) > before:
             return None
-        return _authority(values, certificate, verification)
+        return _authority(values, certificate, verification, sample)
 
     def _note_source(self, values: Mapping[str, Any], path: str) -> None:
         """Note a CRL source that the functions would not read, once it is clear where they may go."""
@@ -97,6 +99,7 @@ class CaReader:
         try:
             certificate = read_ca_certificate(self.folder / values["certificate"])
             certificate.verify_signs()
+            certificate.verify_begun(at=self.at)
             if values.get("status") != CaStatus.RETIRED:
                 certificate.verify_not_expired(at=self.at)
         except CaCertificateError as error:
@@ -113,6 +116,17 @@ class CaReader:
             return read_verification_certificate(self.folder / file, ca=ca.pem, at=self.at)
         except CaCertificateError as error:
             self.mistakes.add(f"{path}.verification_certificate", error.found, error.allowed)
+            return None
+
+    def _sample(self, values: Mapping[str, Any], ca: CaCertificate | None, path: str) -> str | None:
+        """Read the certificate of a device that the CA has to have signed."""
+        file = values.get("device")
+        if file is None or ca is None or "thing_name" not in values:
+            return None
+        try:
+            return read_sample_device(self.folder / file, ca=ca.pem, thing_name=ThingNameSource(values["thing_name"]))
+        except CaCertificateError as error:
+            self.mistakes.add(f"{path}.device", error.found, error.allowed)
             return None
 
     def _note_duplicates(self, cas: list[CertificateAuthority], tables: list[object]) -> None:
@@ -134,7 +148,7 @@ class CaReader:
 
 
 def _authority(
-    values: Mapping[str, Any], certificate: CaCertificate | None, verification: str | None
+    values: Mapping[str, Any], certificate: CaCertificate | None, verification: str | None, sample: str | None
 ) -> CertificateAuthority:
     private_ca = values["private_ca"]
     created = _new_private_ca(private_ca) if isinstance(private_ca, Mapping) else None
@@ -153,6 +167,7 @@ def _authority(
         crl_max_age_hours=values["crl_max_age_hours"],
         private_ca=created or private_ca,
         verification_certificate=verification,
+        sample_device=sample,
         allow_list=values["allow_list"],
         thing_type=values["thing_type"],
         thing_groups=tuple(values["thing_groups"]),

@@ -103,13 +103,17 @@ class CertificateAuthority:
         not_before: datetime | None = None,
         not_after: datetime | None = None,
         key_usage: x509.KeyUsage | None = None,
+        path_length: int | None = 0,
         extensions: Sequence[tuple[x509.ExtensionType, bool]] | None = None,
     ) -> Self:
-        """Make a CA; `extensions` replaces the default ones (basicConstraints, keyUsage, subjectKeyIdentifier)."""
+        """Make a CA; `extensions` replaces the default ones (basicConstraints, keyUsage, subjectKeyIdentifier).
+
+        With a `path_length` of 0 it signs devices and no CAs; None allows any number of CAs below it.
+        """
         private = new_key(key) if isinstance(key, str) else key
         if extensions is None:
             extensions = [
-                (x509.BasicConstraints(ca=True, path_length=None), True),
+                (x509.BasicConstraints(ca=True, path_length=path_length), True),
                 (key_usage or ca_key_usage(), True),
                 (x509.SubjectKeyIdentifier.from_public_key(private.public_key()), False),
             ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 
 from jitr.bulk_job import JobState
 from jitr.handlers.bulk import Function, build_function
-from jitr.settings import Environment
+from jitr.settings import Environment, Mode
 from jitr.work_queue import Turn
 from jitr_cli.bulk_progress import duration
+from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws_faults import failing
 from tests.bulk import BulkDeployment
@@ -183,6 +184,23 @@ def test_starting_without_waiting_returns_at_once(account: Account) -> None:
     assert account.bulk.statuses(devices) == ["REVOKED"]
 
 
+def test_an_account_that_only_observes_gets_no_work(account: Account) -> None:
+    """Its function may change nothing; what this computer can do is done here."""
+    devices = account.bulk.devices(1)
+    revoke = ("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--yes")
+    account(*revoke, "--inactive", "--in-account", "--no-wait")
+    job = account.job()
+    account("bulk", "stop", job, "--yes")
+    account.bulk.deployment.configuration = replace(account.bulk.deployment.configuration, mode=Mode.OBSERVE)
+    waiting = account.waiting()
+    for arguments in ((*revoke, "--in-account"), ("bulk", "resume", job, "--yes")):
+        answer = account(*arguments)
+        assert (answer.exit_code, "only observes" in answer.err) == (64, True), answer.err
+    assert (account.job(), account.waiting()) == (job, waiting)
+    assert account(*revoke).exit_code == 0
+    assert account.bulk.statuses(devices) == ["REVOKED"]
+
+
 def test_a_dry_run_writes_nothing(account: Account) -> None:
     """It counts, and says what it would take."""
     account.bulk.devices(2)
@@ -320,6 +338,35 @@ def test_status_says_how_far_a_job_is_and_how_long_it_takes(account: Account) ->
     answer = account("bulk", "status", account.job(), "--follow", "--json")
     assert (answer.exit_code, answer.json["state"]) == (0, "done")
     assert account("bulk", "status", "no-such-job").exit_code == 64
+
+
+def unmanaged(account: Account) -> Device:
+    """A device of a CA that is registered, and that the deployment does not manage; its CA is the deployment's then."""
+    other = pki.CertificateAuthority.create("Other CA")
+    deployment = account.bulk.deployment
+    deployment.iot.register_ca(other)
+    deployment.ca = other
+    (device,) = account.bulk.devices(1)
+    return device
+
+
+@pytest.mark.parametrize("options", [["--yes"], ["--yes", "--dry-run"]], ids=["yes", "dry run"])
+def test_devices_of_an_unmanaged_ca_take_a_yes_of_their_own(account: Account, options: list[str]) -> None:
+    """What is marked in this deployment's registry nobody reads there; and what does not help is not recommended."""
+    device = unmanaged(account)
+    answer = account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", *options)
+    assert answer.exit_code == (0 if "--dry-run" in options else 130)
+    assert f"warning: deployment test does not manage CA {account.ca}" in answer.err
+    assert "`jitr ca hold` stops that" not in answer.err
+    assert account.bulk.statuses([device]) == ["ACTIVE"]
+
+
+def test_devices_of_an_unmanaged_ca_are_switched_off_where_that_is_meant(account: Account) -> None:
+    """AWS IoT does it, whoever manages the CA."""
+    device = unmanaged(account)
+    answer = account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--unmanaged", "--yes")
+    assert answer.exit_code == 0, answer.err
+    assert account.bulk.statuses([device]) == ["REVOKED"]
 
 
 # Jobs that follow others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,9 @@ from jitr.errors import Outcome, Reason, Undecided
 from jitr.http_fetch import HttpFetcher
 from jitr_local import pki
 from jitr_local.pki import CertificateAuthority
-from tests.cli.conftest import Jitr
+from tests.cli.bundle_server import BundleServer
+from tests.cli.conftest import Answer, Jitr
+from tests.cli.devices import in_the_same_account
 from tests.deployment import BUCKET, TestDeployment
 
 CRL = f"s3://{BUCKET}/other.crl"
@@ -210,3 +213,137 @@ def test_an_http_source_that_does_not_answer_here_is_said(
 ) -> None:
     """The function may be able to reach it."""
     assert "cannot be read from this computer" in adopt(jitr, other, "--crl", "https://crl.example.com/other.crl")
+
+
+class TestReleasing:
+    """The end of an adoption is the end of revocation for what is ACTIVE."""
+
+    @pytest.fixture
+    def adopted(self, stack: TestDeployment, other: CertificateAuthority, jitr: Jitr) -> CertificateAuthority:
+        """An adopted CA with one device that is ACTIVE and one that waits."""
+        adopt(jitr, other)
+        stack.deliver(stack.iot.connect(other.issue("active-1"), other))
+        stack.iot.connect(other.issue("waiting-1"), other)
+        return other
+
+    @staticmethod
+    def release(jitr: Jitr, ca: CertificateAuthority, *more: object) -> Answer:
+        """Release a CA."""
+        return jitr("ca", "release", "--ca-certificate-id", ca.ca_certificate_id, *more)
+
+    @staticmethod
+    def is_adopted(stack: TestDeployment, ca: CertificateAuthority) -> bool:
+        """Say whether it is still adopted."""
+        record = stack.activation.authorities.records.record(ca.ca_certificate_id)
+        return record is not None and record.adopted_policy is not None
+
+    @pytest.mark.parametrize("option", ["--yes", "--dry-run"])
+    def test_a_ca_with_active_devices_is_not_released(
+        self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr, option: str
+    ) -> None:
+        """A yes to everything is no yes to that; the dry run says the same, and both say the safe way."""
+        answer = self.release(jitr, adopted, option)
+        assert answer.exit_code == 64
+        assert "1 of its devices are ACTIVE, and stay so" in answer.err
+        assert "nobody enforces the CRL for them any more" in answer.err
+        assert 'put the CA into the fleet file (status = "retired"' in answer.err
+        assert self.is_adopted(stack, adopted)
+
+    def test_who_means_it_releases_it_and_explain_says_what_was_announced(
+        self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The words about `device explain` are its words."""
+        in_the_same_account(monkeypatch)
+        answer = self.release(jitr, adopted, "--with-active-devices", "--yes", "--json")
+        assert answer.exit_code == 0, answer.err
+        assert answer.json == {
+            "ca_certificate_id": adopted.ca_certificate_id,
+            "deployment": "test",
+            "released": True,
+            "active_devices": 1,
+            "active_devices_more": False,
+        }
+        assert "inconsistent, step 1, unmanaged_ca" in answer.err
+        (active,) = [each for each, found in stack.iot.certificates.items() if found.status == "ACTIVE"]
+        explained = jitr("device", "explain", active, "--json").json
+        assert [explained[name] for name in ("verdict", "step", "reason")] == ["inconsistent", 1, "unmanaged_ca"]
+
+    def test_a_dry_run_releases_nothing(self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr) -> None:
+        """With everything that it would say, as data too."""
+        answer = self.release(jitr, adopted, "--with-active-devices", "--dry-run", "--json")
+        assert (answer.exit_code, answer.json["released"], answer.json["active_devices"]) == (0, False, 1)
+        assert self.is_adopted(stack, adopted)
+
+    def test_a_million_devices_are_not_counted(
+        self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The list is read as far as it takes to know that there are many, and no further page of it."""
+        monkeypatch.setattr("jitr_cli.commands.ca_release.MOST_COUNTED", 2)
+        (active,) = [found for found in stack.iot.certificates.values() if found.status == "ACTIVE"]
+        stack.iot.certificates |= {f"{number:064x}": replace(active) for number in range(600)}
+        stack.iot.calls.clear()
+        answer = self.release(jitr, adopted, "--yes")
+        assert (answer.exit_code, "2 or more devices of this CA are ACTIVE" in answer.err) == (64, True)
+        assert stack.iot.calls.count("ListCertificatesByCA") == 1
+
+    def test_active_devices_behind_the_first_page_are_found(
+        self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr
+    ) -> None:
+        """Behind many that were switched off."""
+        (active,) = [found for found in stack.iot.certificates.values() if found.status == "ACTIVE"]
+        off = {f"{number:064x}": replace(active, status="INACTIVE") for number in range(600)}
+        stack.iot.certificates = off | stack.iot.certificates
+        assert "1 of its devices are ACTIVE" in self.release(jitr, adopted, "--yes").err
+
+    def test_a_ca_that_the_fleet_file_has_too_loses_nothing(
+        self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr
+    ) -> None:
+        """That is the way out: the file first, then the release."""
+        mine = replace(
+            stack.configuration.cas[0],
+            name="other",
+            ca_certificate_id=adopted.ca_certificate_id,
+            certificate=pki.pem(adopted.certificate),
+            crl=CRL,
+        )
+        stack.configuration = replace(stack.configuration, cas=(*stack.configuration.cas, mine))
+        answer = self.release(jitr, adopted, "--yes")
+        assert answer.exit_code == 0, answer.err
+        assert "in the fleet file as other" in answer.err
+        assert "it stays managed as that file says" in answer.err
+
+    def test_where_the_fleet_file_is_unknown_it_is_not_counted_on(
+        self,
+        stack: TestDeployment,
+        adopted: CertificateAuthority,
+        jitr: Jitr,
+        bundles: BundleServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Unknown is not managed."""
+        monkeypatch.setattr(bundles, "status", 403)
+        assert self.release(jitr, adopted, "--yes").exit_code == 64
+
+    def test_without_a_crl_there_is_nothing_to_lose(
+        self, stack: TestDeployment, adopted: CertificateAuthority, jitr: Jitr
+    ) -> None:
+        """`none` was never enforced."""
+        adopt(jitr, adopted, "--crl", "none")
+        assert self.release(jitr, adopted, "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize(("option", "adopted"), [("--yes", True), ("--dry-run", False)])
+def test_an_adoption_is_told_as_data(
+    stack: TestDeployment, other: CertificateAuthority, jitr: Jitr, option: str, adopted: bool
+) -> None:
+    """With what was warned of."""
+    identifier = other.ca_certificate_id
+    answer = jitr("ca", "adopt", "--ca-certificate-id", identifier, "--crl", "none", option, "--json")
+    assert answer.json == {
+        "ca_certificate_id": identifier,
+        "deployment": "test",
+        "crl": "none",
+        "policy": "default",
+        "adopted": adopted,
+        "warnings": ["with `none` no certificate of this CA is ever checked for revocation"],
+    }

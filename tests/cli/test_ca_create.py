@@ -210,8 +210,8 @@ def test_a_ca_that_allows_none_below_it_signs_none(jitr: Jitr, leaf_signing: Pat
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> CaFiles:
-    """Return a CA whose key is encrypted."""
-    files = write_ca(tmp_path, pki.CertificateAuthority.create())
+    """Return a CA that may have others below it, its key encrypted."""
+    files = write_ca(tmp_path, pki.CertificateAuthority.create(path_length=1))
     files.encrypt_key()
     return files
 
@@ -233,11 +233,11 @@ def test_a_wrong_issuer_makes_nothing(jitr: Jitr, issuer: CaFiles, given: dict[s
     """Each mistake in one sentence, and no file."""
     folder, ca = issuer.folder, issuer.ca
     (folder / "device").write_text(pki.pem(ca.issue().certificate))
-    old = pki.CertificateAuthority.create(key=ca.key, not_after=pki.now() - timedelta(hours=1))
+    old = pki.CertificateAuthority.create(key=ca.key, path_length=1, not_after=pki.now() - timedelta(hours=1))
     (folder / "expired").write_text(pki.pem(old.certificate))
     usage = pki.ca_key_usage(key_cert_sign=False)
     (folder / "signs no certificates").write_text(
-        pki.pem(pki.CertificateAuthority.create(key=ca.key, key_usage=usage).certificate)
+        pki.pem(pki.CertificateAuthority.create(key=ca.key, path_length=1, key_usage=usage).certificate)
     )
     (folder / "another").write_text(pki.private_pem(pki.new_key()))
     (folder / "passphrase").write_text(given.get("passphrase", PASSPHRASE))

@@ -246,7 +246,7 @@ def test_a_ca_that_aws_iot_or_its_devices_could_not_use_is_refused(
 
 def test_a_root_above_the_ca_that_signs_devices_is_refused(stack: TestDeployment, jitr: Jitr, files: CaFiles) -> None:
     """A device's certificate shows who signed it; without one, a root that allows CAs below it is worth a warning."""
-    root = write_ca(files.folder, pki.CertificateAuthority.create("Root"))
+    root = write_ca(files.folder, pki.CertificateAuthority.create("Root", path_length=None))
     device = files.folder / "device.pem"
     device.write_text(pki.pem(files.ca.issue().certificate))
     answer = register(jitr, root, "--device", device)

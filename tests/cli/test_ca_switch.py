@@ -187,6 +187,39 @@ class TestHold:
         with failing(stack.iot_client, "DescribeCACertificate", "InternalFailureException", 500):
             assert ca(jitr, stack, "hold").exit_code == 0
 
+    def test_a_hold_that_nobody_reads_is_worth_a_warning(self, stack: TestDeployment, jitr: Jitr) -> None:
+        """No function of this deployment looks at that CA; who does, among those here, would be named."""
+        other = CertificateAuthority.create("Other CA")
+        stack.iot.register_ca(other)
+        answer = jitr("ca", "hold", "--ca-certificate-id", other.ca_certificate_id, "--yes", "--json")
+        assert (answer.exit_code, answer.json["on_hold"], answer.json["managed"]) == (0, True, False)
+        assert (
+            f"warning: deployment test does not manage CA {other.ca_certificate_id}: nobody reads a hold there"
+            in answer.err
+        )
+        assert "its devices stay" not in answer.err
+        assert "the function knows" not in answer.err
+
+    def test_a_hold_on_a_managed_ca_comes_without_a_warning(self, stack: TestDeployment, jitr: Jitr) -> None:
+        """Of the fleet file, or adopted."""
+        answer = ca(jitr, stack, "hold", "--json")
+        assert (answer.json["managed"], "warning" in answer.err) == (True, False)
+        other = CertificateAuthority.create("Other CA")
+        stack.iot.register_ca(other)
+        identifier = ("--ca-certificate-id", other.ca_certificate_id, "--yes")
+        jitr("ca", "adopt", *identifier, "--crl", "none")
+        answer = jitr("ca", "hold", *identifier, "--json")
+        assert (answer.json["managed"], "warning" in answer.err) == (True, False)
+
+    def test_the_emergency_does_not_wait_for_the_fleet_file(
+        self, stack: TestDeployment, jitr: Jitr, bundles: BundleServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who may not read it holds all the same, and is not told that nobody reads the hold."""
+        monkeypatch.setattr(bundles, "status", 403)
+        answer = ca(jitr, stack, "hold", "--json")
+        assert (answer.exit_code, answer.json["on_hold"], answer.json["managed"]) == (0, True, None)
+        assert "nobody reads" not in answer.err
+
     @pytest.mark.parametrize("command", ["hold", "resume"])
     def test_a_dry_run_writes_nothing(self, stack: TestDeployment, jitr: Jitr, command: str) -> None:
         """Neither way."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jitr.errors import Outcome, Reason
+from jitr_local.pki import CertificateAuthority
+from tests.cli.bundle_server import BundleServer
 from tests.cli.conftest import Answer, Jitr
 from tests.deployment import TestDeployment
+
+Make = Callable[[TestDeployment, Jitr], str]
 
 
 @pytest.fixture
@@ -37,6 +42,7 @@ def test_what_is_imported_is_let_in_at_the_next_connect(stack: TestDeployment, j
     assert answer.exit_code == 0, answer.err
     assert "add 2 serial numbers" in answer.err
     assert "Region us-east-1 · deployment test" in answer.err
+    assert "devices that wait are activated at their next connect" in answer.err
     assert stack.knock(device).outcome is Outcome.ACTIVATED
     assert run(jitr, stack, "list").out.split() == ["ab", "ac"]
     assert run(jitr, stack, "list", "--json").json["serials"] == ["ab", "ac"]
@@ -79,3 +85,88 @@ def test_a_list_with_a_mistake_is_refused_as_a_whole(
     assert answer.exit_code == 64
     assert told in answer.err
     assert run(jitr, stack, "list").out == ""
+
+
+def without_list(stack: TestDeployment, _jitr: Jitr) -> str:
+    """A CA of the fleet file that lets everybody in."""
+    stack.configure(allow_list=False)
+    return stack.ca.ca_certificate_id
+
+
+def adopted(stack: TestDeployment, jitr: Jitr) -> str:
+    """An adopted CA."""
+    other = CertificateAuthority.create("Other")
+    stack.iot.register_ca(other)
+    jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", "none", "--yes")
+    return other.ca_certificate_id
+
+
+def invented(_stack: TestDeployment, _jitr: Jitr) -> str:
+    """An id of no CA."""
+    return "ab" * 32
+
+
+class TestAListThatNothingReads:
+    """It would seem to let devices in, or to keep them out."""
+
+    CASES = pytest.mark.parametrize(
+        ("make", "told"),
+        [
+            (without_list, "CA factory-1 has no allow-list: say allow_list = true in the fleet file and deploy"),
+            (adopted, "the CA is adopted, and an adopted CA has no allow-list"),
+            (invented, f"deployment test does not manage CA {'ab' * 32}, so nothing reads its list"),
+        ],
+        ids=["no allow_list", "adopted", "unmanaged"],
+    )
+
+    @CASES
+    @pytest.mark.parametrize("option", ["--yes", "--dry-run"])
+    def test_is_not_added_to(
+        self, stack: TestDeployment, jitr: Jitr, tmp_path: Path, make: Make, told: str, option: str
+    ) -> None:
+        """Nothing is written, and the way is said."""
+        identifier = make(stack, jitr)
+        file = listing(tmp_path, "1\n")
+        answer = jitr("device", "allow", "import", file, "--ca-certificate-id", identifier, option)
+        assert (answer.exit_code, told in answer.err) == (64, True), answer.err
+        assert jitr("device", "allow", "list", "--ca-certificate-id", identifier).out == ""
+
+    @CASES
+    def test_may_be_filled_in_advance(
+        self, stack: TestDeployment, jitr: Jitr, tmp_path: Path, make: Make, told: str
+    ) -> None:
+        """For the deploy that turns it on, so that nobody has to wait then; and emptied again."""
+        identifier = make(stack, jitr)
+        ca, file = ("--ca-certificate-id", identifier), listing(tmp_path, "1\n")
+        answer = jitr("device", "allow", "import", file, *ca, "--in-advance", "--yes")
+        assert (answer.exit_code, f"warning: {told}" in answer.err) == (0, True), answer.err
+        assert "devices that wait" not in answer.err
+        assert jitr("device", "allow", "list", *ca).out.split() == ["1"]
+        answer = jitr("device", "allow", "remove", file, *ca, "--yes")
+        assert (answer.exit_code, f"warning: {told}" in answer.err) == (0, True), answer.err
+        assert jitr("device", "allow", "list", *ca).out == ""
+
+
+def test_where_the_fleet_file_is_unknown_nothing_is_claimed(
+    stack: TestDeployment, jitr: Jitr, tmp_path: Path, bundles: BundleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is filled, and what becomes of the devices is not said."""
+    monkeypatch.setattr(bundles, "status", 403)
+    answer = run(jitr, stack, "import", listing(tmp_path, "1\n"), "--yes")
+    assert (answer.exit_code, "warning: what deployment test's fleet file says is unknown" in answer.err) == (0, True)
+    assert "devices that wait" not in answer.err
+
+
+@pytest.mark.parametrize("command", ["import", "remove"])
+@pytest.mark.parametrize(("option", "written"), [("--yes", True), ("--dry-run", False)])
+def test_a_change_is_told_as_data(
+    stack: TestDeployment, jitr: Jitr, tmp_path: Path, command: str, option: str, written: bool
+) -> None:
+    """How many serial numbers, and whether anything was written."""
+    answer = run(jitr, stack, command, listing(tmp_path, "1\n2\n"), option, "--json")
+    assert answer.json == {
+        "ca_certificate_id": stack.ca.ca_certificate_id,
+        "deployment": "test",
+        "serials": 2,
+        "written": written,
+    }

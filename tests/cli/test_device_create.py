@@ -293,6 +293,38 @@ def test_a_folder_that_is_not_whole_is_not_touched(jitr: Jitr, files: CaFiles, o
     assert not (out / "d-2").exists()
 
 
+@pytest.mark.parametrize("kind", ["file", "link to a folder", "dangling link"])
+def test_what_only_looks_like_a_remainder_is_left_alone(jitr: Jitr, files: CaFiles, out: Path, kind: str) -> None:
+    """A killed run leaves folders; whatever else has such a name is somebody's, and is named."""
+    out.mkdir()
+    strange, elsewhere = out / ".x.jitr-partial", out.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    if kind == "file":
+        strange.write_text("mine")
+    else:
+        strange.symlink_to(elsewhere if kind == "link to a folder" else out / "nowhere")
+    answer = create(jitr, files, out, "--cn", "pump-1")
+    assert (answer.exit_code, f"{strange} is not ours" in answer.err) == (64, True), answer.err
+    assert os.path.lexists(strange)
+    assert (elsewhere / "kept").exists()
+    assert not (out / "pump-1").exists()
+
+
+def test_a_remainder_that_cannot_be_removed_is_named(
+    jitr: Jitr, files: CaFiles, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an error of the user's folder, not of ours."""
+    (out / ".x.jitr-partial").mkdir(parents=True)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("jitr_cli.device_folders.shutil.rmtree", refuse)
+    answer = create(jitr, files, out, "--cn", "pump-1")
+    assert (answer.exit_code, "cannot be removed: Permission denied" in answer.err) == (64, True), answer.err
+
+
 def test_devices_of_another_ca_are_not_taken_for_finished(
     jitr: Jitr, files: CaFiles, out: Path, tmp_path: Path
 ) -> None:

@@ -17,13 +17,14 @@ from cryptography import x509
 from jitr.certificates import issuer_key
 from jitr.errors import Reason
 from jitr.iot_registry import CertificateStatus
-from jitr.registry import job_claim
+from jitr.registry_row import job_claim
 from jitr.settings import CaStatus, ThingNameSource
 from jitr_cli.device_advice import OWN, advice, page
 from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws_faults import Killed, failing, killed_after
 from tests.cli.conftest import Answer, Jitr
+from tests.cli.dead_letters import not_waiting
 from tests.cli.devices import active, in_the_same_account, inactive, pending, snapshot, written
 from tests.deployment import TestDeployment
 from tests.fake_iot import REGION
@@ -41,19 +42,8 @@ def _same_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _not_waiting(stack: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an empty queue answer at once; the test deployment's client is wrapped, so it has to be there first."""
-    made = boto3.Session.client
-
-    def at_once(*, params: dict[str, Any], **_: Any) -> None:
-        params["WaitTimeSeconds"] = 0
-
-    def client(session: boto3.Session, service: str, **options: Any) -> Any:
-        found = made(session, service, **options)  # type: ignore[call-overload]
-        if service == "sqs":
-            found.meta.events.register("provide-client-params.sqs.ReceiveMessage", at_once)
-        return found
-
-    monkeypatch.setattr(boto3.Session, "client", client)
+    """Let an empty queue answer at once."""
+    not_waiting(monkeypatch)
 
 
 def explain(jitr: Jitr, stack: TestDeployment, what: object) -> Answer:
@@ -296,6 +286,33 @@ def test_a_device_that_is_not_active_stands_at_a_step(
     assert found["see"].endswith(f"#{reason}")
 
 
+@pytest.mark.parametrize(
+    "make", [ca_off, thing_taken, on_the_crl, without_crl, revoked_before], ids=lambda make: make.__name__
+)
+def test_no_later_step_contradicts_the_one_that_fails(
+    stack: TestDeployment, jitr: Jitr, make: Callable[[TestDeployment], Device]
+) -> None:
+    """A device that waits because of an early step is not said to pass every check."""
+    found = explain(jitr, stack, make(stack).certificate_id).json
+    last = next(each for each in found["steps"] if each["step"] == 8)
+    assert (last["outcome"], last["reason"]) == ("rejected", found["reason"])
+    assert last["message"] == f"PENDING_ACTIVATION, because of step {found['step']}"
+
+
+def test_the_advice_for_a_certificate_that_lost_its_thing_works(stack: TestDeployment, jitr: Jitr) -> None:
+    """Switched off because another took its Thing: the option that takes it back is named."""
+    old = active(stack)
+    new = stack.ca.issue("device-1", not_before=stack.clock() - timedelta(hours=1))
+    stack.knock(new)
+    assert jitr("device", "rebind", new.certificate_id, "--yes").exit_code == 0
+    found = explain(jitr, stack, old.certificate_id).json
+    assert found["reason"] == "switched_off"
+    assert "`jitr device reinstate --take-thing`" in found["advice"]
+    assert new.certificate_id in found["advice"]
+    assert jitr("device", "reinstate", "--take-thing", old.certificate_id, "--yes").exit_code == 0
+    assert explain(jitr, stack, old.certificate_id).exit_code == 0
+
+
 def test_it_says_what_the_function_says(stack: TestDeployment, jitr: Jitr) -> None:
     """For each way of being turned away: the same reason and step, before and after the function's own run."""
     for make in (on_hold, without_crl, of_a_forger, ca_off, badly_named, not_on_the_allow_list):
@@ -435,37 +452,99 @@ class TestEvidence:
     def test_the_last_log_lines_are_shown(self, stack: TestDeployment, jitr: Jitr) -> None:
         """Those that say how an event of this device ended."""
         device = pending(stack)
-        client: Any = boto3.client("logs", region_name=REGION)
-        group = "/aws/lambda/jitr-test-Activate"
-        client.create_log_group(logGroupName=group)
-        client.create_log_stream(logGroupName=group, logStreamName="s")
-        now = int(time.time() * 1000)
-        lines = [
-            {
-                "certificate_id": device.certificate_id,
-                "outcome": "undecided",
-                "reason": "no_crl",
-                "step": 5,
-                "message": "m",
-            },
+        undecided = {"outcome": "undecided", "reason": "no_crl", "step": 5, "message": "m"}
+        log(
+            "Activate",
+            {"certificate_id": device.certificate_id, **undecided},
             {"certificate_id": device.certificate_id, "_aws": {}},
             {"certificate_id": "e" * 64, "outcome": "activated"},
-        ]
-        events = [{"timestamp": now + n, "message": json.dumps(line)} for n, line in enumerate(lines)]
-        events.append({"timestamp": now + 9, "message": f"START {device.certificate_id}"})
-        client.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+            f"START {device.certificate_id}",
+        )
         found = explain(jitr, stack, device.certificate_id).json
         assert [(each["outcome"], each["reason"], each["step"]) for each in found["log"]] == [
             ("undecided", "no_crl", 5)
         ]
         assert found["log"][0]["at"].endswith("Z")
 
+    def test_all_functions_that_do_something_to_devices_are_asked(self, stack: TestDeployment, jitr: Jitr) -> None:
+        """Activated, switched off by a CRL, done by a job: one story, in order."""
+        device = active(stack)
+        for n, (function, outcome) in enumerate(
+            [("Activate", "activated"), ("Enforce", "switched_off"), ("Bulk", "done")]
+        ):
+            log(function, {"certificate_id": device.certificate_id, "outcome": outcome, "message": "m"}, after=n)
+        found = explain(jitr, stack, device.certificate_id).json
+        assert [(each["function"], each["outcome"]) for each in found["log"]] == [
+            ("jitr-test-Activate", "activated"),
+            ("jitr-test-Enforce", "switched_off"),
+            ("jitr-test-Bulk", "done"),
+        ]
+        assert found["not_read"] == []
+        answer = jitr("device", "explain", device.certificate_id)
+        assert re.search(r"^  log \S+Z: switched_off: m$", answer.out, re.MULTILINE)
+
+    def test_an_event_that_lambda_cut_short_is_shown_with_lambdas_word_for_it(
+        self, stack: TestDeployment, jitr: Jitr
+    ) -> None:
+        """Begun three times under one request id, as Lambda's retries are, and ended once."""
+        device = pending(stack)
+        began = {"certificate_id": device.certificate_id, "outcome": "began", "request_id": "r-1", "message": "m"}
+        ended = {**began, "outcome": "undecided", "reason": "no_crl", "step": 5}
+        log(
+            "Activate",
+            began,
+            report("r-1", "timeout"),
+            began,
+            report("r-1", "error"),
+            began,
+            ended,
+            report("r-2", "timeout"),
+        )
+        found = explain(jitr, stack, device.certificate_id).json
+        told = [(each["outcome"], each["message"]) for each in found["log"]]
+        assert told == [
+            ("crashed", "the function ended without an answer: timeout"),
+            ("crashed", "the function ended without an answer: error"),
+            ("undecided", "m"),
+        ]
+
+    def test_an_event_that_was_begun_and_ended_is_no_crash(self, stack: TestDeployment, jitr: Jitr) -> None:
+        """Nor is one that somebody is still at."""
+        device = pending(stack)
+        began = {"certificate_id": device.certificate_id, "outcome": "began", "request_id": "r-1", "message": "m"}
+        log("Activate", began, {**began, "outcome": "waiting"}, report("r-1", "error"), {**began, "request_id": "r-2"})
+        found = explain(jitr, stack, device.certificate_id).json
+        assert [each["outcome"] for each in found["log"]] == ["waiting"]
+
     def test_what_cannot_be_read_is_said(self, stack: TestDeployment, jitr: Jitr) -> None:
         """No log group: the answer stands without it."""
         device = active(stack)
+        log("Activate", {"certificate_id": device.certificate_id, "outcome": "activated", "message": "m"})
         found = explain(jitr, stack, device.certificate_id)
-        assert (found.exit_code, found.json["log"]) == (0, [])
-        assert found.json["not_read"] == ["the function's log: ResourceNotFoundException"]
+        assert (found.exit_code, len(found.json["log"])) == (0, 1)
+        assert found.json["not_read"] == [
+            "the log of jitr-test-Enforce: ResourceNotFoundException",
+            "the log of jitr-test-Bulk: ResourceNotFoundException",
+        ]
+
+
+def log(function: str, *lines: dict[str, Any] | str, after: int = 0) -> None:
+    """Let a function's log have these lines, one millisecond after the other; `after` seconds later than others."""
+    client: Any = boto3.client("logs", region_name=REGION)
+    group = f"/aws/lambda/jitr-test-{function}"
+    client.create_log_group(logGroupName=group)
+    client.create_log_stream(logGroupName=group, logStreamName="s")
+    now = int(time.time() * 1000) - 60_000 + after * 1000
+    events = [
+        {"timestamp": now + n, "message": line if isinstance(line, str) else json.dumps(line)}
+        for n, line in enumerate(lines)
+    ]
+    client.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+
+def report(request_id: str, status: str) -> dict[str, Any]:
+    """Lambda's own line about an invocation that ended, as its JSON log format has it."""
+    return {"type": "platform.report", "record": {"requestId": request_id, "status": status}}
 
 
 def letter(certificate_id: str) -> dict[str, Any]:

@@ -94,3 +94,15 @@ def test_a_dry_run_writes_nothing(stack: TestDeployment, jitr: Jitr) -> None:
     exit_code, words = run(jitr, stack, "--dry-run")
     assert (exit_code, "3 certificates" in words) == (0, True)
     assert "DescribeCertificate" not in stack.iot.calls
+
+
+def test_a_ca_that_the_deployment_does_not_manage_is_worth_a_warning(stack: TestDeployment, jitr: Jitr) -> None:
+    """Its certificates come into the registry, and no sweep of this deployment reads that CA's CRL."""
+    managed = stack.ca.ca_certificate_id
+    assert "warning" not in run(jitr, stack)[1]
+    stack.ca = pki.CertificateAuthority.create("Other CA")
+    stack.iot.register_ca(stack.ca)
+    exit_code, words = run(jitr, stack)
+    assert exit_code == 0, words
+    assert f"does not manage CA {stack.ca.ca_certificate_id}: it enforces no CRL of that CA" in words
+    assert managed not in words

@@ -15,7 +15,8 @@ from cryptography import x509
 from jitr.certificates import issuer_key
 from jitr.crl_cache import scope_of
 from jitr.iot_registry import CertificateStatus
-from jitr.registry import Registry, RegistryRow
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow
 from jitr.settings import CaStatus, Mode
 from jitr_fleet.operator_activation import LEASE
 from jitr_local import pki

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jitr.certificates import issuer_key
+from jitr.claims import Claims
 from jitr.enforcement import SMALLEST_BRAKE
 from jitr.errors import Outcome, Reason
 from jitr.iot_registry import CertificateStatus
@@ -141,7 +142,7 @@ def test_a_brake_that_is_undone_later_does_not_bring_it_back(stack: TestDeployme
     stack.activation.registry.switch_off(device.certificate_id, CertificateStatus.INACTIVE)
     rows.finish_revocation(key, done=CertificateStatus.INACTIVE)
     revoke(jitr, device.certificate_id, "--reason", "certificateHold")
-    assert not rows.begin_undoing(key, braked_by="crl")
+    assert not Claims(rows).begin_undoing(key, claim="crl")
 
 
 def test_an_activation_on_its_way_is_looked_at_once_more(

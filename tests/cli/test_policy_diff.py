@@ -125,6 +125,18 @@ def test_a_question_about_another_place_is_usage(
     assert complaint in answer.err
 
 
+def test_the_fleet_file_says_the_region_where_nothing_else_does(
+    stack: TestDeployment, fleet: Path, jitr: Jitr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever names a deployment has said where it is."""
+    deploy(stack, "a", "b")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    answer = jitr("policy", "diff", "--deployment", "test")
+    assert (answer.exit_code, answer.out) == (0, "default: no difference\n"), answer.err
+
+
 def test_aws_that_refuses_is_69(stack: TestDeployment, fleet: Path, jitr: Jitr) -> None:
     """Not to be taken for a difference."""
     stack.iot.quota = lambda operation: operation != "GetPolicy"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -346,16 +347,137 @@ class TestWarnings:
             assert len(warnings) == said
         assert not list(warnings_of(fleet.read(BY_ARN), at=at))
 
+    def test_a_ca_that_the_stack_makes_for_a_year_is_worth_a_word(self, fleet: FleetFolder) -> None:
+        """Its devices outlive it; two years are enough."""
+        (warning,) = warnings_of(fleet.read(ROOT + "validity_years = 1"), at=pki.now())
+        assert warning.startswith("prod-eu: the certificate of CA factory-1 will be valid for a year")
+        assert not list(warnings_of(fleet.read(ROOT + "validity_years = 2"), at=pki.now()))
+
+    def test_a_root_that_allows_cas_below_it_is_worth_a_word(self, fleet: FleetFolder) -> None:
+        """One of those may be what signs the devices; a root without room for a CA cannot be meant otherwise."""
+        for path_length, said in [(None, 1), (1, 1), (0, 0)]:
+            fleet.put_ca("factory-1", pki.CertificateAuthority.create(path_length=path_length))
+            warnings = list(warnings_of(fleet.read(DEPLOYMENT_TABLE + CA_TABLE), at=pki.now()))
+            assert len(warnings) == said, path_length
+            assert all("name the certificate of one device as `device`" in each for each in warnings)
+        fleet.put_ca("factory-1", pki.CertificateAuthority.create(path_length=None))
+        assert not list(warnings_of(fleet.read(with_ca_key('status = "retired"')), at=pki.now()))
+
     def test_a_ca_above_another_one_is_worth_a_word(self, fleet: FleetFolder) -> None:
-        """AWS IoT wants the one that signs the devices."""
-        request = CaRequest(common_name="Line 1", organization=None, days=3000)
-        line = pki.CertificateAuthority.create("Line 1")
-        issued = sign_intermediate(request, line.key, issuer=CA.certificate, issuer_key=CA.key, at=pki.now())
-        assert isinstance(issued, x509.Certificate)
-        fleet.put_ca("line-1", pki.CertificateAuthority(certificate=issued, key=line.key))
+        """AWS IoT wants the one that signs the devices; said once, unless one of them brings in nobody."""
+        root, line = chain()
+        fleet.put_ca("factory-1", root)
+        fleet.put_ca("line-1", line)
         text = DEPLOYMENT_TABLE + CA_TABLE + CA_TABLE.replace("factory-1", "line-1")
         (warning,) = warnings_of(fleet.read(text), at=pki.now())
         assert warning.startswith("prod-eu: CA factory-1 issued CA line-1. AWS IoT looks at no chain")
+        assert not list(warnings_of(fleet.read(text.replace("crl =", 'status = "retired"\ncrl =', 1)), at=pki.now()))
+
+
+def chain() -> tuple[pki.CertificateAuthority, pki.CertificateAuthority]:
+    """Make a root, and the CA below it that signs devices."""
+    root, line = pki.CertificateAuthority.create("Root", path_length=1), pki.CertificateAuthority.create("Line 1")
+    request = CaRequest(common_name="Line 1", organization=None, days=3000)
+    issued = sign_intermediate(request, line.key, issuer=root.certificate, issuer_key=root.key, at=pki.now())
+    return root, pki.CertificateAuthority(certificate=issued, key=line.key)
+
+
+class TestSampleDevice:
+    """`device`: one device's certificate shows which CA signs them."""
+
+    TEXT = with_ca_key('device = "device.pem"')
+
+    @staticmethod
+    def put(fleet: FleetFolder, *certificates: x509.Certificate) -> None:
+        """Write what the device sends."""
+        (fleet.folder / "device.pem").write_text("".join(map(pki.pem, certificates)), encoding="utf-8")
+
+    def test_a_device_of_the_ca_settles_what_the_root_left_open(self, fleet: FleetFolder) -> None:
+        """A root that signs devices itself is right, and nothing is left to warn of."""
+        root, _ = chain()
+        fleet.put_ca("factory-1", root)
+        device = root.issue().certificate
+        self.put(fleet, device, root.certificate)
+        deployment = fleet.read(self.TEXT)
+        assert deployment.cas[0].sample_device == pki.pem(device)
+        assert not list(warnings_of(deployment, at=pki.now()))
+
+    def test_a_root_whose_intermediate_signs_the_devices_is_refused(self, fleet: FleetFolder) -> None:
+        """With the CA that should be there instead, although only the root is in the file."""
+        root, line = chain()
+        fleet.put_ca("factory-1", root)
+        self.put(fleet, line.issue().certificate)
+        assert fleet.mistake(self.TEXT) == (
+            f"{PLACE}.device: this CA did not sign the device; 'CN=Line 1' did; give that CA as `certificate`: the one "
+            "that directly signs the devices, not a root above it"
+        )
+
+    def test_a_device_of_another_ca_of_the_same_name_is_refused(self, fleet: FleetFolder) -> None:
+        """Its issuer's name alone would say nothing."""
+        self.put(fleet, pki.CertificateAuthority.create("Factory CA 1").issue().certificate)
+        assert "did not sign the device; another CA of the same name did" in fleet.mistake(self.TEXT)
+
+    @pytest.mark.parametrize(
+        ("device", "words"),
+        [
+            (lambda: CA.issue(key="RSA-1024"), "would stay out: an RSA key of 1024 bits; 2048 are required (weak_key)"),
+            (lambda: CA.issue("pump 1"), "is no Thing name: 1 to 128 of A-Z a-z 0-9 : _ - (unusable_name)"),
+            (lambda: CA.issue(None), "0 common names; exactly one is required (unusable_name)"),
+        ],
+        ids=["weak", "unusable name", "no name"],
+    )
+    def test_a_device_that_would_stay_out_is_refused(
+        self, fleet: FleetFolder, device: Callable[[], pki.Device], words: str
+    ) -> None:
+        """By the rules that the function has, with its reasons."""
+        self.put(fleet, device().certificate)
+        assert words in fleet.mistake(self.TEXT)
+
+    def test_names_matter_as_far_as_things_have_them(self, fleet: FleetFolder) -> None:
+        """Where they are named by serial number, any common name will do."""
+        self.put(fleet, CA.issue("pump 1").certificate)
+        assert fleet.read_ca(self.TEXT + '\nthing_name = "serial"').sample_device
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"not_after": pki.now() - pki.DAY / 2}, "would stay out: the certificate's validity ended at"),
+            ({"not_before": pki.now() + pki.DAY}, "would stay out: the certificate is not valid before"),
+        ],
+        ids=["expired", "not yet valid"],
+    )
+    def test_a_device_outside_its_validity_is_worth_a_word(
+        self, fleet: FleetFolder, options: dict[str, datetime], words: str
+    ) -> None:
+        """It shows who signed it all the same."""
+        self.put(fleet, CA.issue(**options).certificate)  # type: ignore[arg-type]
+        (warning,) = warnings_of(fleet.read(self.TEXT), at=pki.now())
+        assert words in warning
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b"", "holds no readable certificate; expected: PEM with the certificate of one device"),
+            (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no readable certificate"),
+            (pki.private_pem(CA.key).encode(), "holds a private key; keep the key elsewhere"),
+            (None, "cannot be read: No such file or directory"),
+        ],
+        ids=["empty", "garbage", "key", "missing"],
+    )
+    def test_a_file_without_a_certificate_is_refused(
+        self, fleet: FleetFolder, content: bytes | None, words: str
+    ) -> None:
+        """And named."""
+        if content is not None:
+            (fleet.folder / "device.pem").write_bytes(content)
+        assert words in fleet.mistake(self.TEXT)
+
+    @pytest.mark.parametrize("text", [BY_ARN, ROOT], ids=["by its ARN", "created"])
+    def test_a_ca_that_only_the_deploy_knows_takes_none(self, fleet: FleetFolder, text: str) -> None:
+        """A check that silently checks nothing would be worse."""
+        self.put(fleet, CA.issue().certificate)
+        text = text.replace('name = "factory-1"\n', 'name = "factory-1"\ndevice = "device.pem"\n')
+        assert "known only at deploy; leave it out" in fleet.mistake(text)
 
 
 def test_the_cas_in_the_docs_are_accepted(fleet: FleetFolder) -> None:

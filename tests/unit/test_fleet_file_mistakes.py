@@ -108,8 +108,10 @@ class TestWrongDeployment:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            ('ingestion = "queue"', 'ingestion: found "queue"; "queue" is not available yet (from issue E on)'),
-            ('ingestion = "dirct"', 'did you mean "direct"? allowed: direct'),
+            ('ingestion = "dirct"', 'did you mean "direct"? allowed: direct, queue'),
+            ("maximum_concurrency = 1", "at least 2 is expected"),
+            ("maximum_concurrency = 1001", "at most 1000 is expected"),
+            ('maximum_concurrency = "off"', "allowed: auto, or a number from 2 on"),
             ('crl_hosts = ["https://crl.example.com/x"]', "host names in lower case, with :port where"),
             ('crl_hosts = "crl.example.com"', "a list of texts is expected"),
             ("crl_hosts = [1]", "a list of texts is expected"),
@@ -241,6 +243,10 @@ class TestWrongCa:
             (lambda: pki.CertificateAuthority.create(key="RSA-1024"), "the CA's RSA key has 1024 bits"),
             (lambda: pki.CertificateAuthority.create(not_after=pki.now() - pki.DAY / 2), "the certificate expired at"),
             (
+                lambda: pki.CertificateAuthority.create(not_before=pki.now() + pki.DAY),
+                "the certificate is not valid before",
+            ),
+            (
                 lambda: pki.CertificateAuthority.create(
                     extensions=[(x509.BasicConstraints(ca=False, path_length=None), True)]
                 ),
@@ -252,12 +258,12 @@ class TestWrongCa:
                 "does not have keyCertSign",
             ),
         ],
-        ids=["weak", "expired", "no CA", "no basicConstraints", "signs CRLs only"],
+        ids=["weak", "expired", "not valid yet", "no CA", "no basicConstraints", "signs CRLs only"],
     )
     def test_a_certificate_that_is_no_usable_ca_is_refused(
         self, fleet: FleetFolder, make: Callable[[], pki.CertificateAuthority], words: str
     ) -> None:
-        """Weak, expired, or a device's."""
+        """Weak, outside its validity, or a device's."""
         fleet.put_ca("factory-1", make())
         assert words in fleet.mistake(DEPLOYMENT_TABLE + CA_TABLE)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from jitr.bulk_job import JobState
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.bulk import Bulk, ended
 from jitr_cli.bulk_followers import verify_may_resume
 from jitr_cli.bulk_progress import say_left
@@ -19,11 +19,7 @@ from jitr_cli.output import say
 @click.command("resume")
 @click.argument("job_id", metavar="JOB")
 @click.option("--no-wait", is_flag=True, help="do not follow it")
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, job_id: str, no_wait: bool, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:
@@ -35,6 +31,7 @@ def command(
     job = bulk.job(job_id)
     if job.state is JobState.DONE:
         raise CommandFailed(f"{job_id} is done")
+    bulk.verify_account_acts()
     verify_may_resume(bulk.jobs, job)
     aws.announce(bulk.stack)
     say(f"{job_id}: {job.state}, {job.tally.seen:,} of {job.plan.total:,}")

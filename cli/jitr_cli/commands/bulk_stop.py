@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from jitr.bulk_job import JobState
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.bulk import Bulk, description
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import emit_json, say
@@ -15,11 +15,7 @@ from jitr_cli.output import emit_json, say
 
 @click.command("stop")
 @click.argument("job_id", metavar="JOB")
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(*, aws: Aws, job_id: str, deployment: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Stop a job: the function notices after twenty certificates at most. `jitr bulk resume` lets it go on."""
     bulk = Bulk.of(aws, aws.deployment(deployment))

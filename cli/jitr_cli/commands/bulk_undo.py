@@ -6,7 +6,7 @@ import click
 
 from jitr.bulk_job import JobKind, Plan
 from jitr.iot_registry import CertificateStatus
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.bulk import Bulk, How, bulk_options, ended, in_account, new_job_id
 from jitr_cli.bulk_followers import verify_may_follow
 from jitr_cli.bulk_progress import say_effort
@@ -17,11 +17,7 @@ from jitr_cli.failures import CommandFailed
 @click.command("undo")
 @click.argument("job_id", metavar="JOB")
 @bulk_options
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, job_id: str, how: How, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -11,12 +12,12 @@ from jitr.ca_records import CaRecords
 from jitr.crl_sources import CDP, HTTP_SCHEMES, NONE, S3Location
 from jitr.state_table import StateTable
 from jitr_cli.adoption_checks import crl_problem, manager_warnings, registration_notes
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.ca_management import DeployedCas
 from jitr_cli.ca_registry import CaRegistration, CaRegistry
 from jitr_cli.commands.ca_release import ca_option
 from jitr_cli.failures import CommandFailed
-from jitr_cli.output import say
+from jitr_cli.output import emit_json, say
 from jitr_fleet.stack_outputs import StackOutputs
 
 
@@ -29,12 +30,17 @@ from jitr_fleet.stack_outputs import StackOutputs
     help="s3://… in the deployment's bucket, http(s)://… on an allowed host, cdp, or none",
 )
 @click.option("--policy", default="default", show_default=True, metavar="NAME", help="a deployed policy template")
-@deployment_option
-@dry_run_option
-@yes_option
-@aws_options
+@writing_options
 def command(
-    *, aws: Aws, ca_certificate_id: str, crl: str, policy: str, deployment: str | None, dry_run: bool, yes: bool
+    *,
+    aws: Aws,
+    ca_certificate_id: str,
+    crl: str,
+    policy: str,
+    deployment: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Take a registered CA under management: from now on its devices are checked and activated.
 
@@ -48,28 +54,38 @@ def command(
     verify_adoptable(registered)
     aws.announce(stack)
     say(f"adopt CA {ca_certificate_id}: CRL {crl}, policy {policy}, Things named by common name")
-    if crl == NONE:
-        say("warning: with `none` no certificate of this CA is ever checked for revocation")
-    _say_what_matters(aws, stack, crl, registered)
-    if dry_run:
-        return
-    ask("Adopt this CA?", yes=yes)
-    records = CaRecords(StateTable(aws.client("dynamodb"), stack.state_table))
-    caller = aws.client("sts").get_caller_identity()["Arn"]
-    records.adopt(ca_certificate_id, crl=crl, policy=policy, by=caller, at=datetime.now(UTC))
-    say("adopted; the function knows within half a minute")
-
-
-def _say_what_matters(aws: Aws, stack: StackOutputs, crl: str, registered: CaRegistration) -> None:
-    """Say what whoever adopts should know; none of it refuses the adoption, which may come first of several steps."""
-    at = datetime.now(UTC)
-    here = [DeployedCas.read(aws, each) for each in aws.deployments()]
-    for warning in manager_warnings(stack.deployment, here, registered.ca_certificate_id):
+    warnings = list(_warnings(aws, stack, crl, registered))
+    for warning in warnings:
         say(f"warning: {warning}")
-    if problem := crl_problem(aws, stack, crl, registered.certificate, at=at):
-        say(f"warning: {problem}; its devices stay PENDING_ACTIVATION until there is one")
-    for note in registration_notes(registered, at=at):
+    for note in registration_notes(registered, at=datetime.now(UTC)):
         say(f"note: {note}")
+    if not dry_run:
+        ask("Adopt this CA?", yes=yes)
+        records = CaRecords(StateTable(aws.client("dynamodb"), stack.state_table))
+        caller = aws.client("sts").get_caller_identity()["Arn"]
+        records.adopt(ca_certificate_id, crl=crl, policy=policy, by=caller, at=datetime.now(UTC))
+        say("adopted; the function knows within half a minute")
+    if as_json:
+        emit_json(
+            {
+                "ca_certificate_id": ca_certificate_id,
+                "deployment": stack.deployment,
+                "crl": crl,
+                "policy": policy,
+                "adopted": not dry_run,
+                "warnings": warnings,
+            }
+        )
+
+
+def _warnings(aws: Aws, stack: StackOutputs, crl: str, registered: CaRegistration) -> Iterator[str]:
+    """Yield what whoever adopts should know; none of it refuses the adoption, which may come first of several steps."""
+    if crl == NONE:
+        yield "with `none` no certificate of this CA is ever checked for revocation"
+    here = [DeployedCas.read(aws, each) for each in aws.deployments()]
+    yield from manager_warnings(stack.deployment, here, registered.ca_certificate_id)
+    if problem := crl_problem(aws, stack, crl, registered.certificate, at=datetime.now(UTC)):
+        yield f"{problem}; its devices stay PENDING_ACTIVATION until there is one"
 
 
 def verify_policy(stack: StackOutputs, policy: str) -> None:

@@ -1,6 +1,7 @@
 """`jitr ca create`: a CA for development and tests, its key in a file; or one in AWS Private CA.
 
-Exit codes: 0 made, 64 something given is not right and nothing was written, 69 AWS refused, 130 not confirmed.
+Exit codes: 0 made, 1 answered no, 64 something given is not right and nothing was written, 69 AWS refused, 130
+interrupted.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from jitr_cli.aws import aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import writing_options
 from jitr_cli.ca_switch import Invocation, Switch, switch
 from jitr_cli.commands.ca_release import ca_option
 from jitr_cli.exit_codes import ExitCode
@@ -22,11 +22,7 @@ CHANGE = Switch(
 
 @click.command("deactivate")
 @ca_option
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(**options: Any) -> ExitCode:  # noqa: ANN401 - handed on as they are
     """Make a CA INACTIVE in AWS IoT: no new device registers, and none that waits becomes ACTIVE.
 

@@ -1,6 +1,7 @@
 """`jitr ca delete`: delete a CA from AWS IoT, after saying what still depends on it.
 
-Exit codes: 0 deleted; 64 the CA is ACTIVE; 69 AWS refused, or it cannot be said what depends on it; 130 not confirmed.
+Exit codes: 0 deleted; 1 answered no; 64 the CA is ACTIVE; 69 AWS refused, or it cannot be said what depends on it; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import Counter
 
 import click
 
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.ca_management import (
     DeployedCas,
     Owner,
@@ -27,11 +28,7 @@ from jitr_cli.output import emit_json, progress, say
 
 @click.command("delete")
 @ca_option
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, ca_certificate_id: str, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:

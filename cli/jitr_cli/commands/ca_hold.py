@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
-from jitr.ca_records import CaRecords
-from jitr.state_table import StateTable
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
+from jitr_cli.ca_management import DeployedCas, describe_managers
 from jitr_cli.ca_registry import CaRegistry
 from jitr_cli.commands.ca_release import ca_option
 from jitr_cli.exit_codes import ExitCode
@@ -17,11 +16,7 @@ from jitr_cli.output import emit_json, say
 
 @click.command("hold")
 @ca_option
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, ca_certificate_id: str, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:
@@ -30,22 +25,27 @@ def command(
     Devices that are ACTIVE stay so. The hold survives every deploy; nothing in AWS IoT is changed.
     """
     stack = aws.deployment(deployment)
-    records = CaRecords(StateTable(aws.client("dynamodb"), stack.state_table))
+    deployed = DeployedCas.read(aws, stack)
+    records = deployed.records
     record = records.record(ca_certificate_id)
     if record is None:
         # Never seen at run time: a mistyped id must not pass for a hold.
         CaRegistry(aws.client("iot")).describe(ca_certificate_id)
     aws.announce(stack)
+    managed = deployed.manages(ca_certificate_id)
+    if managed is False:
+        say(f"warning: {describe_managers(aws, deployed, ca_certificate_id)}: nobody reads a hold there")
     changed = False
     if record is not None and record.on_hold:
         say(f"CA {ca_certificate_id} is on hold already, by {record.held_by}; nothing to do")
     else:
-        say(f"hold CA {ca_certificate_id}: its devices stay PENDING_ACTIVATION until `jitr ca resume`")
+        means = "" if managed is False else ": its devices stay PENDING_ACTIVATION until `jitr ca resume`"
+        say(f"hold CA {ca_certificate_id}{means}")
         if not dry_run:
             ask("Hold this CA?", yes=yes)
             by = aws.client("sts").get_caller_identity()["Arn"]
             changed = records.hold(ca_certificate_id, by=by, at=datetime.now(UTC))
-            say("on hold; the function knows within half a minute")
+            say("on hold" if managed is False else "on hold; the function knows within half a minute")
     if as_json:
         held = records.record(ca_certificate_id)
         emit_json(
@@ -55,6 +55,7 @@ def command(
                 "on_hold": held is not None and held.on_hold,
                 "held_by": held.held_by if held else None,
                 "changed": changed,
+                "managed": managed,
             }
         )
     return ExitCode.DONE

@@ -1,7 +1,7 @@
 """`jitr ca register`: register a CA in AWS IoT, in SNI_ONLY mode unless told otherwise.
 
-Exit codes: 0 registered, or registered like this already; 64 AWS IoT would refuse it, or it is registered in the other
-mode; 69 AWS refused; 130 not confirmed. Nothing is written but on 0.
+Exit codes: 0 registered, or registered like this already; 1 answered no; 64 AWS IoT would refuse it, or it is
+registered in the other mode; 69 AWS refused; 130 interrupted. Nothing is written but on 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from jitr.aws_failures import error_code
 from jitr.pacing import Pace
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.ca_management import DeployedCas, announce, deployments_here, describe_management, managements
 from jitr_cli.ca_registration_options import Sources, Wish, source_options, wish_options
 from jitr_cli.ca_registry import DESCRIBED_PER_SECOND, CaRegistration, CaRegistry, CertificateMode
@@ -23,6 +23,7 @@ from jitr_cli.certificate_files import zulu
 from jitr_cli.exit_codes import ExitCode
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import emit_json, progress, say
+from jitr_fleet.ca_issuing import is_root_for_cas
 
 SAME_SUBJECT = 10  # AWS IoT API reference, RegisterCACertificate
 _TAKEN = {
@@ -37,11 +38,7 @@ _TAKEN = {
 @click.command("register")
 @source_options
 @wish_options
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *,
     aws: Aws,
@@ -60,7 +57,7 @@ def command(
     ca, proof = sources.load(aws)
     if wish.device is not None:
         ca.verify_signs(wish.device)
-    elif ca.is_root_for_cas():
+    elif is_root_for_cas(ca.certificate):
         say("warning: this is a root that allows CAs below it; register the CA that directly signs the devices")
         say("         (--device with a device's certificate checks that)")
     registry = CaRegistry(aws.client("iot"))

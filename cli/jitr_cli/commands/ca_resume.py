@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.ca_management import DeployedCas
 from jitr_cli.ca_obstacles import obstacles
 from jitr_cli.ca_registry import CaRegistry
@@ -18,11 +18,7 @@ from jitr_cli.output import emit_json, say
 
 @click.command("resume")
 @ca_option
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, ca_certificate_id: str, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:

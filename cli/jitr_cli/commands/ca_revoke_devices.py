@@ -15,10 +15,11 @@ from jitr.ca_records import CaRecords
 from jitr.enforcement import BRAKE_SHARE, SMALLEST_BRAKE
 from jitr.iot_registry import CertificateStatus
 from jitr.revocation.entries import HOLD
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.bulk import Bulk, How, bulk_options, ended, in_account, new_job_id, verify_ca
 from jitr_cli.bulk_followers import verify_may_follow
 from jitr_cli.bulk_progress import say_effort
+from jitr_cli.ca_management import DeployedCas, describe_managers
 from jitr_cli.certificate_files import existing_file
 from jitr_cli.commands.ca_release import CaCertificateId
 from jitr_cli.commands.crl_revoke import RevocationReason
@@ -60,12 +61,11 @@ class Wanted:
     help=f"why, kept with the job: one of {', '.join(REASON_CODES)}; certificateHold is --inactive",
 )
 @click.option("--confirm", metavar="JOB", help="make REVOKED, for good, what this job made INACTIVE")
+@click.option(
+    "--unmanaged", is_flag=True, help="although the deployment does not manage the CA; --yes does not say that"
+)
 @bulk_options
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(  # noqa: PLR0913 - one parameter for each option
     *,
     aws: Aws,
@@ -75,6 +75,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     inactive: bool,
     reason: str | None,
     confirm: str | None,
+    unmanaged: bool,
     how: How,
     deployment: str | None,
     dry_run: bool,
@@ -99,8 +100,11 @@ def command(  # noqa: PLR0913 - one parameter for each option
     say(f"CA {wanted.plan.ca_certificate_id}")
     say_effort(wanted.plan, wanted.plan.total, per_second=bulk.tps if away else how.rate or bulk.tps, in_account=away)
     say(_OFF[wanted.plan.wanted or CertificateStatus.REVOKED])
+    managed = confirm is not None or _say_managed(bulk, wanted)
     if dry_run or wanted.plan.total == 0:
         return ExitCode.DONE
+    if not managed:
+        ask("Go on with a CA that this deployment does not manage (--unmanaged says yes)?", yes=unmanaged)
     ask(f"Switch off {wanted.plan.total:,}?", yes=yes)
     return ended(bulk.start(wanted.job_id, wanted.plan, how, away=away, listed=wanted.listed), as_json=as_json)
 
@@ -114,8 +118,6 @@ def _revoking(
     job_id = new_job_id(JobKind.REVOKE)
     listed = None if file is None else read_certificate_ids(file)
     total, last = (len(listed), None) if listed is not None else bulk.count(ca_certificate_id)
-    if listed is None:
-        _say_open(bulk, ca_certificate_id)
     return Wanted(
         job_id=job_id,
         listed=listed,
@@ -140,6 +142,18 @@ def _at_first(bulk: Bulk, ca_certificate_id: str, total: int, status: Certificat
         say("so many become REVOKED in two steps")
         return CertificateStatus.INACTIVE
     return status
+
+
+def _say_managed(bulk: Bulk, wanted: Wanted) -> bool:
+    """Say what a CA is to the deployment; returns False where it is known to be nothing."""
+    deployed, ca_certificate_id = DeployedCas.read(bulk.aws, bulk.stack), wanted.plan.ca_certificate_id
+    if deployed.manages(ca_certificate_id) is False:
+        say(f"warning: {describe_managers(bulk.aws, deployed, ca_certificate_id)}: its registry, in which they are")
+        say("         marked, is read by nobody who lets devices of that CA in, and `jitr ca hold` stops nobody")
+        return False
+    if wanted.listed is None:
+        _say_open(bulk, ca_certificate_id)
+    return True
 
 
 def _say_open(bulk: Bulk, ca_certificate_id: str) -> None:

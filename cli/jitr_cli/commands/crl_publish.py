@@ -1,7 +1,7 @@
 """`jitr crl publish`: verify a CRL, say what it changes, and upload it unless somebody else was faster.
 
-Exit codes: 0 published, or the same CRL is there already; 64 the CRL or the address is not right; 69 AWS refused or
-another publisher was faster; 130 not confirmed. Nothing is written but on 0.
+Exit codes: 0 published, or the same CRL is there already; 1 answered no; 64 the CRL or the address is not right; 69 AWS
+refused or another publisher was faster; 130 interrupted. Nothing is written but on 0.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`jitr device create`: keys, requests, certificates and chains for devices, of a local CA or an AWS Private CA.
 
-Exit codes: 0 all are there, 64 something given is not right and nothing was made, 69 AWS refused, 130 interrupted (a
-second run goes on).
+Exit codes: 0 all are there, 1 answered no, 64 something given is not right and nothing was made, 69 AWS refused, 130
+interrupted (a second run goes on).
 """
 
 from __future__ import annotations

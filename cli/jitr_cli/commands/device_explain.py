@@ -19,7 +19,7 @@ from jitr.settings import ManagedCa
 from jitr_cli.aws import Aws, aws_options, deployment_option, json_option
 from jitr_cli.ca_registry import CaRegistry
 from jitr_cli.certificate_files import zulu
-from jitr_cli.device_advice import advice, page
+from jitr_cli.device_advice import advice_for, page
 from jitr_cli.device_evidence import Evidence, gather
 from jitr_cli.device_explanation import Inspection
 from jitr_cli.device_findings import TITLES, Found, StepFound, Verdict, conclude
@@ -44,7 +44,7 @@ _MARKS = {"passed": "ok  ", "undecided": "?   ", "waiting": "wait"}
 def command(*, aws: Aws, certificate: Named, deployment: str | None, as_json: bool) -> ExitCode:
     """Say at which step a device stands, why, and what to do; CERTIFICATE is its file or its id.
 
-    Reads certificate, CA, CRL, registry row, Thing, policy, dead letters and the function's last log lines, and writes
+    Reads certificate, CA, CRL, registry row, Thing, policy, dead letters and the functions' last log lines, and writes
     nothing. With the file even a device that has never connected is explained.
     """
     stack = aws.deployment(deployment)
@@ -146,7 +146,7 @@ def _as_data(found: Found, verdict: Verdict, stands: StepFound, evidence: Eviden
         "outcome": stands.outcome,
         "reason": stands.reason,
         "message": stands.message or "active, and everything as it should be",
-        "advice": advice(stands.reason),
+        "advice": advice_for(found, stands),
         "see": page(stands.reason),
         "ca": None
         if candidate is None
@@ -200,7 +200,8 @@ def _print(found: Found, verdict: Verdict, stands: StepFound, evidence: Evidence
             f"{printable(str(letter['message']))}"
         )
     for line in evidence.log:
-        click.echo(f"  log {line['at']}: step {line['step']}, {line['outcome']}: {printable(str(line['message']))}")
+        where = "" if line["step"] is None else f"step {line['step']}, "
+        click.echo(f"  log {line['at']}: {where}{line['outcome']}: {printable(str(line['message']))}")
     for note in found.notes:
         say(f"note: {printable(note)}")
     for missing in evidence.missing:
@@ -209,5 +210,5 @@ def _print(found: Found, verdict: Verdict, stands: StepFound, evidence: Evidence
         click.echo("active, and everything as it should be")
         return
     click.echo(f"{verdict.replace('_', ' ')}: stands at step {stands.step}: {stands.reason}")
-    click.echo(f"what to do: {advice(stands.reason)}")
+    click.echo(f"what to do: {advice_for(found, stands)}")
     click.echo(f"more: {page(stands.reason)}")

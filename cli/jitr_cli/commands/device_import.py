@@ -6,6 +6,7 @@ Exit codes: 0 all done, 1 some could not be done or somebody stopped it, 64 usag
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -19,9 +20,10 @@ from jitr.iot_registry import IotRegistry
 from jitr.pacing import Pace
 from jitr.registry import Registry
 from jitr.unknown_certificates import MATTERS, UnknownCertificates
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.bulk import MOST_HERE, Bulk, How, bulk_options, ended, new_job_id
 from jitr_cli.bulk_progress import say_effort
+from jitr_cli.ca_management import DeployedCas, describe_managers
 from jitr_cli.commands.ca_release import ca_option
 from jitr_cli.exit_codes import ExitCode
 from jitr_cli.output import emit_json, progress, say
@@ -65,10 +67,12 @@ class Import:
                 if marker is None:
                     return Found(listed=listed, unknown=unknown, first=first)
 
-    def run(self, unknown: list[str], *, per_second: float) -> int:
+    def run(self, unknown: list[str], *, per_second: float, watch: Callable[[str, x509.Certificate], None]) -> int:
         """Import certificates at a pace, then let the next sweep compare all of the CRL with them."""
         pace = Pace(per_second, now=time.monotonic, sleep=time.sleep)
-        certificates = UnknownCertificates(registry=self.iot, rows=self.rows, versions=self.versions, pace=pace)
+        certificates = UnknownCertificates(
+            registry=self.iot, rows=self.rows, versions=self.versions, pace=pace, watch=watch
+        )
         imported = 0
         with progress("importing", total=len(unknown)) as bar:
             for start in range(0, len(unknown), _AT_ONCE):
@@ -81,11 +85,7 @@ class Import:
 @click.command()
 @ca_option
 @bulk_options
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, ca_certificate_id: str, how: How, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:
@@ -103,6 +103,9 @@ def command(
         ca=load_certificate(bulk.iot.describe_ca(ca_certificate_id).pem),
     )
     aws.announce(bulk.stack)
+    deployed = DeployedCas.read(aws, bulk.stack)
+    if deployed.manages(ca_certificate_id) is False:
+        say(f"warning: {describe_managers(aws, deployed, ca_certificate_id)}: it enforces no CRL of that CA")
     found = work.find()
     # What the account does walks past all of them, but only the unknown ones cost calls.
     plan = Plan(kind=JobKind.IMPORT, ca_certificate_id=ca_certificate_id, total=found.listed)
@@ -118,7 +121,7 @@ def command(
     ask(f"Import them at {rate:g} calls a second?", yes=yes)
     if away:
         return ended(bulk.start(new_job_id(JobKind.IMPORT), plan, how, away=True), as_json=as_json)
-    imported = work.run(found.first, per_second=rate)
+    imported = work.run(found.first, per_second=rate, watch=deployed.watching(bulk.iot))
     say(f"{imported} imported; the next sweep switches off those that the CRL lists")
     if as_json:
         emit_json({"unknown": found.unknown, "imported": imported})

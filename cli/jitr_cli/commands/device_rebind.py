@@ -16,7 +16,7 @@ from jitr.candidate import Candidate
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.events import is_certificate_id
 from jitr.iot_registry import CertificateStatus, RegisteredCertificate
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.certificate_files import zulu
 from jitr_cli.commands.device_reinstate import finish_open, verify_acts
 from jitr_cli.device_services import (
@@ -52,11 +52,7 @@ class Plan:
 
 @click.command()
 @certificate_argument
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *, aws: Aws, certificate: Named, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
 ) -> ExitCode:

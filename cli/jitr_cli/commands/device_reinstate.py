@@ -12,9 +12,9 @@ import click
 from jitr.candidate import Candidate
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.iot_registry import CertificateStatus
-from jitr.registry import RowState
+from jitr.registry_row import RowState
 from jitr.settings import Mode
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.device_services import (
     DeviceServices,
     Named,
@@ -43,11 +43,7 @@ class Plan:
 @click.command()
 @certificate_argument
 @click.option("--take-thing", is_flag=True, help="take its Thing back from another certificate, which goes INACTIVE")
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *,
     aws: Aws,

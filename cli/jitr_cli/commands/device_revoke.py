@@ -1,7 +1,7 @@
 """`jitr device revoke`: switch devices off, in the registry, in AWS IoT and, where the CA is ours, on its CRL.
 
-Exit codes: 0 all are off, 64 something given is not right and nothing was done, 69 AWS unreachable or refused, 130
-interrupted (a second run goes on).
+Exit codes: 0 all are off, 1 answered no, 64 something given is not right and nothing was done, 69 AWS unreachable or
+refused, 130 interrupted (a second run goes on).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jitr.pacing import Pace
 from jitr.registry import Registry
 from jitr.revocation.entries import HOLD
 from jitr.state_table import StateTable
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.ca_revocation import CaRevocation, ca_revocation_options
 from jitr_cli.certificate_files import existing_file
 from jitr_cli.commands.crl_revoke import RevocationReason
@@ -79,11 +79,7 @@ class Work:
 @click.option("--final", is_flag=True, help=f"of more than {SMALLEST_BRAKE}: make REVOKED what is INACTIVE by now")
 @click.option("--rate", type=click.FloatRange(0.1, 100), help="AWS IoT calls a second; default: the bulk share")
 @ca_revocation_options
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(  # noqa: PLR0913 - one parameter for each option
     *,
     aws: Aws,

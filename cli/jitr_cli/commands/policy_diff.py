@@ -7,6 +7,7 @@ nobody can say what it changes; 64 a name or file that is not there; 69 AWS unre
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ def _chosen(names: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...
 
 def _with_deployed(aws: Aws, target: Deployment, names: Sequence[str]) -> Iterator[PolicyDiff]:
     """Compare each template with the default version of its policy in AWS IoT, rendered for the deployment."""
+    aws = replace(aws, default_region=target.region)
     _verify_place(aws, target)
     configuration = configuration_of(target)
     client: IoTClient = aws.client("iot")
@@ -123,8 +125,6 @@ def _file_of(target: Deployment, name: str) -> Path:
 
 def _verify_place(aws: Aws, target: Deployment) -> None:
     """Check that AWS is asked where the deployment is: anywhere else its policies would seem to be missing."""
-    if aws.session.region_name is None:
-        raise CommandFailed(f"no Region: give --region {target.region} or set AWS_REGION")
     if aws.region != target.region:
         raise CommandFailed(f"deployment {target.name} is in {target.region}, not in {aws.region}")
     if (account := aws.account()) != target.account:

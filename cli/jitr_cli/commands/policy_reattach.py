@@ -9,7 +9,7 @@ import click
 
 from jitr.bulk_job import JobKind, Plan
 from jitr.settings import Configuration
-from jitr_cli.aws import Aws, ask, aws_options, deployment_option, dry_run_option, json_option, yes_option
+from jitr_cli.aws import Aws, ask, writing_options
 from jitr_cli.bulk import Bulk, How, bulk_options, ended, in_account, new_job_id, verify_ca
 from jitr_cli.bulk_progress import say_effort
 from jitr_cli.commands.ca_release import ca_option
@@ -23,11 +23,7 @@ from jitr_cli.output import say
 @ca_option
 @click.option("--detach", metavar="POLICY", help="then detach this policy, by its full name in AWS IoT")
 @bulk_options
-@deployment_option
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
+@writing_options
 def command(
     *,
     aws: Aws,
