@@ -8,10 +8,12 @@ from aws_cdk import Annotations, Duration
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.activation_queue import ActivationQueue
 from infra.bundled_function import BundledFunction, FunctionPlan
 from infra.dead_letters import DeadLetters
 from infra.target import Target
 from jitr.activation import TIME_LIMIT
+from jitr.settings import Environment
 from jitr_fleet.deployment import Deployment
 
 HANDLER = "jitr.handlers.activate.handle"
@@ -21,7 +23,11 @@ FUNCTION_NAME = "jitr-{deployment}-Activate"
 
 
 class ActivationFunction(BundledFunction):
-    """The function that the topic rule invokes; its reserved concurrency keeps it inside the AWS IoT quota."""
+    """The function that decides.
+
+    Where the topic rule invokes it, its reserved concurrency keeps it inside the AWS IoT quota. Behind a queue it
+    reserves none: the mapping's maximum says how many run, and a smaller reserve would only make messages fail.
+    """
 
     def __init__(
         self,
@@ -31,16 +37,18 @@ class ActivationFunction(BundledFunction):
         deployment: Deployment,
         code: lambda_.Code,
         environment: Mapping[str, str],
+        queue: ActivationQueue,
         dead_letters: DeadLetters,
         target: Target,
     ) -> None:
+        own = {"activation_queue": queue.queue.queue_url, "dead_letters": dead_letters.queue.queue_url}
         plan = FunctionPlan(
             name=FUNCTION_NAME.format(deployment=deployment.name),
             description=f"Decides whether a device certificate becomes ACTIVE (deployment {deployment.name})",
             handler=HANDLER,
             memory=MEMORY_MB,
             timeout=TIMEOUT,
-            reserved=deployment.reserved_concurrency,
+            reserved=None if deployment.queued else deployment.reserved_concurrency,
             log_retention_days=deployment.log_retention_days,
         )
         super().__init__(
@@ -48,14 +56,15 @@ class ActivationFunction(BundledFunction):
             construct_id,
             plan=plan,
             code=code,
-            environment=environment,
+            environment={**environment, **Environment.to_environ(own)},
             dead_letters=dead_letters,
             target=target,
         )
+        queue.feed(self.function, self.role)
         self._explain_concurrency(deployment)
 
     def _explain_concurrency(self, deployment: Deployment) -> None:
-        if deployment.reserved_concurrency is None:
+        if deployment.reserved_concurrency is None or deployment.queued:
             return
         Annotations.of(self).add_info(
             f"{deployment.name}: activation reserves {deployment.reserved_concurrency} of the account's concurrent "

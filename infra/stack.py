@@ -8,16 +8,15 @@ from aws_cdk import Annotations, CfnOutput, Environment, Stack, Tags
 from constructs import Construct, IDependable
 
 from infra.activation_function import ActivationFunction
-from infra.alarms import Alarms
+from infra.activation_queue import ActivationQueue
 from infra.authorities import Authorities
-from infra.bulk_alarms import BulkAlarms
 from infra.bulk_work import BulkWork
 from infra.bundle import fetch_wheels, function_code
 from infra.crl_bucket import CrlBucket
 from infra.dead_letters import DeadLetters
-from infra.enforcement_alarms import EnforcementAlarms
 from infra.enforcement_function import EnforcementFunction
 from infra.enforcement_triggers import EnforcementTriggers
+from infra.monitoring import Parts, monitor
 from infra.registration_rule import RegistrationRule
 from infra.roll_out_function import RollOutFunction
 from infra.shared_policies import SharedPolicies
@@ -82,12 +81,16 @@ class DeploymentStack(Stack):
             target=target,
         )
         environment = self.authorities.environment
+        self.activation_queue = ActivationQueue(
+            self, "ActivationQueue", deployment=deployment, dead_letters=self.dead_letters
+        )
         self.activate = ActivationFunction(
             self,
             "Activate",
             deployment=deployment,
             code=code,
             environment=environment,
+            queue=self.activation_queue,
             dead_letters=self.dead_letters,
             target=target,
         )
@@ -117,13 +120,22 @@ class DeploymentStack(Stack):
             "RegistrationRule",
             rule_name=f"jitr_{deployment.name.replace('-', '_')}_registered",
             function=self.activate.function,
+            queue=self.activation_queue if deployment.queued else None,
             dead_letters=self.dead_letters,
         )
-        self.alarms = Alarms(self, "Alarms", deployment=deployment.name, email=deployment.alarm_email)
-        self.enforcement_alarms = EnforcementAlarms(
-            self, "EnforcementAlarms", deployment=deployment, topic=self.alarms.topic
+        self.alarm_topic = monitor(
+            self,
+            deployment=deployment,
+            parts=Parts(
+                rule_name=self.registration_rule.rule_name,
+                activate=self.activate,
+                queue=self.activation_queue.queue if deployment.queued else None,
+                dead_letters=self.dead_letters,
+                enforce=self.enforce,
+                enforcement_dead_letters=self.enforcement_dead_letters,
+                bulk=self.bulk,
+            ),
         )
-        self._watch()
         if deployment.observes:
             self._grant_observation()
         else:
@@ -202,18 +214,6 @@ class DeploymentStack(Stack):
         sources = {ca.crl for ca in self._deployment.cas if ca.crl.startswith("s3://") and not ca.crl.startswith(own)}
         return [f"arn:{self.partition}:s3:::{source.removeprefix('s3://')}" for source in sorted(sources)]
 
-    def _watch(self) -> None:
-        self.alarms.watch_dead_letters(self.dead_letters.queue)
-        self.alarms.watch_rule(self.registration_rule.rule_name)
-        self.alarms.watch_outcomes()
-        self.alarms.watch_function(self.activate.function)
-        self.enforcement_alarms.watch_function(self.enforce.function)
-        self.enforcement_alarms.watch_dead_letters(self.enforcement_dead_letters.queue)
-        self.enforcement_alarms.watch_sweeps()
-        self.enforcement_alarms.watch_policies()
-        self.enforcement_alarms.watch_cas()
-        self.bulk.watch(BulkAlarms(self, "BulkAlarms", deployment=self._deployment.name, topic=self.alarms.topic))
-
     def _roll_out_policies(self, roll_out: RollOutFunction, *, after: tuple[IDependable, ...]) -> None:
         roll_out.role.allow_roll_out(policies=self._configuration.policy_name("*"))
         values = {"account": self.account, "region": self.region, "partition": self.partition}
@@ -228,16 +228,20 @@ class DeploymentStack(Stack):
             enforcement_function=self.enforce.function.function_name,
             state_table=self.state_table.table.table_name,
             crl_bucket=self.crl_bucket.bucket.bucket_name,
+            activation_queue=self.activation_queue.queue.queue_url,
+            ingestion=self._deployment.ingestion.value,
             dead_letter_queue=self.dead_letters.queue.queue_url,
             enforcement_dead_letter_queue=self.enforcement_dead_letters.queue.queue_url,
             bulk_function=self.bulk.function.function.function_name,
             bulk_queue=self.bulk.work.queue.queue_url,
             bulk_dead_letter_queue=self.bulk.dead_letters.queue.queue_url,
-            alarm_topic=self.alarms.topic.topic_arn,
+            alarm_topic=self.alarm_topic.topic_arn,
             rule=self.registration_rule.rule_name,
             policies=",".join(sorted(self._deployment.policies)),
             crl_hosts=",".join(self._deployment.crl_hosts) or NO_HOSTS,
             bulk_tps=f"{self._deployment.bulk_tps:g}",
+            api_tps=str(self._deployment.api_tps),
+            mode=self._configuration.mode.value,
         )
         # A scope of their own, because some keys are names of constructs too.
         scope = Construct(self, "Outputs")

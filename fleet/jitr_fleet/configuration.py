@@ -15,6 +15,7 @@ def configuration_of(deployment: Deployment) -> Configuration:
         cas=tuple(_managed(ca) for ca in deployment.cas),
         policies=dict(deployment.policies),
         crl_hosts=deployment.crl_hosts,
+        activation_tps=deployment.activation_tps,
         enforcement_tps=deployment.enforcement_tps,
         bulk_tps=deployment.bulk_tps,
         mode=deployment.mode,

@@ -23,6 +23,13 @@ def crl_bucket_name(deployment: str, *, account: str, region: str) -> str:
     return f"jitr-{deployment}-crl-{account}-{region}"
 
 
+class Ingestion(StrEnum):
+    """How registration events reach the activation function."""
+
+    DIRECT = "direct"
+    QUEUE = "queue"
+
+
 class PrivateCaType(StrEnum):
     """Where a CA that the stack creates stands."""
 
@@ -59,7 +66,8 @@ class CertificateAuthority:
 
     `certificate` and `ca_certificate_id` are empty where only the deploy can know them: for a CA in AWS Private CA,
     named by its ARN or created by the stack. `crl` is empty where the deploy knows it. `verification_certificate` is
-    PEM. `crl_max_age_hours` is None where only nextUpdate ends a CRL.
+    PEM, and so is `sample_device`, the certificate of a device that the CA was seen to have signed.
+    `crl_max_age_hours` is None where only nextUpdate ends a CRL.
     """
 
     name: str
@@ -74,6 +82,7 @@ class CertificateAuthority:
     crl_max_age_hours: int | None = None
     private_ca: str | NewPrivateCa | None = None
     verification_certificate: str | None = None
+    sample_device: str | None = None
     allow_list: bool = False
     thing_type: str | None = None
     thing_groups: tuple[str, ...] = ()
@@ -90,7 +99,8 @@ class Deployment:
     """One stack in one account and Region.
 
     `policies` holds the templates of `policies_folder` by name, as text. `reserved_concurrency` is a number, or None
-    for a function that reserves none. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are
+    for a function that reserves none; `maximum_concurrency` how many batches of the activation queue are at work at
+    once. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are
     percent of it and make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next.
     `released_cas` are names or ids of CAs that may leave although they have ACTIVE devices.
     """
@@ -98,6 +108,7 @@ class Deployment:
     name: str
     account: str
     region: str
+    ingestion: Ingestion = Ingestion.DIRECT
     mode: Mode = Mode.ACTIVATE
     crl_hosts: tuple[str, ...] = ()
     crl_publishers: tuple[str, ...] = ()
@@ -108,6 +119,7 @@ class Deployment:
     bulk_share: int = 10
     enforcement_minutes: int = 5
     reserved_concurrency: int | None = None
+    maximum_concurrency: int = 6
     log_retention_days: int = 90
     policies: Mapping[str, str] = field(default_factory=dict)
     policies_folder: Path = field(default=Path("policies"), compare=False)
@@ -124,6 +136,16 @@ class Deployment:
     def crl_bucket(self) -> str:
         """The name of the stack's CRL bucket."""
         return crl_bucket_name(self.name, account=self.account, region=self.region)
+
+    @property
+    def queued(self) -> bool:
+        """Say whether events wait in a queue before the function."""
+        return self.ingestion is Ingestion.QUEUE
+
+    @property
+    def activation_tps(self) -> float:
+        """How many devices a second activation may ask AWS IoT about, each by one call of every limited kind."""
+        return self.api_tps * self.activation_share / 100
 
     @property
     def enforcement_tps(self) -> float:

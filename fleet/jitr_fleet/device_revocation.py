@@ -17,7 +17,8 @@ from cryptography import x509
 from jitr import certificates
 from jitr.errors import Reason, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from jitr.settings import Mode
 from jitr_fleet.ca_tables import CaReader
-from jitr_fleet.deployment import CertificateAuthority, Deployment, Fleet
+from jitr_fleet.deployment import CertificateAuthority, Deployment, Fleet, Ingestion
 from jitr_fleet.fleet_rules import note_fleet_mistakes
 from jitr_fleet.keys import DEPLOYMENT_KEYS, DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE
 from jitr_fleet.mistakes import FleetFileError, Mistake, Mistakes
@@ -68,6 +68,15 @@ def concurrency_for(api_tps: int, activation_share: int) -> int:
     has to stay within the share: n = api_tps · share · 0.5, so with 60 % 3 for 10 and 30 for 100.
     """
     return max(1, int(api_tps * activation_share * SECONDS_PER_ACTIVATION / _WHOLE))
+
+
+def queue_concurrency_for(api_tps: int, activation_share: int) -> int:
+    """Return how many batches of the activation queue may be at work at once.
+
+    Turns in the state table keep them within their share, not their number. So there are twice as many as could do the
+    work if all were always busy: some wait for their turn while others are slow or start cold. Lambda allows 2 to 1000.
+    """
+    return min(1000, max(2, 2 * concurrency_for(api_tps, activation_share)))
 
 
 def partition_of(region: str) -> str:
@@ -141,6 +150,7 @@ class _DeploymentReader:
             name=self.name,
             account=values["account"],
             region=values["region"],
+            ingestion=Ingestion(values["ingestion"]),
             mode=Mode(values["mode"]),
             crl_hosts=tuple(values["crl_hosts"]),
             crl_publishers=tuple(values["crl_publishers"]),
@@ -153,6 +163,7 @@ class _DeploymentReader:
             reserved_concurrency=_reserved(
                 values["reserved_concurrency"], values["api_tps"], values["activation_share"]
             ),
+            maximum_concurrency=_at_once(values["maximum_concurrency"], values["api_tps"], values["activation_share"]),
             log_retention_days=values["log_retention_days"],
             policies=policies,
             policies_folder=self.folder / values["policies"],
@@ -176,6 +187,10 @@ class _DeploymentReader:
         folder = self.folder / values["policies"]
         templates = read_policy_templates(folder, key=f"{self.path}.policies", mistakes=self.mistakes)
         return templates if len(self.mistakes) == before else None
+
+
+def _at_once(wanted: int | str, api_tps: int, activation_share: int) -> int:
+    return wanted if isinstance(wanted, int) else queue_concurrency_for(api_tps, activation_share)
 
 
 def _reserved(wanted: int | str, api_tps: int, activation_share: int) -> int | None:

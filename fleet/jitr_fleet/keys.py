@@ -6,11 +6,11 @@ templates, duplicates) are in neither, but where the file is read: fleet_file.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jitr.settings import Mode
+from jitr_fleet.deployment import Ingestion
 
 # What CloudWatch Logs accepts as retention (API reference, PutRetentionPolicy).
 _DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180)
@@ -27,8 +27,7 @@ class Key:
 
     `pattern` is a regular expression for the whole text (for each text of a list or dict) and `shape` says it in words;
     `names` is one for each name of a dict. `keys` are those of a table that may stand in place of a text.
-    `choices` are all the values there are, beside integers from `minimum` on where that is given too. `later` names
-    values that are valid words of the format, but not available yet: pattern → what to say.
+    `choices` are all the values there are, beside integers from `minimum` on where that is given too.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Key:
     choices: tuple[Any, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
-    later: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[Key, ...] = ()
 
 
@@ -68,10 +66,10 @@ DEPLOYMENT_KEYS: Final = (
     ),
     Key(
         name="ingestion",
-        about="how events reach the function: the rule invokes it",
-        default="direct",
-        choices=("direct",),
-        later={"queue": '"queue" is not available yet (from issue E on)'},
+        about="how events reach the function: the rule invokes it (direct), or sends them to a queue that it works off "
+        "at the pace of its share (queue)",
+        default=Ingestion.DIRECT.value,
+        choices=tuple(each.value for each in Ingestion),
     ),
     Key(
         name="mode",
@@ -150,6 +148,15 @@ DEPLOYMENT_KEYS: Final = (
         default="auto",
         choices=("auto", "off"),
         minimum=1,
+    ),
+    Key(
+        name="maximum_concurrency",
+        about='batches of the queue that are at work at once; "auto" derives them from api_tps',
+        kind=int,
+        default="auto",
+        choices=("auto",),
+        minimum=2,
+        maximum=1000,
     ),
     Key(
         name="log_retention_days",

@@ -15,7 +15,8 @@ from jitr.crl_cache import CurrentCrl
 from jitr.errors import ActivationError, Reason, Rejected, Undecided, Waiting
 from jitr.examination import Examination
 from jitr.iot_registry import IotRegistry, Thing
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 from jitr.revocation import RevocationStatus, Verdict
 
 

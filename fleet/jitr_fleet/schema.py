@@ -59,16 +59,13 @@ def _property(key: Key) -> dict[str, Any]:
     if key.default is not None:
         schema["default"] = key.kind(key.default) if key.kind in (list, dict) else key.default
     if key.choices and key.minimum is not None:
-        return {**schema, "anyOf": [{"enum": list(key.choices)}, {"type": "integer", "minimum": key.minimum}]}
+        return {**schema, "anyOf": [{"enum": list(key.choices)}, {"type": "integer", **_bounds(key)}]}
     if key.choices:
         return {**schema, "enum": list(key.choices)}
     text: dict[str, Any] = {"type": _TYPES.get(key.kind, "string")}
     if key.pattern is not None:
         text["pattern"] = f"^({key.pattern})$"
-    if key.minimum is not None:
-        text["minimum"] = key.minimum
-    if key.maximum is not None:
-        text["maximum"] = key.maximum
+    text |= _bounds(key)
     if key.kind is list:
         return {**schema, "type": "array", "items": text}
     if key.kind is dict:
@@ -77,3 +74,8 @@ def _property(key: Key) -> dict[str, Any]:
     if key.keys:
         return {**schema, "anyOf": [text, table_schema(key.keys)]}
     return {**schema, **text}
+
+
+def _bounds(key: Key) -> dict[str, int]:
+    bounds = {"minimum": key.minimum, "maximum": key.maximum}
+    return {name: bound for name, bound in bounds.items() if bound is not None}

@@ -13,8 +13,10 @@ NO_HOSTS = "-"
 class StackOutputs:
     """One deployment as CloudFormation knows it; `policies` and `crl_hosts` are comma-separated names.
 
-    `function` and `dead_letter_queue` are activation's; enforcement and bulk work have their own. Queues are URLs.
-    `bulk_tps` is how many AWS IoT calls a second bulk work may make, a number as text.
+    `function`, `activation_queue` and `dead_letter_queue` are activation's, `ingestion` a value of
+    `jitr_fleet.deployment.Ingestion`; enforcement and bulk work have their own. Queues are URLs.
+    `bulk_tps` is how many AWS IoT calls a second bulk work may make, `api_tps` the quota that the fleet file reckons
+    with, numbers as text; `mode` is a value of `jitr.settings.Mode`.
 
     The field names in CamelCase are the CloudFormation output keys.
     """
@@ -24,6 +26,8 @@ class StackOutputs:
     enforcement_function: str
     state_table: str
     crl_bucket: str
+    activation_queue: str
+    ingestion: str
     dead_letter_queue: str
     enforcement_dead_letter_queue: str
     bulk_function: str
@@ -34,6 +38,8 @@ class StackOutputs:
     policies: str
     crl_hosts: str
     bulk_tps: str
+    api_tps: str
+    mode: str
 
     @classmethod
     def output_key(cls, name: str) -> str:

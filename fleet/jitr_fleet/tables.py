@@ -71,10 +71,6 @@ def show(value: object) -> str:
 
 def _problem(key: Key, value: object) -> str | None:
     """Return what is allowed if the value is not, or None."""
-    if isinstance(value, str):
-        for pattern, words in key.later.items():
-            if re.fullmatch(pattern, value):
-                return words
     if any(value == choice and type(value) is type(choice) for choice in key.choices):
         return None
     if key.choices and not (key.minimum is not None and _is_kind(value, int)):

@@ -3,8 +3,9 @@
 The steps, whose numbers appear in the code, in results, in logs and in docs/registration-flow.md:
 
 1. Parse the event. Is its account ours, and its CA managed by this deployment? If not: `unmanaged_ca`, no call.
-2. DescribeCertificate. Not PENDING_ACTIVATION: `already_decided`, after finishing what step 8 may have left open.
-   Compare the SHA-256 of the DER, the CA id and the account with the event's.
+2. Is it a knock from before an activation that is known (answered_knocks.py)? `already_decided`, no call.
+   Otherwise DescribeCertificate. Not PENDING_ACTIVATION: `already_decided`, after finishing what step 8 may have left
+   open. Compare the SHA-256 of the DER, the CA id and the account with the event's.
 3. The CA: ACTIVE in fleet file and AWS IoT, not on hold, the certificate we expect?
 4. The certificate itself: signed by that CA's key, valid now, strong enough, its name usable.
 5. Revocation: listed on the CA's CRL? Then (5a), where the CA has an allow-list: is the serial number on it?
@@ -26,16 +27,21 @@ from functools import cached_property
 
 from jitr import certificates
 from jitr.allow_list import AllowList
+from jitr.answered_knocks import AnsweredKnocks
 from jitr.candidate import Candidate
 from jitr.certificate_authorities import CertificateAuthorities
+from jitr.claims import Claims
 from jitr.crl_cache import CrlCache, CurrentCrl
 from jitr.crl_sources import CDP
+from jitr.device_notes import DeviceNote, Report, unreported
 from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided, Waiting
 from jitr.events import CertificateRegistered, claimed_certificate_id
 from jitr.examination import Examination
 from jitr.iot_registry import CertificateStatus, IotRegistry
+from jitr.pacing import unpaced
 from jitr.provisioning import Provisioning
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 from jitr.results import Progress, Result
 from jitr.revocation import RevocationStatus
 from jitr.settings import Configuration, Environment
@@ -56,7 +62,11 @@ _SWITCHED_OFF = frozenset({Reason.WEAK_KEY, Reason.WEAK_SIGNATURE, Reason.CERTIF
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """The use case; `clock` returns the time in UTC, `owner` (per call) identifies one event across its retries."""
+    """The use case; `clock` returns the time in UTC, `owner` (per call) identifies one event across its retries.
+
+    `report` is told of each certificate that was switched off. `turn` waits until AWS IoT may be asked about one more
+    certificate; it raises Undecided where that takes too long.
+    """
 
     configuration: Configuration
     environment: Environment
@@ -65,6 +75,13 @@ class Activation:
     rows: Registry
     crls: CrlCache
     clock: Callable[[], datetime]
+    report: Report = unreported
+    turn: Callable[[], None] = unpaced
+
+    @cached_property
+    def knocks(self) -> AnsweredKnocks:
+        """Knocks that need no call to AWS IoT (before step 2)."""
+        return AnsweredKnocks(self.rows, self.clock)
 
     @cached_property
     def examination(self) -> Examination:
@@ -76,6 +93,7 @@ class Activation:
             crls=self.crls,
             allowed=AllowList(self.rows.table),
             clock=self.clock,
+            turn=self.turn,
         )
 
     @cached_property
@@ -91,11 +109,14 @@ class Activation:
         Raises Undecided, and nothing else, when the event has to be delivered again.
         """
         progress = Progress(certificate_id=claimed_certificate_id(payload))
+        began = self.clock()
         try:
             return self._steps(payload, owner, progress)
         except Undecided as error:
             raise _located(error, progress) from error.__cause__
         except (Rejected, Waiting) as error:
+            if isinstance(error, Rejected) and progress.certificate_id is not None:
+                self.knocks.rejected(progress.certificate_id, error, began)
             return progress.result(error.outcome, error.reason, error.message)
         except Exception as error:
             failure = Undecided(Reason.INTERNAL, f"unexpected {type(error).__name__}")
@@ -112,6 +133,8 @@ class Activation:
             return progress.result(Outcome.UNMANAGED_CA, None, "the CA is not managed by this deployment")
         # (2)
         progress.step = 2
+        if (answer := self.knocks.answer(event)) is not None:
+            return progress.result(answer.outcome, answer.reason, answer.message)
         candidate = self.examination.describe(event.certificate_id, ca)
         if candidate.registered.status is not CertificateStatus.PENDING_ACTIVATION:
             return self._already_decided(candidate, owner, progress)
@@ -123,12 +146,14 @@ class Activation:
             progress.step = 4
             candidate = self.examination.verify_certificate(candidate)
             # (5), (6)
-            candidate = self._claim(candidate, owner, progress)
+            claimed = self._claim(candidate, owner, progress)
         except Rejected as rejection:
             if rejection.reason in _SWITCHED_OFF:
                 self.registry.update_certificate(candidate.certificate_id, CertificateStatus.INACTIVE)
             raise
-        return self._finish(candidate, owner, progress)
+        if claimed is None:
+            return progress.result(Outcome.ALREADY_DECIDED, "active", "the certificate was activated meanwhile")
+        return self._finish(claimed, owner, progress)
 
     # (2)
 
@@ -143,20 +168,25 @@ class Activation:
                 self._switch_off(candidate, row.wanted)
             elif not row.lease_open(at=self.clock()):
                 if row.state is RowState.ACTIVATING:
-                    self._record_active(candidate, row.replaces, owner=None)
+                    self._record_active(candidate, row.replaces, owner=None, since=candidate.described_at)
             elif row.lease_owner == owner:
                 raise _delivered_twice()
         return progress.result(Outcome.ALREADY_DECIDED, status.value.lower(), f"the certificate is {status}")
 
     # (5) and (6)
 
-    def _claim(self, candidate: Candidate, owner: str, progress: Progress) -> Candidate:
-        """Decide on a CRL and write the row; again from (5) while somebody accepted a newer CRL meanwhile."""
+    def _claim(self, candidate: Candidate, owner: str, progress: Progress) -> Candidate | None:
+        """Decide on a CRL and write the row; again from (5) while somebody accepted a newer CRL meanwhile.
+
+        None where another event of the certificate was quicker, and has activated it since step 2.
+        """
         for attempt in range(_CRL_ATTEMPTS):
             progress.step = 5
             used = self._check_revocation(candidate, progress, newest=attempt > 0)
             progress.step = 6
             row = self._write_row(candidate, owner)
+            if row is None:
+                return None
             if not any(self._outdated(crl) for crl in used):
                 return replace(candidate, replaces=row.replaces)
             self.rows.release_lease(candidate.row, owner=owner)
@@ -202,7 +232,7 @@ class Activation:
         self._switch_off(candidate, wanted)
         raise Rejected(Reason.REVOKED, "the CRL lists the certificate; it is now REVOKED")
 
-    def _write_row(self, candidate: Candidate, owner: str) -> RegistryRow:
+    def _write_row(self, candidate: Candidate, owner: str) -> RegistryRow | None:
         at = self.clock()
         written = self.rows.begin_activation(
             candidate.row,
@@ -211,6 +241,7 @@ class Activation:
             lease_until=at + LEASE,
             at=at,
             facts=candidate.facts,
+            described_at=candidate.described_at,
         )
         if written is not None:
             return written
@@ -224,6 +255,8 @@ class Activation:
             raise Rejected(
                 Reason.SERIAL_IN_USE, "another certificate of this CA with the same serial number is registered"
             )
+        if row is not None and row.state is RowState.ACTIVE:
+            return None
         if row is not None and row.lease_owner == owner:
             raise _delivered_twice()
         # The other invocation has an event of its own: if it dies, that one is delivered again.
@@ -236,6 +269,7 @@ class Activation:
         try:
             replaces = self.provisioning.attach_thing(candidate, owner=owner)
             self.provisioning.attach_policy(candidate)
+            self._watch(candidate)
             still_pending = self._still_pending(candidate)
         except ActivationError:
             # AWS IoT was not asked for ACTIVE yet, so others need not wait for the lease to end.
@@ -244,17 +278,21 @@ class Activation:
         if not still_pending:
             return progress.result(Outcome.ALREADY_DECIDED, None, "the certificate was decided meanwhile")
         progress.step = 8
+        since = self.clock()
         self.registry.update_certificate(candidate.certificate_id, CertificateStatus.ACTIVE)
-        if not self._record_active(candidate, replaces, owner):
+        if not self._record_active(candidate, replaces, owner, since=since):
             return progress.result(Outcome.REJECTED, Reason.REVOKED, "revocation was marked during the activation")
         self.rows.remember(candidate.certificate_id, candidate.row)
-        points = certificates.distribution_points(candidate.certificate) if candidate.ca.crl == CDP else ()
-        self.authorities.records.count_device(candidate.ca.ca_certificate_id, self._locations(points))
+        self.authorities.records.count_device(candidate.ca.ca_certificate_id)
+        progress.waited_seconds = self._waited(candidate)
+        self.knocks.activated(candidate.certificate_id, since)
         return progress.result(Outcome.ACTIVATED, None, "the certificate is ACTIVE")
 
-    def _locations(self, points: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the addresses that enforcement has to watch, where only the certificates say them."""
-        return self.crls.sources.locations(CDP, points) if points else ()
+    def _watch(self, candidate: Candidate) -> None:
+        """Let enforcement watch the addresses of the CRL, where only the certificates say them."""
+        if candidate.ca.crl == CDP:
+            points = certificates.distribution_points(candidate.certificate)
+            self.authorities.watch(candidate.ca, self.crls.sources.locations(CDP, points), at=self.clock())
 
     def _still_pending(self, candidate: Candidate) -> bool:
         """Ask AWS IoT again if the answer of step 2 is old, as on a cold start with a large CRL."""
@@ -263,11 +301,13 @@ class Activation:
         registered = self.registry.describe_certificate(candidate.certificate_id)
         return registered.status is CertificateStatus.PENDING_ACTIVATION
 
-    def _record_active(self, candidate: Candidate, replaces: str | None, owner: str | None) -> bool:
+    def _record_active(self, candidate: Candidate, replaces: str | None, owner: str | None, *, since: datetime) -> bool:
         """Deactivate the predecessor, if any, and close the row; returns False when revocation was marked meanwhile."""
         if replaces is not None:
+            Claims(self.rows).end(replaces)
             self.registry.switch_off(replaces, CertificateStatus.INACTIVE)
-        if self.rows.finish_activation(candidate.row, owner=owner, at=self.clock()):
+            self._report(replaces, CertificateStatus.INACTIVE, Reason.REPLACED, f"by {candidate.certificate_id}")
+        if self.rows.finish_activation(candidate.row, owner=owner, at=self.clock(), activated_at=since):
             return True
         row = self.rows.row(candidate.row)
         if row is None or not row.state.refuses_activation:
@@ -282,7 +322,25 @@ class Activation:
         # A serial number is listed for every certificate that has it.
         for certificate_id in {candidate.certificate_id, *(row.certificate_ids if row else ())}:
             self.registry.switch_off(certificate_id, status)
+            self._report(certificate_id, status, Reason.REVOKED, "its serial number is marked for revocation")
         self.rows.finish_revocation(candidate.row, done=status)
+
+    def _report(self, certificate_id: str, status: CertificateStatus, reason: Reason, why: str) -> None:
+        """Say what was done; the certificate may be another than the event's, and then has no other line."""
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome="switched_off",
+                reason=reason,
+                message=f"switched off ({status}): {reason}, {why}",
+                details={"status": status.value},
+            )
+        )
+
+    def _waited(self, candidate: Candidate) -> float | None:
+        """Return the seconds since the certificate's first connect, by AWS IoT's clock and ours."""
+        registered_at = candidate.registered.registered_at
+        return None if registered_at is None else max(0.0, (self.clock() - registered_at).total_seconds())
 
 
 def _delivered_twice() -> Undecided:

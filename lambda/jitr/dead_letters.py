@@ -1,83 +1,75 @@
 """What lies in the dead-letter queue: the original event, and why nobody could decide it.
 
-Two kinds arrive: Lambda's on-failure record (the function gave up) and the rule's error action (the function could not
-even be invoked). Both become one DeadLetter; whatever else somebody put into the queue is kept as it is, unreadable.
+Four kinds arrive: Lambda's on-failure record (the function gave up), the rule's error action (the event could not even
+be delivered), the function's own letters (queue ingestion, last receive), and bare events that SQS itself moved because
+the function never answered. All become one DeadLetter; whatever else somebody put into the queue is kept as it is,
+unreadable.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from jitr.events import is_certificate_id
+from jitr.envelopes import OWN_LETTER, Origin, open_text
+from jitr.events import claimed_certificate_id
+
+# What a message that is no event is cut to: even escaped, so much fits into a message with the letter around it.
+_LONGEST_BODY = 20_000
+# The reason of an event that SQS moved: the function had it again and again, and never said how it ended.
+CRASHED = "crashed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """One dead-lettered event; `event` is None when the original cannot be read back."""
+    """One dead-lettered event; `event` is None when the original cannot be read back.
+
+    `body` is then what arrived in its place, where the function itself wrote the letter.
+    """
 
     event: Any
     origin: str
     reason: str
     step: int | None
     message: str
+    body: str | None = None
 
     @property
     def certificate_id(self) -> str | None:
         """Return the certificate the event is about, as the event claims it."""
-        value = self.event.get("certificateId") if isinstance(self.event, dict) else None
-        return value if isinstance(value, str) and is_certificate_id(value) else None
+        return claimed_certificate_id(self.event)
+
+    def to_json(self) -> str:
+        """Return the letter as the function sends it; `decode_dead_letter` reads it back."""
+        letter: dict[str, Any] = {
+            OWN_LETTER: 1,
+            "reason": self.reason,
+            "step": self.step,
+            "message": self.message,
+            "certificate_id": self.certificate_id,
+            "event": self.event,
+        }
+        if self.body is not None:
+            letter["body"] = self.body[:_LONGEST_BODY]
+        return json.dumps(letter)
 
 
 def decode_dead_letter(body: str) -> DeadLetter:
     """Read a message of the dead-letter queue; never raises, whatever the body is."""
-    record = _object(body)
-    if record is not None and "requestPayload" in record and "requestContext" in record:
-        return _from_function(record)
-    if record is not None and "ruleName" in record and "base64OriginalPayload" in record:
-        return _from_rule(record)
+    envelope = open_text(body)
+    if envelope.origin is Origin.BARE:
+        return DeadLetter(
+            event=envelope.event,
+            origin=Origin.QUEUE.value,
+            reason=CRASHED,
+            step=None,
+            message="the function was given this event again and again, and never said how it ended",
+        )
     return DeadLetter(
-        event=None, origin="unknown", reason="unreadable", step=None, message="no dead letter of this deployment"
+        event=envelope.event,
+        origin=envelope.origin.value,
+        reason=envelope.reason,
+        step=envelope.step,
+        message=envelope.message,
     )
-
-
-def _from_function(record: dict[str, Any]) -> DeadLetter:
-    """Lambda developer guide, "Capturing records of Lambda asynchronous invocations"."""
-    response = record.get("responsePayload")
-    response = response if isinstance(response, dict) else {}
-    condition = str(record["requestContext"].get("condition", "")) if isinstance(record["requestContext"], dict) else ""
-    text = str(response.get("errorMessage", ""))
-    told = _object(text) or {}
-    step = told.get("step")
-    return DeadLetter(
-        event=record["requestPayload"],
-        origin="function",
-        # A crash or a timeout leaves no reason of ours; Lambda's own words are then the best there is.
-        reason=str(told.get("reason") or response.get("errorType") or condition or "unknown"),
-        step=step if isinstance(step, int) else None,
-        message=str(told.get("message") or text or condition),
-    )
-
-
-def _from_rule(record: dict[str, Any]) -> DeadLetter:
-    """AWS IoT developer guide, "Error handling (error action)"."""
-    try:
-        event = _object(base64.b64decode(record["base64OriginalPayload"], validate=True).decode("utf-8"))
-    except (TypeError, ValueError, binascii.Error):
-        event = None
-    failures = record.get("failures")
-    first = failures[0] if isinstance(failures, list) and failures and isinstance(failures[0], dict) else {}
-    return DeadLetter(
-        event=event, origin="rule", reason="rule_failed", step=None, message=str(first.get("errorMessage", ""))
-    )
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

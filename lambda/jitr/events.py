@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from jitr.errors import Reason, Undecided
 
 _CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_LATEST_MS = 9_999_999_999_999  # in the year 2286
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +20,14 @@ class CertificateRegistered:
     """One event on `$aws/events/certificates/registered/<caCertificateId>`.
 
     Ids are 64 lower-case hex digits. `registered_at` is epoch milliseconds, None on the certificate's first event.
+    `knocked_at` is when AWS IoT published the event, None where it does not say so as a whole number.
     """
 
     certificate_id: str
     ca_certificate_id: str
     account: str
     registered_at: int | None
+    knocked_at: datetime | None = None
 
     @classmethod
     def parse(cls, payload: object) -> CertificateRegistered:
@@ -40,6 +44,7 @@ class CertificateRegistered:
             ca_certificate_id=_text(payload, "caCertificateId", _CERTIFICATE_ID),
             account=_text(payload, "awsAccountId", _ACCOUNT),
             registered_at=_milliseconds(payload.get("certificateRegistrationTimestamp")),
+            knocked_at=_time(payload.get("timestamp")),
         )
 
 
@@ -54,6 +59,18 @@ def claimed_certificate_id(payload: object) -> str | None:
     return value if isinstance(value, str) and is_certificate_id(value) else None
 
 
+def age_seconds(payload: object, now: float) -> float | None:
+    """Return how long ago, in seconds before `now` (epoch), an event says that it was published; at least 0.
+
+    None where it does not say so, or is no registration event. Copies and redriven events keep their age.
+    """
+    try:
+        knocked_at = CertificateRegistered.parse(payload).knocked_at
+    except Undecided:
+        return None
+    return None if knocked_at is None else max(0.0, now - knocked_at.timestamp())
+
+
 def _text(payload: Mapping[str, Any], key: str, form: re.Pattern[str]) -> str:
     value = payload.get(key)
     if not isinstance(value, str) or not form.fullmatch(value):
@@ -61,6 +78,13 @@ def _text(payload: Mapping[str, Any], key: str, form: re.Pattern[str]) -> str:
         state = "missing" if key not in payload else "not of the form it must have"
         raise Undecided(Reason.MALFORMED_EVENT, f"the event's {key} is {state}")
     return value
+
+
+def _time(value: object) -> datetime | None:
+    """Return a time of epoch milliseconds as a JSON number; None for anything else, which nothing is decided by."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LATEST_MS:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    return None
 
 
 def _milliseconds(value: object) -> int | None:

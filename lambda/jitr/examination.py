@@ -18,6 +18,7 @@ from jitr.crl_cache import CrlCache, CurrentCrl
 from jitr.crl_sources import HTTP_SCHEMES, NONE
 from jitr.errors import Reason, Undecided, Waiting
 from jitr.iot_registry import IotRegistry
+from jitr.pacing import unpaced
 from jitr.revocation import Options, Verdict, decide
 from jitr.settings import ManagedCa
 
@@ -43,7 +44,10 @@ class RevocationCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Examination:
-    """The steps, one method each; `account` is the AWS account in which certificates have to be, `clock` is UTC."""
+    """The steps, one method each; `account` is the AWS account in which certificates have to be, `clock` is UTC.
+
+    `turn` waits until AWS IoT may be asked about one more certificate.
+    """
 
     account: str
     authorities: CertificateAuthorities
@@ -51,12 +55,14 @@ class Examination:
     crls: CrlCache
     allowed: AllowList
     clock: Callable[[], datetime]
+    turn: Callable[[], None] = unpaced
 
     def describe(self, certificate_id: str, ca: ManagedCa) -> Candidate:
         """(2) Read the certificate and compare it with the id, the CA and the account that were named.
 
         Not checked: its status. Raises Undecided.
         """
+        self.turn()
         at = self.clock()
         registered = self.registry.describe_certificate(certificate_id)
         certificate = certificates.load_certificate(registered.pem)

@@ -19,6 +19,10 @@ from jitr.registry import Registry
 from jitr.results import Progress, Result
 from jitr.revocation import RevocationStatus, Verdict
 
+# How many batches of a queue may be observed at once: whoever may write nothing takes no turns in the state table, so
+# each container keeps to its part of the share.
+AT_ONCE = 2
+
 
 class UnwrittenVersions(CrlVersions):
     """Accepted CRL versions that are read, and never written: the one in hand counts, unless it goes back."""

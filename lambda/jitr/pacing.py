@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
+def unpaced() -> None:
+    """Wait for nothing: for callers whose number is limited by other means."""
+
+
 class Pace:
     """Lets a call through every `1 / per_second` seconds; the first one at once, and none is saved up for later."""
 

@@ -98,13 +98,15 @@ class ManagedCa:
 class Configuration:
     """The reviewed part: CAs, policy templates by name (their text), hosts that CRLs may come from.
 
-    `enforcement_tps` is how many AWS IoT calls a second enforcement may make, `bulk_tps` operators' bulk work.
+    `enforcement_tps` is how many AWS IoT calls a second enforcement may make, `bulk_tps` operators' bulk work;
+    `activation_tps` how many devices a second activation may ask AWS IoT about.
     """
 
     deployment: str
     cas: tuple[ManagedCa, ...] = ()
     policies: Mapping[str, str] = field(default_factory=dict)
     crl_hosts: tuple[str, ...] = ()
+    activation_tps: float = 6.0
     enforcement_tps: float = 3.0
     bulk_tps: float = 1.0
     mode: Mode = Mode.ACTIVATE
@@ -134,6 +136,7 @@ class Configuration:
             cas=cas,
             policies=data["policies"],
             crl_hosts=tuple(data["crl_hosts"]),
+            activation_tps=float(data["activation_tps"]),
             enforcement_tps=float(data["enforcement_tps"]),
             bulk_tps=float(data["bulk_tps"]),
             mode=Mode(data["mode"]),
@@ -185,7 +188,10 @@ def _completed(ca: ManagedCa, known: Mapping[str, Mapping[str, str]]) -> Managed
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Values known no sooner than at deploy; Lambda itself sets AWS_REGION. `private_cas`: Configuration.completed."""
+    """Values known no sooner than at deploy; Lambda itself sets AWS_REGION. `private_cas`: Configuration.completed.
+
+    `activation_queue` and `dead_letters` are URLs, known to the activation function only.
+    """
 
     account: str
     region: str
@@ -193,6 +199,8 @@ class Environment:
     state_table: str
     crl_bucket: str
     private_cas: str = ""
+    activation_queue: str = ""
+    dead_letters: str = ""
 
     _VARIABLES: ClassVar[Mapping[str, str]] = {
         "account": "JITR_ACCOUNT",
@@ -201,8 +209,10 @@ class Environment:
         "state_table": "JITR_STATE_TABLE",
         "crl_bucket": "JITR_CRL_BUCKET",
         "private_cas": PRIVATE_CAS_VARIABLE,
+        "activation_queue": "JITR_ACTIVATION_QUEUE",
+        "dead_letters": "JITR_DEAD_LETTERS",
     }
-    _OPTIONAL: ClassVar[frozenset[str]] = frozenset({"private_cas"})
+    _OPTIONAL: ClassVar[frozenset[str]] = frozenset({"private_cas", "activation_queue", "dead_letters"})
 
     @property
     def deployment_values(self) -> dict[str, str]:

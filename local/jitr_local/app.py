@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from aws_cdk import App, CliCredentialsStackSynthesizer
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -55,6 +56,7 @@ def build(app: App, fleet: Path, *, auth: bool) -> None:
     for read in read_fleet(fleet).deployments:
         deployment = ask_for_no_thing(read) if auth else read
         stack = DeploymentStack(app, deployment=deployment, target=local_target(auth=auth))
+        leave_out_what_is_unknown(stack)
         if auth:
             meet_the_evaluator(stack)
             leave_copies_open(stack)
@@ -72,10 +74,27 @@ def ask_for_no_thing(deployment: Deployment) -> Deployment:
     return dataclasses.replace(deployment, policies={**deployment.policies, WALKTHROUGH: json.dumps(document)})
 
 
+def leave_out_what_is_unknown(stack: DeploymentStack) -> None:
+    """Leave out what the emulator refuses: saved log queries, and metric math, whose alarms then watch nothing."""
+    stack.node.try_remove_child("LogQueries")
+    for alarm in stack.node.find_all():
+        if isinstance(alarm, cloudwatch.CfnAlarm) and alarm.metrics is not None:
+            alarm.add_property_deletion_override("Metrics")
+            nothing = {"Namespace": "jitr-local", "MetricName": "Nothing", "Statistic": "Sum", "Period": 300}
+            for name, value in nothing.items():
+                alarm.add_property_override(name, value)
+
+
 def meet_the_evaluator(stack: DeploymentStack) -> None:
-    """Grant four calls on the resources that the emulator evaluates them against, which are not those of AWS."""
+    """Grant four calls on the resources that the emulator evaluates them against, which are not those of AWS.
+
+    Every function that reads a CA needs one of them: activation, enforcement, bulk work.
+    """
     allow = stack.activate.role.role.add_to_principal_policy
     allow(iam.PolicyStatement(actions=["iot:AttachPolicy", "iot:DescribeCACertificate"], resources=["*"]))
+    stack.enforce.role.role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["iot:DescribeCACertificate"], resources=["*"])
+    )
     stack.bulk.function.role.role.add_to_principal_policy(
         iam.PolicyStatement(
             actions=["iot:AttachPolicy", "iot:DetachPolicy", "iot:DescribeCACertificate"], resources=["*"]

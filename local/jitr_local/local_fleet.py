@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from jitr_fleet.deployment import Ingestion
 from jitr_local.checkout import CHECKOUT
 from jitr_local.emulator import ACCOUNT, REGION
 
@@ -22,6 +23,8 @@ CRL_BUCKET: Final = f"jitr-{DEPLOYMENT}-crl-{ACCOUNT}-{REGION}"
 # The emulator has no quota, and nobody wants to wait five minutes for what the schedule does.
 _API_TPS: Final = 1000
 _ENFORCEMENT_MINUTES: Final = 1
+# Each is a process of its own here.
+_BATCHES_AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,9 @@ class LocalCa:
         return parts.netloc if parts.scheme in ("http", "https") else None
 
 
-def write_fleet(folder: Path, cas: Sequence[LocalCa], policies: Path = POLICIES) -> Path:
+def write_fleet(
+    folder: Path, cas: Sequence[LocalCa], policies: Path = POLICIES, ingestion: Ingestion = Ingestion.DIRECT
+) -> Path:
     """Write fleet.toml with its certificates below `folder` and return its path.
 
     Its policies are copies of `policies` and of the local stack's own.
@@ -65,7 +70,9 @@ def write_fleet(folder: Path, cas: Sequence[LocalCa], policies: Path = POLICIES)
     deployment: dict[str, str | int | list[str]] = {
         "account": ACCOUNT,
         "region": REGION,
+        "ingestion": ingestion.value,
         "api_tps": _API_TPS,
+        "maximum_concurrency": _BATCHES_AT_ONCE,
         "enforcement_minutes": _ENFORCEMENT_MINUTES,
         "crl_hosts": sorted({ca.crl_host for ca in cas if ca.crl_host is not None}),
     }

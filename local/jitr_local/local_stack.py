@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import shlex
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,12 +17,15 @@ from typing import Any, Self
 
 import boto3
 
+from jitr_fleet.deployment import Ingestion
 from jitr_fleet.stack_outputs import StackOutputs
 from jitr_local.cdk import Cdk, credentials
 from jitr_local.emulator import ACCOUNT, MQTT_HOST, REGION, Emulator, Running, clear
 from jitr_local.local_fleet import DEPLOYMENT, FLEET_FILE, POLICIES, LocalCa, write_fleet
 
 Progress = Callable[[str], None]
+# A profile comes before credentials in variables, and a session token belongs to other credentials.
+_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 class LocalStackError(Exception):
@@ -61,8 +65,11 @@ class Instance:
         }
 
     def exports(self) -> str:
-        """Return the same as lines for `eval` in a POSIX shell."""
-        return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in self.shell_variables().items())
+        """Return the same as lines for `eval` in a POSIX shell, without what would lead clients elsewhere."""
+        lines = [f"unset {name}" for name in _MISLEADING]
+        return "\n".join(
+            lines + [f"export {name}={shlex.quote(value)}" for name, value in self.shell_variables().items()]
+        )
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - typed by the caller, boto3-stubs names each client
         """Return an AWS client for the stack, with the emulator's root credentials and nothing of the user's."""
@@ -72,9 +79,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The local stack whose state is below `folder`."""
+    """The local stack whose state is below `folder`; `ingestion` None keeps what it was started with."""
 
     folder: Path
+    ingestion: Ingestion | None = None
 
     @property
     def emulator(self) -> Emulator:
@@ -161,6 +169,11 @@ class LocalStack:
         return running is not None and running.auth
 
     @property
+    def queued(self) -> bool:
+        """Return whether the stack was deployed with a queue between rule and function."""
+        return self._deployed_ingestion() is Ingestion.QUEUE
+
+    @property
     def _record(self) -> Path:
         return self.folder / "instance.json"
 
@@ -175,9 +188,16 @@ class LocalStack:
             folder=self.folder,
             endpoint_url=running.endpoint_url,
             server_ca=self.emulator.server_ca,
-            fleet=write_fleet(self.fleet.parent, cas, policies),
+            fleet=write_fleet(self.fleet.parent, cas, policies, self.ingestion or self._deployed_ingestion()),
             auth=running.auth,
         )
+
+    def _deployed_ingestion(self) -> Ingestion:
+        try:
+            deployments = tomllib.loads(self.fleet.read_text(encoding="utf-8"))["deployments"]
+        except FileNotFoundError:
+            return Ingestion.DIRECT
+        return Ingestion(deployments[DEPLOYMENT]["ingestion"])
 
     def _remember(self, running: Running, cdk: Cdk) -> Instance:
         outputs = StackOutputs.from_outputs(json.loads(cdk.outputs.read_text(encoding="utf-8"))[DEPLOYMENT])

@@ -13,6 +13,7 @@ from jitr_fleet.deployment import Fleet
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,
+    ACTIVATION_QUEUE,
     AUTHORITIES,
     BUCKET,
     BULK,
@@ -47,14 +48,24 @@ def test_the_environment_is_what_the_handler_reads(stack: Synthesis) -> None:
     """Both sides use one class; references stand for the names that CloudFormation fills in."""
     variables = stack.only(FUNCTION, FunctionName=ACTIVATE)["Environment"]["Variables"]
     filled_in = {
-        name: stack.document["Resources"][value["Ref"]]["Properties"].get("TableName", BUCKET)
+        name: next(
+            (properties[key] for key in ("TableName", "QueueName") if key in properties),
+            BUCKET,
+        )
         if isinstance(value, dict)
         else value
         for name, value in variables.items()
+        for properties in [stack.document["Resources"][value["Ref"]]["Properties"] if isinstance(value, dict) else {}]
     }
     environment = Environment.from_environ({**filled_in, "AWS_REGION": "eu-west-1"})
     assert environment == Environment(
-        account=ACCOUNT, region="eu-west-1", partition="aws", state_table=f"{PREFIX}-state", crl_bucket=BUCKET
+        account=ACCOUNT,
+        region="eu-west-1",
+        partition="aws",
+        state_table=f"{PREFIX}-state",
+        crl_bucket=BUCKET,
+        activation_queue=ACTIVATION_QUEUE,
+        dead_letters=DEAD_LETTERS,
     )
 
 
@@ -62,7 +73,8 @@ def test_the_environment_holds_no_configuration(stack: Synthesis) -> None:
     """CAs and policies travel in the bundle, where they were reviewed."""
     variables = stack.only(FUNCTION, FunctionName=ACTIVATE)["Environment"]["Variables"]
     ours = {name for name in variables if not name.startswith("POWERTOOLS_")}
-    assert ours == {"JITR_ACCOUNT", "JITR_PARTITION", "JITR_STATE_TABLE", "JITR_CRL_BUCKET"}
+    queues = {"JITR_ACTIVATION_QUEUE", "JITR_DEAD_LETTERS"}
+    assert ours == {"JITR_ACCOUNT", "JITR_PARTITION", "JITR_STATE_TABLE", "JITR_CRL_BUCKET", *queues}
 
 
 def test_an_event_is_tried_three_times_within_six_hours(stack: Synthesis) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.infra.synthesis import ACCOUNT, ACTIVATE, DEAD_LETTERS, NAME, Synthesis, example_deployment
+from tests.infra.synthesis import ACCOUNT, ACTIVATE, DEAD_LETTERS, NAME, REGION, Synthesis, example_deployment
 
 RULE = "AWS::IoT::TopicRule"
 
@@ -45,8 +45,7 @@ def test_only_this_rule_of_this_account_may_invoke_the_function(stack: Synthesis
     """Without SourceArn and SourceAccount any account's rule could."""
     function = stack.id_of("AWS::Lambda::Function", FunctionName=ACTIVATE)
     permission = stack.only("AWS::Lambda::Permission", FunctionName={"Fn::GetAtt": [function, "Arn"]})
-    rule, attribute = permission["SourceArn"]["Fn::GetAtt"]
-    assert (stack.type_of(rule), attribute) == (RULE, "Arn")
+    assert permission["SourceArn"] == f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/{stack.only(RULE)['RuleName']}"
     assert permission["SourceAccount"] == ACCOUNT
     assert permission["Principal"] == "iot.amazonaws.com"
     assert permission["Action"] == "lambda:InvokeFunction"
@@ -65,10 +64,10 @@ def test_the_error_actions_role_is_only_for_this_rule(stack: Synthesis) -> None:
     assert trust["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(":rule/jitr_prod_eu_registered")
 
 
-def test_the_rule_waits_for_its_roles_permission(stack: Synthesis) -> None:
-    """The policy is a resource of its own; a rule that is faster loses its first errors."""
+def test_the_rule_waits_for_its_permissions(stack: Synthesis) -> None:
+    """A rule that is faster loses its first errors, or dead-letters its first events."""
     (rule,) = stack.resources(RULE)
-    assert [stack.type_of(each) for each in rule["DependsOn"]] == ["AWS::IAM::Policy"]
+    assert sorted(map(stack.type_of, rule["DependsOn"])) == ["AWS::IAM::Policy", "AWS::Lambda::Permission"]
 
 
 def test_a_long_deployment_name_still_makes_a_valid_rule() -> None:

@@ -9,25 +9,29 @@ from jitr_cli.failures import CommandFailed
 from jitr_cli.interruption import terminable
 from jitr_cli.local_failures import local_failures
 from jitr_cli.output import say
+from jitr_fleet.deployment import Ingestion
 from jitr_local.checkout import LOCAL_STATE
 from jitr_local.local_stack import Instance, LocalStack
 
 
 @click.command()
 @click.option("--auth", is_flag=True, help="enforce the function's permissions and the devices' policies")
+@click.option("--queue", is_flag=True, help="put a queue between the topic rule and the function")
 @json_option
-def command(*, auth: bool, as_json: bool) -> None:
+def command(*, auth: bool, queue: bool, as_json: bool) -> None:
     """Start the stack on this computer: emulator, cdk bootstrap, cdk deploy. Detaches; one instance per checkout.
 
     A second `up` finds the running one and prints the same.
     """
-    stack = LocalStack(LOCAL_STATE)
+    stack = LocalStack(LOCAL_STATE, Ingestion.QUEUE if queue else None)
     with terminable(), local_failures(), stack.reserved(say):
         instance = stack.instance()
         if instance is None:
             instance = stack.start(auth=auth, progress=say)
         elif auth and not stack.auth:
             raise CommandFailed("a local stack runs already, without --auth: stop it with `jitr local down`")
+        elif queue and not stack.queued:
+            raise CommandFailed("a local stack runs already, without --queue: stop it with `jitr local down`")
     say(f"warning: its MQTT port {instance.mqtt_port} listens on every interface of this computer")
     click.echo(instance.to_json() if as_json else words(instance))
 

@@ -3,6 +3,9 @@
 Returns `{"certificate_id", "outcome", "reason", "step"}`. An undecided event is raised, so that Lambda delivers it
 again and at last puts it into the dead-letter queue; the error's text is that same object with a message, as JSON.
 
+Batches of such events come from the activation queue (activation_batch.py); what is answered is which messages have to
+come back (`batchItemFailures`).
+
 With `mode = "observe"` nothing is written and nothing raised: the outcome is `observed`.
 """
 
@@ -10,6 +13,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -19,22 +25,32 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.activation import Activation
+from jitr.activation_batch import ActivationBatch
+from jitr.activation_queue import ActivationQueue, is_batch
 from jitr.allow_list import AllowList
 from jitr.ca_records import CaRecords
+from jitr.call_counts import CallCounts
 from jitr.certificate_authorities import CertificateAuthorities
 from jitr.crl_cache import CrlCache
 from jitr.crl_sources import CrlSources
 from jitr.crl_versions import CrlVersions
+from jitr.envelopes import open_envelope
 from jitr.errors import Undecided
+from jitr.events import age_seconds, claimed_certificate_id
 from jitr.examination import Examination
 from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
 from jitr.http_fetch import HttpFetcher
 from jitr.iot_registry import IotRegistry
-from jitr.observation import Observation, UnwrittenVersions
+from jitr.observation import AT_ONCE, Observation, UnwrittenVersions
+from jitr.pacing import Pace
 from jitr.registry import Registry
 from jitr.settings import Configuration, Environment, Mode, read_settings
 from jitr.state_table import StateTable
 from jitr.telemetry import Telemetry
+from jitr.turns import TurnLine, Turns
+
+# The line in the state table from which batches take their turns at AWS IoT.
+PACE = "activation-pace"
 
 
 class UndecidedEvent(Exception):  # noqa: N818 - this is the errorType that operators read in dead letters
@@ -60,14 +76,29 @@ class Function:
 
     activation: Activation | Observation
     telemetry: Telemetry
+    batch: ActivationBatch
 
-    def run(self, event: object, *, request_id: str) -> dict[str, Any]:
-        """Decide one event; the request id, the same for all deliveries of it, owns the lease."""
+    def run_batch(
+        self, event: Mapping[str, Any], *, request_id: str, seconds_left: Callable[[], float]
+    ) -> dict[str, Any]:
+        """Decide a batch of SQS messages, and name those that have to come back; a message's id owns its lease."""
+        back = self.batch.run(event["Records"], request_id=request_id, seconds_left=seconds_left)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in back]}
+
+    def run(self, payload: object, *, request_id: str) -> dict[str, Any]:
+        """Decide one event; the request id, the same for all deliveries of it, owns the lease.
+
+        An event in an envelope (envelopes.py) is taken out of it.
+        """
+        opened = open_envelope(payload).event
+        event = payload if opened is None else opened
+        self.telemetry.began(claimed_certificate_id(event), request_id=request_id)
         try:
             result = self.activation.activate(event, owner=request_id)
         except Undecided as error:
             ca = event.get("caCertificateId") if isinstance(event, dict) and error.step != 1 else None
-            self.telemetry.undecided(error, ca_certificate_id=ca, request_id=request_id)
+            age = age_seconds(event, self.batch.now())
+            self.telemetry.undecided(error, ca_certificate_id=ca, age_seconds=age, request_id=request_id)
             raise UndecidedEvent(error) from None
         self.telemetry.ended(result, request_id=request_id)
         return {
@@ -78,10 +109,35 @@ class Function:
         }
 
 
-def build_function(configuration: Configuration, environment: Environment) -> Function:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What differs in a simulation: the time (`clock` is UTC, `sleep` takes seconds) and chance, from 0 to 1."""
+
+    clock: Callable[[], datetime] = _now
+    sleep: Callable[[float], None] = _sleep
+    chance: Callable[[], float] = random.random
+
+    def seconds(self) -> float:
+        """Return the time in epoch seconds."""
+        return self.clock().timestamp()
+
+
+def build_function(
+    configuration: Configuration, environment: Environment, surroundings: Surroundings | None = None
+) -> Function:
     """Make the clients and put the parts together."""
+    real = surroundings or Surroundings()
     session = boto3.Session(region_name=environment.region)
-    registry = IotRegistry(session.client("iot", config=CLIENT_CONFIG))
+    iot = session.client("iot", config=CLIENT_CONFIG)
+    registry = IotRegistry(iot)
     table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
     sources = CrlSources(
         s3=session.client("s3", config=CLIENT_CONFIG),
@@ -90,7 +146,10 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
         account=environment.account,
     )
     authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
-    telemetry = Telemetry.create(configuration.deployment)
+    telemetry = Telemetry.create(configuration.deployment, CallCounts.of(iot))
+    line = TurnLine(table, PACE, configuration.activation_tps)
+    turns = Turns(line, now=real.seconds, sleep=real.sleep)
+    activation: Activation | Observation
     if configuration.mode is Mode.OBSERVE:
         examination = Examination(
             account=environment.account,
@@ -98,26 +157,36 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
             registry=registry,
             crls=CrlCache(sources, UnwrittenVersions(table)),
             allowed=AllowList(table),
-            clock=_now,
+            clock=real.clock,
+            turn=Pace(configuration.activation_tps / AT_ONCE, now=real.seconds, sleep=real.sleep),
         )
-        return Function(
-            Observation(account=environment.account, examination=examination, rows=Registry(table), clock=_now),
-            telemetry,
+        activation = Observation(
+            account=environment.account, examination=examination, rows=Registry(table), clock=real.clock
         )
-    activation = Activation(
-        configuration=configuration,
-        environment=environment,
-        authorities=authorities,
-        registry=registry,
-        rows=Registry(table),
-        crls=CrlCache(sources, CrlVersions(table)),
-        clock=_now,
+    else:
+        activation = Activation(
+            configuration=configuration,
+            environment=environment,
+            authorities=authorities,
+            registry=registry,
+            rows=Registry(table),
+            crls=CrlCache(sources, CrlVersions(table)),
+            clock=real.clock,
+            report=telemetry.noted,
+            turn=turns,
+        )
+    queue = ActivationQueue(
+        lambda: session.client("sqs", config=CLIENT_CONFIG), environment.activation_queue, environment.dead_letters
     )
-    return Function(activation, telemetry)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    batch = ActivationBatch(
+        activation=activation,
+        queue=queue,
+        telemetry=telemetry,
+        turns=turns,
+        now=real.seconds,
+        chance=real.chance,
+    )
+    return Function(activation, telemetry, batch)
 
 
 @cache
@@ -127,4 +196,8 @@ def _function() -> Function:
 
 def handle(event: object, context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry point."""
-    return _function().run(event, request_id=context.aws_request_id)
+    function, request_id = _function(), context.aws_request_id
+    if is_batch(event):
+        left = context.get_remaining_time_in_millis
+        return function.run_batch(event, request_id=request_id, seconds_left=lambda: left() / 1000)
+    return function.run(event, request_id=request_id)
