@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.counting import summary
 from tests.private_keys import judged
 
 # jsii prints a page about Node's age at every synth unless told not to; the Makefile and app.py tell it the same.
@@ -47,3 +48,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """Look through what each phase of each test printed and logged."""
     report = yield
     return judged(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many cases of the fault matrix ran, on all workers together."""
+    if line := summary(report for reports in terminalreporter.stats.values() for report in reports):
+        terminalreporter.write_line(line)

@@ -51,7 +51,7 @@ _STATUS_CODES = {
 }
 
 
-_REGISTERED = datetime(2026, 2, 1, tzinfo=UTC)
+REGISTERED = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -61,7 +61,7 @@ class _Certificate:
     status: str
     policies: list[str] = field(default_factory=list)
     things: list[str] = field(default_factory=list)
-    registered_at: datetime = _REGISTERED
+    registered_at: datetime = REGISTERED
     ever_active_without_policy: bool = False
 
 
@@ -96,13 +96,14 @@ class FakeIot(FakePolicies, FakeCas, FakeAttachments, FakeGroups):
             self.certificates[device.certificate_id] = _Certificate(
                 pem(device.certificate), ca.ca_certificate_id, "PENDING_ACTIVATION"
             )
+        registered_at = self.certificates[device.certificate_id].registered_at
         return {
             "certificateId": device.certificate_id,
             "caCertificateId": ca.ca_certificate_id,
             "timestamp": 1623724243659,
             "certificateStatus": "PENDING_ACTIVATION",
             "awsAccountId": ACCOUNT,
-            "certificateRegistrationTimestamp": "1623723165331" if known else None,
+            "certificateRegistrationTimestamp": str(int(registered_at.timestamp() * 1000)) if known else None,
             "sourceIp": "192.0.2.7",
         }
 
@@ -158,6 +159,7 @@ class FakeIot(FakePolicies, FakeCas, FakeAttachments, FakeGroups):
                 "status": certificate.status,
                 "certificatePem": certificate.pem,
                 "certificateMode": "SNI_ONLY",
+                "creationDate": certificate.registered_at,
             }
         }
 

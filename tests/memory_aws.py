@@ -22,17 +22,17 @@ from jitr.fetched import Fetched
 from jitr.iot_registry import CertificateStatus, RegisteredCa, RegisteredCertificate
 from jitr.revocation import VerifiedCrl
 from jitr.state_table import Item, Key
-from tests.fake_iot import ACCOUNT, REGION
+from tests.fake_iot import ACCOUNT, REGION, REGISTERED
 from tests.interleaving import frozen
 
 Condition = Callable[[Item, Item], bool]
-_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|contains|AND|OR|<=|>=|<>|<|>|=|\(|\)|,|[:#]?\w+)")
+_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|contains|NOT|AND|OR|<=|>=|<>|<|>|=|\(|\)|,|[:#]?\w+)")
 _COMPARISONS = {"=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 
 
 def _comparable(value: Any) -> tuple[str, Any]:
     ((kind, content),) = value.items()
-    return kind, int(content) if kind == "N" else content
+    return kind, int(content) if kind == "N" else sorted(content) if kind == "SS" else content
 
 
 def _compare(name: str, sign: str, value: str) -> Condition:
@@ -80,6 +80,9 @@ class _Parser:
 
     def _one(self) -> Condition:
         token = self._tokens.pop(0)
+        if token == "NOT":
+            negated = self._one()
+            return lambda item, values: not negated(item, values)
         if token == "(":
             inner = self._any()
             self._tokens.pop(0)
@@ -185,6 +188,7 @@ class MemoryIot:
             owner=ACCOUNT,
             status=self.statuses[certificate_id],
             pem=pem,
+            registered_at=REGISTERED,
         )
 
     def update_certificate(self, certificate_id: str, status: CertificateStatus) -> None:
