@@ -1,56 +1,55 @@
-"""`jitr dlq list`: the registration events that nobody could decide, and why."""
+"""`jitr dlq list`: what could not be decided, enforced or finished, and why."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 from jitr_cli.aws import Aws, aws_options, deployment_option, json_option
-from jitr_cli.dead_letter_queue import DeadLetterQueue, Held
+from jitr_cli.dead_letter_queue import DeadLetterQueue, Held, QueueName
+from jitr_cli.dead_letter_selection import Selection, counted, describe, queue_option, selection_options
 from jitr_cli.output import emit_json, emit_table, say
 
+_COLUMNS = ("queue", "id", "dead since", "origin", "certificate", "step", "reason", "message")
 
-@click.command()
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="list at most so many")
+
+@click.command("list")
+@queue_option(default=None, about="only one queue")
+@selection_options
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="look at so many of each queue")
 @deployment_option
 @json_option
 @aws_options
-def command(*, aws: Aws, limit: int, deployment: str | None, as_json: bool) -> None:
-    """List dead letters with reason and step; they stay in the queue."""
-    queue = DeadLetterQueue(aws.client("sqs"), aws.deployment(deployment).dead_letter_queue)
-    held: list[Held] = []
-    try:
-        held.extend(queue.receive(at_most=limit))
-    finally:
-        for each in held:
-            queue.put_back(each)
-    rows = [describe(each) for each in held]
+def command(
+    *, aws: Aws, queue: QueueName | None, selection: Selection, limit: int, deployment: str | None, as_json: bool
+) -> None:
+    """List dead letters with reason and step; they stay in their queues.
+
+    With --json a list of letters: message_id, dead_since, origin, certificate_id, step, reason, message, event, queue.
+    """
+    stack = aws.deployment(deployment)
+    found: list[Held] = []
+    for name in QueueName if queue is None else (queue,):
+        letters = DeadLetterQueue.of(aws, stack, name)
+        with letters.holding() as held:
+            looked_at = list(held.letters(at_most=limit))
+        depth = letters.depth()
+        say(f"{name}: about {max(depth.total, len(looked_at))} dead letters" + _reasons(looked_at))
+        if len(looked_at) == limit:
+            say(f"{name}: there may be more than {limit}; raise --limit")
+        found += [each for each in looked_at if each in selection]
     if as_json:
-        emit_json(rows)
-    elif rows:
-        emit_table(
-            ("dead since", "origin", "certificate", "step", "reason", "message"),
-            [tuple("" if value is None else str(value) for value in list(row.values())[1:7]) for row in rows],
-        )
+        emit_json([describe(each) for each in found])
+    elif found:
+        emit_table(_COLUMNS, map(_row, found))
     else:
         say("no dead letters")
-    if len(rows) == limit:
-        say(f"there may be more than {limit}; raise --limit")
 
 
-def describe(held: Held) -> dict[str, Any]:
-    """Return one letter as the list shows it."""
-    letter = held.letter
-    sent = datetime.fromtimestamp(held.sent_at_milliseconds / 1000, UTC)
-    return {
-        "message_id": held.message_id,
-        "dead_since": sent.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "origin": letter.origin,
-        "certificate_id": letter.certificate_id,
-        "step": letter.step,
-        "reason": letter.reason,
-        "message": letter.message,
-        "event": letter.event,
-    }
+def _reasons(letters: list[Held]) -> str:
+    return f" ({counted(letters)})" if letters else ""
+
+
+def _row(held: Held) -> tuple[str, ...]:
+    data = describe(held)
+    keys = ("queue", "message_id", "dead_since", "origin", "certificate_id", "step", "reason", "message")
+    return tuple("" if data[key] is None else str(data[key]) for key in keys)
