@@ -6,7 +6,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Node 20 still runs the pinned CDK; jsii would print a page about its age at every synth.
 
-.PHONY: help install demo test check lint format unit e2e synth bench bench-crl lock clean
+.PHONY: help install demo test check lint format unit e2e synth bench bench-crl bench-storm lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,10 @@ e2e: install ## the emulator, the real CDK deploy, real MQTT
 	$(BIN)/pytest tests/e2e
 
 bench-crl: install ## time and memory of the CRL check, beside the floor and others
-	$(BIN)/python bench/crl.py
+	$(BIN)/python -m bench.crl
+
+bench-storm: install ## storms of 10^2 to 10^4 devices, in virtual time, beside the field's usual handler
+	$(BIN)/python -m bench.storm
 
 lint: install ## ruff, mypy strict, import contract
 	$(BIN)/ruff check .
@@ -56,8 +59,8 @@ check: lint test ## everything that has to pass before a change lands
 synth: install ## the CloudFormation templates of fleet.toml
 	npx cdk synth --quiet
 
-bench: install ## AWS calls per activation, import time beside its peer
-	PYTHONPATH=. $(BIN)/python bench/activation.py
+bench: install ## every figure of the project in one table, beside its peer or floor
+	$(BIN)/python -m bench
 
 lock: ## resolve the .in files again into the hashed locks (needs uv: pip install uv)
 	for each in lambda/requirements requirements requirements-dev local/requirements; do \

@@ -8,8 +8,9 @@ next decision on the same CRL, a whole `jitr crl check` process, and peak memory
 - pyhanko-certvalidator, where it is installed;
 - `openssl verify -crl_check`, a whole process.
 
-Medians of `--repeat` runs (5). Peak memory is that of a process of its own, above one that imports the same and holds
-no CRL. Writes build/bench-crl.json and a table.
+Medians of `--repeat` runs (5), all ways in turn. Peak memory is that of a process of its own, above one that imports
+the same and holds no CRL. Writes build/bench-crl-rows.json, the figures of the largest size to build/bench-crl.json,
+and a table.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from bench.crl_figures import figures, print_table
+from bench.figures import in_turn, write
 from jitr.revocation import RevocationStatus, decide, verify_crl
 from jitr.revocation.der import encoded_integer
 from jitr.revocation.signature import frame
@@ -43,7 +47,7 @@ from jitr_local import pki, raw_der
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 KEYS = ("RSA-2048", "P-256")
 MEGABYTE = 1_000_000
-OUTPUT = Path("build/bench-crl.json")
+OUTPUT = Path("build/bench-crl-rows.json")
 JITR = Path(sys.executable).with_name("jitr")
 
 # Run in processes of their own, which print their peak memory in kilobytes. VmHWM is theirs alone, while ru_maxrss
@@ -176,14 +180,11 @@ def _run(*command: str, at: Path) -> None:
     subprocess.run(command, cwd=at, capture_output=True, check=True)
 
 
-def median_milliseconds(action: Callable[[], None], repeat: int) -> float:
-    """Return the median time of an action."""
-    times = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1000
+def milliseconds(action: Callable[[], None]) -> float:
+    """Return how long an action took."""
+    started = time.perf_counter()
+    action()
+    return (time.perf_counter() - started) * 1000
 
 
 def peak_megabytes(subject: Subject, script: str, *arguments: str) -> float:
@@ -206,12 +207,13 @@ def measure(kind: str, size: int, repeat: int) -> dict[str, Any]:
             "openssl_process_ms": lambda: openssl(subject),
             "jitr_process_ms": lambda: jitr_process(subject),
         }
-        for name, way in ways.items():
-            found[name] = median_milliseconds(way, repeat)
+        timed = {name: partial(milliseconds, way) for name, way in ways.items()}
+        found |= {name: statistics.median(values) for name, values in in_turn(timed, repeat).items()}
         found["pyhanko_ms"] = None
         if importlib.util.find_spec("pyhanko_certvalidator"):
             # Minutes at a million entries: five runs below that, one there.
-            found["pyhanko_ms"] = median_milliseconds(lambda: pyhanko(subject), repeat if size < SIZES[-1] else 1)
+            runs = repeat if size < SIZES[-1] else 1
+            found["pyhanko_ms"] = statistics.median(milliseconds(lambda: pyhanko(subject)) for _ in range(runs))
         imports = peak_megabytes(subject, _DECIDE, "nothing")
         found["peak_mb"] = peak_megabytes(subject, _DECIDE, "jitr") - imports
         found["plain_peak_mb"] = peak_megabytes(subject, _DECIDE, "plain") - imports
@@ -219,29 +221,6 @@ def measure(kind: str, size: int, repeat: int) -> dict[str, Any]:
         found["process_pem_peak_mb"] = peak_megabytes(subject, _COMMAND, *check_arguments("crl.pem"))
         found["pem_megabytes"] = (subject.folder / "crl.pem").stat().st_size / MEGABYTE
     return found
-
-
-def print_table(rows: list[dict[str, Any]]) -> None:
-    """Print what was measured and the ratios that are promised."""
-    columns = list(rows[0])
-    print("  ".join(columns))
-    for row in rows:
-        cells = [f"{row[name]:.2f}" if isinstance(row[name], float) else str(row[name]) for name in columns]
-        print("  ".join(cell.rjust(len(name)) for cell, name in zip(cells, columns, strict=True)))
-    for row in rows:
-        print(f"{row['key']} {row['entries']:,}: " + "; ".join(ratios(row)))
-
-
-def ratios(row: dict[str, Any]) -> list[str]:
-    """Return what the project promises, as measured in one row."""
-    return [
-        f"first decision {row['first_ms'] / row['floor_ms']:.1f} x the floor",
-        f"{row['plain_ms'] / row['first_ms']:.1f} x faster than plain",
-        f"peak {row['peak_mb'] - row['crl_megabytes']:+.1f} MB beside the CRL",
-        f"process {row['process_peak_mb'] - row['crl_megabytes']:.0f} MB beside it",
-        f"(PEM {row['process_pem_peak_mb'] - row['pem_megabytes']:.0f})",
-        f"{row['openssl_process_ms'] / row['jitr_process_ms']:.1f} x faster than openssl",
-    ]
 
 
 def main() -> None:
@@ -262,6 +241,8 @@ def main() -> None:
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps(rows, indent=1) + "\n")
     print_table(rows)
+    largest = max(row["entries"] for row in rows)
+    write("crl", [each for row in rows if row["entries"] == largest for each in figures(row)])
 
 
 if __name__ == "__main__":

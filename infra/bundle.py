@@ -21,6 +21,7 @@ import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
+from infra.service_models import reduce_service_models
 from infra.target import Target
 from jitr.settings import CONFIGURATION_FILE, Configuration
 
@@ -32,8 +33,12 @@ CACHE: Final = CHECKOUT / "build" / "wheels"
 # The AWS services whose API models stay in the bundle; the other four hundred make up most of botocore.
 SERVICES: Final = frozenset({"acm-pca", "cloudformation", "dynamodb", "iot", "s3", "sqs", "sts"})
 # Part of the cache key: raise it when the pruning below changes.
-_PRUNING: Final = "1"
-_NEVER_RUN: Final = ("**/__pycache__", "**/tests", "**/*.pyi", "bin", "boto3/examples", "botocore/docs/bcdoc/*.rst")
+_PRUNING: Final = "2"
+_NEVER_RUN: Final = (
+    *("**/__pycache__", "**/tests", "**/*.pyi", "bin", "boto3/examples", "botocore/docs/bcdoc/*.rst"),
+    # A page for browsers, of Powertools' part that answers HTTP.
+    *("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js", "**/swagger_ui/*.css"),
+)
 _INSTALLER_RECORDS: Final = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "top_level.txt")
 # Compiled files carry time stamps, editors and Finder leave their own.
 _FOREIGN: Final = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~", "*.orig", "*.rej")
@@ -95,7 +100,7 @@ def fetch_wheels(target: Target) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         unpacked = Path(scratch) / "wheels"
-        _install(unpacked, target)
+        fetch_whole_wheels(unpacked, target)
         _prune(unpacked)
         try:
             unpacked.rename(ready)
@@ -106,7 +111,8 @@ def fetch_wheels(target: Target) -> Path:
     return ready
 
 
-def _install(destination: Path, target: Target) -> None:
+def fetch_whole_wheels(destination: Path, target: Target) -> None:
+    """Unpack the wheels of the lock, nothing left out, into a folder that pip makes; raises BundleError."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--implementation=cp"]
     command += [f"--python-version={target.python}", f"--target={destination}", f"--requirement={LOCK}"]
@@ -126,8 +132,7 @@ def _prune(root: Path) -> None:
     for pattern in _NEVER_RUN:
         _remove(root.glob(pattern))
     for package in ("boto3", "botocore"):
-        folders = (path for path in (root / package / "data").iterdir() if path.is_dir())
-        _remove(folder for folder in folders if folder.name not in SERVICES)
+        reduce_service_models(root / package / "data", SERVICES)
     for name in _INSTALLER_RECORDS:
         _remove(root.glob(f"*.dist-info/{name}"))
 
