@@ -1,4 +1,4 @@
-"""What wakes somebody up: dead letters, a rule that fails, events that nobody could decide, a broken function."""
+"""What wakes somebody up about activation: dead letters, a rule or function that fails, devices that wait too long."""
 
 from __future__ import annotations
 
@@ -12,11 +12,25 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra import metrics
 from infra.alarm import Watch, raise_alarm
+from infra.metrics import PERIOD
+from jitr.activation_queue import LONGEST_DELAY_SECONDS
 from jitr.errors import Outcome
-from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS
+from jitr.metric_names import ACTIVATION_SECONDS, EVENT_AGE_SECONDS, OUTCOME_METRICS, UNDECIDED_THROTTLED
 
-PERIOD = Duration.minutes(5)
+# A storm of a hundred thousand devices lasts hours; somebody should know, and may raise a quota.
+_LONG_SECONDS = 3600
+# Throttling is nothing new for a minute; this much of it for this long means that somebody else uses the quota up.
+_THROTTLED_PERCENT = 20
+_THROTTLED_PERIODS = 6
+_FEW_REQUESTS = 50
+# What one period shows may be a moment between two; three are not.
+_IN_A_ROW = 3
+# An event may be put off for three whole periods, and nobody has to be invoked meanwhile.
+_SILENT_PERIODS = LONGEST_DELAY_SECONDS // int(PERIOD.to_seconds()) + 1
+# In each such period an event that is held up is tried at least once, so its alarm does not come and go.
+_RETRIED_WITHIN = Duration.seconds(2 * LONGEST_DELAY_SECONDS)
 
 
 class Alarms(Construct):
@@ -63,57 +77,57 @@ class Alarms(Construct):
         )
 
     def watch_rule(self, rule_name: str) -> None:
-        """Alarm when the rule could not invoke the function, or could not even send the event to the queue."""
-        for construct_id, metric_name, action_type, section, words in (
-            ("RuleFailure", "Failure", "Lambda", "rule-failure", "the topic rule could not invoke the function"),
-            (
-                "RuleErrorActionFailure",
-                "ErrorActionFailure",
-                "SQS",
-                "rule-error-action-failure",
-                "the topic rule could not send what failed to the dead-letter queue: events are being lost",
-            ),
-        ):
-            self._alarm(
-                construct_id,
-                cloudwatch.Metric(
-                    namespace="AWS/IoT",
-                    metric_name=metric_name,
-                    dimensions_map={"RuleName": rule_name, "ActionType": action_type},
-                    statistic="Sum",
-                    period=PERIOD,
-                ),
-                section=section,
-                words=words,
-            )
+        """Alarm when the rule could not hand an event on, or could not even send it to the dead-letter queue.
+
+        AWS documents that these metrics have the type of action as a dimension, not how each type is spelled; summed
+        over all of them the alarm does not depend on it, nor on whether a function or a queue is behind the rule.
+        """
+        self._alarm(
+            "RuleFailure",
+            metrics.rule_sum(rule_name, "Failure"),
+            section="rule-failure",
+            words="the topic rule could not hand an event on",
+        )
+        self._alarm(
+            "RuleErrorActionFailure",
+            metrics.rule_sum(rule_name, "ErrorActionFailure"),
+            section="rule-error-action-failure",
+            words="the topic rule could not send what failed to the dead-letter queue: events are being lost",
+        )
 
     def watch_outcomes(self) -> None:
-        """Alarm when the function could not decide: at the first attempt, before the event becomes a dead letter."""
+        """Alarm when the function could not decide: at the first attempt, before the event becomes a dead letter.
+
+        Events that AWS IoT throttled are not counted: in a storm they are how devices wait, and other alarms say when
+        too long. What the state table or S3 throttled is counted: nobody waits there by design.
+        """
         self._alarm(
             "Undecided",
-            cloudwatch.Metric(
-                namespace=NAMESPACE,
-                metric_name=OUTCOME_METRICS[Outcome.UNDECIDED],
-                dimensions_map={DEPLOYMENT_DIMENSION: self._deployment},
-                statistic="Sum",
-                period=PERIOD,
+            metrics.computed(
+                "undecided - throttled",
+                {
+                    "undecided": metrics.own(self._deployment, OUTCOME_METRICS[Outcome.UNDECIDED], "Sum"),
+                    "throttled": metrics.own(self._deployment, UNDECIDED_THROTTLED, "Sum"),
+                },
+                label="undecided",
             ),
             section="undecided",
             words="registration events could not be decided; the log's field `reason` says why",
         )
 
-    def watch_function(self, function: lambda_.IFunction) -> None:
+    def watch_function(self, function: lambda_.IFunction, queue: sqs.IQueue | None) -> None:
         """Alarm on what the outcomes cannot show: crashes, timeouts, events that never reached the dead letters.
 
-        An undecided event is an error to Lambda too, so both alarms go off for it. Taking the one from the other by
-        metric math would silence this one exactly when the function is so broken that it reports no outcome at all.
-        Throttles are no alarm: with reserved concurrency they are how events wait for their turn.
+        Without a queue an undecided event is an error to Lambda too, so both alarms go off for it. Taking the one from
+        the other by metric math would silence this one exactly when the function is so broken that it reports nothing.
+        Lambda's throttles are no alarm: with reserved concurrency they are how events wait for their turn.
         """
+        unless = "" if queue is not None else ", unless the alarm Undecided explains its errors"
         self._alarm(
             "FunctionCrashes",
             function.metric_errors(period=PERIOD, statistic="Sum"),
             section="function-crashes",
-            words="the activation function crashed or timed out, unless the alarm Undecided explains its errors",
+            words=f"the activation function crashed or timed out{unless}",
         )
         self._alarm(
             "DestinationFailures",
@@ -122,6 +136,66 @@ class Alarms(Construct):
             words="Lambda could not send an undecided event to the dead-letter queue: events are being lost",
         )
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, *, section: str, words: str) -> None:
-        watch = Watch(deployment=self._deployment, section=section, words=words)
+    def watch_waiting(self, function: lambda_.IFunction, queue: sqs.IQueue | None) -> None:
+        """Alarm when nobody takes the events that wait, and when events or devices wait for long.
+
+        EventsWait is about events that nobody took, EventsHeldUp about those that are taken again and again.
+        """
+        waiting = metrics.events_waiting(function, queue)
+        self._alarm(
+            "ActivationSilent",
+            metrics.computed(
+                f"IF({' + '.join(waiting)} > 0 AND FILL(invocations, 0) < 1, 1, 0)",
+                {**waiting, "invocations": function.metric_invocations(period=PERIOD, statistic="Sum")},
+                label="events, but no invocation",
+            ),
+            section="activation-silent",
+            words="there are events and the activation function does not run: no device gets in",
+            periods=_SILENT_PERIODS,
+        )
+        self._alarm(
+            "EventsWait",
+            metrics.oldest_event(function, queue),
+            section="events-wait",
+            words="a registration event has waited for more than an hour",
+            threshold=_LONG_SECONDS,
+        )
+        self._alarm(
+            "EventsHeldUp",
+            metrics.own(self._deployment, EVENT_AGE_SECONDS, "Maximum", period=_RETRIED_WITHIN),
+            section="events-held-up",
+            words="a registration event is tried in vain, or put back, more than an hour after its device's connect",
+            threshold=_LONG_SECONDS,
+        )
+        self._alarm(
+            "ActivationSlow",
+            metrics.own(self._deployment, ACTIVATION_SECONDS, "p90"),
+            section="activation-slow",
+            words="devices became ACTIVE only an hour or more after their first connect",
+            threshold=_LONG_SECONDS,
+            periods=_IN_A_ROW,
+        )
+
+    def watch_throttling(self) -> None:
+        """Alarm when AWS IoT throttles much for long, whichever of the functions it is."""
+        self._alarm(
+            "Throttled",
+            metrics.throttled_percent(self._deployment, at_least=_FEW_REQUESTS),
+            section="throttled-requests",
+            words=f"AWS IoT throttles more than {_THROTTLED_PERCENT} % of the requests for half an hour",
+            threshold=_THROTTLED_PERCENT,
+            periods=_THROTTLED_PERIODS,
+        )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        *,
+        section: str,
+        words: str,
+        threshold: float = 0,
+        periods: int = 1,
+    ) -> None:
+        watch = Watch(deployment=self._deployment, section=section, words=words, threshold=threshold, periods=periods)
         raise_alarm(self, construct_id, metric, watch, self.topic)

@@ -9,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra import metrics
 from infra.alarm import Watch, raise_alarm
 from jitr import metric_names
 from jitr_fleet.deployment import Deployment
@@ -31,14 +32,14 @@ class EnforcementAlarms(Construct):
         super().__init__(scope, construct_id)
         self._deployment = deployment.name
         self._topic = topic
-        self._period = Duration.minutes(max(_SHORTEST_PERIOD, deployment.enforcement_minutes))
+        self.period = Duration.minutes(max(_SHORTEST_PERIOD, deployment.enforcement_minutes))
 
     def watch_function(self, function: lambda_.IFunction) -> None:
         """Alarm when the schedule does not reach the function: everything else here would stay quiet then."""
         raise_alarm(
             self,
             "EnforcementSilent",
-            function.metric_invocations(period=self._period, statistic="Sum"),
+            function.metric_invocations(period=self.period, statistic="Sum"),
             Watch(
                 deployment=self._deployment,
                 section="enforcement-silent",
@@ -56,7 +57,7 @@ class EnforcementAlarms(Construct):
         raise_alarm(
             self,
             "EnforcementDeadLetters",
-            queue.metric_approximate_number_of_messages_visible(period=self._period, statistic="Maximum"),
+            queue.metric_approximate_number_of_messages_visible(period=self.period, statistic="Maximum"),
             Watch(
                 deployment=self._deployment,
                 section="enforcement-dead-letters",
@@ -145,11 +146,5 @@ class EnforcementAlarms(Construct):
             )
 
     def _figure(self, construct_id: str, name: str, statistic: str, watch: Watch) -> None:
-        metric = cloudwatch.Metric(
-            namespace=metric_names.NAMESPACE,
-            metric_name=name,
-            dimensions_map={metric_names.DEPLOYMENT_DIMENSION: self._deployment},
-            statistic=statistic,
-            period=self._period,
-        )
+        metric = metrics.own(self._deployment, name, statistic, period=self.period)
         raise_alarm(self, construct_id, metric, watch, self._topic)

@@ -156,6 +156,18 @@ class TestDeployment:
         return row["state"]["S"] if row else None
 
 
+def configuration_of(ca: CertificateAuthority) -> Configuration:
+    """A deployment with one CA, whose CRL is in the deployment's bucket."""
+    managed = ManagedCa(
+        name="factory-1",
+        ca_certificate_id=ca.ca_certificate_id,
+        certificate=pem(ca.certificate),
+        crl=f"s3://{BUCKET}/{CRL_KEY}",
+        policy="default",
+    )
+    return Configuration(deployment="test", cas=(managed,), policies={"default": POLICY})
+
+
 def create_deployment() -> TestDeployment:
     """Build a deployment with one CA whose CRL lists nobody; needs moto to be active."""
     ca = CertificateAuthority.create()
@@ -173,18 +185,11 @@ def create_deployment() -> TestDeployment:
             {"AttributeName": "sk", "AttributeType": "S"},
         ],
     )
-    managed = ManagedCa(
-        name="factory-1",
-        ca_certificate_id=ca.ca_certificate_id,
-        certificate=pem(ca.certificate),
-        crl=f"s3://{BUCKET}/{CRL_KEY}",
-        policy="default",
-    )
     counter = itertools.count(1)
     deployment = TestDeployment(
         iot=iot,
         ca=ca,
-        configuration=Configuration(deployment="test", cas=(managed,), policies={"default": POLICY}),
+        configuration=configuration_of(ca),
         clock=Clock(),
         s3=s3,
         dynamodb=dynamodb,

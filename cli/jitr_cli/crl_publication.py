@@ -27,7 +27,8 @@ from jitr.enforcement import BRAKE_SHARE, SMALLEST_BRAKE
 from jitr.errors import Reason, Undecided
 from jitr.fetched import MAXIMUM_BYTES
 from jitr.iot_registry import IotRegistry
-from jitr.registry import Registry, RegistryRow, RowState
+from jitr.registry import Registry
+from jitr.registry_row import RegistryRow, RowState
 from jitr.revocation import CrlRefused, VerifiedCrl
 from jitr_cli.exit_codes import ExitCode
 from jitr_cli.failures import CommandFailed

@@ -58,8 +58,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "connect": "connect as a device would: chain, SNI, back-off until the certificate is active",
     },
     "dlq": {
-        "list": "list the registration events that nobody could decide",
-        "redrive": "hand dead-lettered events to the function again",
+        "list": "list the dead letters of all queues, with reason and step",
+        "show": "print one dead letter whole, and what to do about it",
+        "redrive": "hand dead-lettered events over again, paced",
+        "drop": "remove dead letters that nobody needs any more",
     },
     "local": {
         "up": "start the stack on this computer and return when it is ready",
@@ -88,7 +90,10 @@ GROUP_HELP: Mapping[str, str] = {
 }
 
 # Commands that stand alone: name → one line of help. The module is jitr_cli.commands.<name>.
-SINGLE: Mapping[str, str] = {}
+SINGLE: Mapping[str, str] = {
+    "doctor": "look at a deployment as a new operator would: what is wrong, and how to mend it",
+    "plan": "say how long a storm of first connects takes, and which quota to raise first",
+}
 
 
 class CommandGroup(click.Group):

@@ -32,6 +32,11 @@ def error_code(error: ClientError) -> str:
     return code
 
 
+def is_throttle(code: str) -> bool:
+    """Say whether an error code means that there were too many requests."""
+    return code in _THROTTLES
+
+
 @contextmanager
 def aws_call(operation: str) -> Iterator[None]:
     """Turn a failure of the calls inside into Undecided; what a caller expects, it catches inside this block."""
@@ -45,7 +50,7 @@ def aws_call(operation: str) -> Iterator[None]:
 
 
 def _reason(error: ClientError, code: str) -> Reason:
-    if code in _THROTTLES:
+    if is_throttle(code):
         return Reason.THROTTLED
     if code in _DENIALS:
         return Reason.ACCESS_DENIED

@@ -11,6 +11,7 @@ import hashlib
 import re
 import warnings
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -24,10 +25,13 @@ from jitr.settings import ThingNameSource
 MINIMUM_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _SIGNATURE_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+# Results about certificates that are kept: each device's activation asks for those of its CA again and again.
+_KEPT = 64
 # AWS IoT's own pattern for Thing names (API reference, CreateThing).
 _THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 
 
+@lru_cache(maxsize=_KEPT)
 def load_certificate(pem: str) -> x509.Certificate:
     """Read the one certificate of a PEM text; raises Undecided (`malformed_certificate`) for anything else."""
     try:
@@ -138,6 +142,7 @@ def _validated_thing_name(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=_KEPT)
 def issuer_key(ca: x509.Certificate) -> str:
     """Return what identifies the issuer of certificates and CRLs: hash of its name and public key, in hex.
 

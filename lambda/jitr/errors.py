@@ -38,6 +38,9 @@ class Reason(StrEnum):
     THING_IN_USE = "thing_in_use"
     SERIAL_IN_USE = "serial_in_use"
 
+    # Switched off after its activation, beside what a CRL says.
+    REPLACED = "replaced"
+
     # Waiting: comes right later.
     CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
     CA_INACTIVE = "ca_inactive"

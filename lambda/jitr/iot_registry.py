@@ -42,7 +42,7 @@ class CertificateStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredCertificate:
-    """A device certificate as AWS IoT holds it."""
+    """A device certificate as AWS IoT holds it; registered when it first connected, or by hand before."""
 
     certificate_id: str
     arn: str
@@ -50,6 +50,7 @@ class RegisteredCertificate:
     owner: str
     status: CertificateStatus
     pem: str
+    registered_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,7 @@ class IotRegistry:
             owner=description["ownedBy"],
             status=CertificateStatus(description["status"]),
             pem=description["certificatePem"],
+            registered_at=description.get("creationDate"),
         )
 
     def update_certificate(self, certificate_id: str, status: CertificateStatus) -> None:

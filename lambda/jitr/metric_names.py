@@ -7,6 +7,7 @@ from jitr.errors import Outcome
 NAMESPACE = "jitr"
 DEPLOYMENT_DIMENSION = "deployment"
 REASON_DIMENSION = "reason"
+CA_DIMENSION = "ca"
 
 # One count per event, by how it ended; dimension: deployment.
 OUTCOME_METRICS: dict[Outcome, str] = {
@@ -22,7 +23,25 @@ OUTCOME_METRICS: dict[Outcome, str] = {
 # One count per event that was not activated; dimensions: deployment, reason.
 NOT_ACTIVATED = "NotActivated"
 
-# What enforcement writes after each sweep; dimension: deployment.
+# From a certificate's registration, its first connect, to ACTIVE; dimension: deployment.
+ACTIVATION_SECONDS = "ActivationSeconds"
+
+# 1 with each undecided event that AWS IoT's throttling held up, 0 with each other, another service's throttling
+# included; dimension: deployment.
+UNDECIDED_THROTTLED = "UndecidedThrottled"
+
+# How long ago an event was published that was undecided or put back just now; dimension: deployment. No queue knows it:
+# a copy's age begins anew, and SQS leaves out messages that were received three times.
+EVENT_AGE_SECONDS = "EventAgeSeconds"
+
+# Events that went back to the activation queue untried: back-pressure, not a failure; dimension: deployment.
+PUT_BACK = "PutBack"
+
+# Requests to AWS IoT, repeated ones too, and those of them that it throttled; every function; dimension: deployment.
+IOT_REQUESTS = "IotRequests"
+THROTTLED_REQUESTS = "ThrottledRequests"
+
+# What enforcement writes after each sweep; dimension: deployment. The first two also by CA (deployment, ca).
 CRL_AGE_SECONDS = "CrlAgeSeconds"
 CRL_LIFE_PASSED = "CrlLifePassed"  # share of the time between thisUpdate and nextUpdate, 0 to 1 and beyond
 REVOCATION_SECONDS = "RevocationSeconds"  # from publication in S3 to the last device switched off

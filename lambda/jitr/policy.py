@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 # AWS IoT counts characters without white space (API reference, CreatePolicy).
@@ -82,6 +83,7 @@ def render_policy(template: str, values: Mapping[str, str]) -> str:
     return rendered
 
 
+@lru_cache(maxsize=64)  # asked for each device, of the few templates of a deployment
 def device_values_in(template: str) -> frozenset[str]:
     """Return the full names of the device values that a template asks for; raises PolicyError as `render_policy`."""
     return frozenset(name for name in _values_in(template, _parse(template)) if name in DEVICE_VALUES)

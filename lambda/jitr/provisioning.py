@@ -16,7 +16,6 @@ from jitr.errors import Reason, Rejected, Undecided
 from jitr.events import is_certificate_id
 from jitr.iot_registry import IotRegistry
 from jitr.policy import DeviceValueError, PolicyError, device_values_in, render_policy
-from jitr.policy_rollout import PolicyRollout
 from jitr.registry import Registry
 from jitr.settings import Configuration, Environment, OnExistingThing
 
@@ -80,7 +79,9 @@ class Provisioning:
         name = self.configuration.device_policy_name(template, candidate.certificate_id)
         if not self.registry.create_policy(name, document):
             # An earlier delivery made it, or an earlier life of a certificate that was deleted, maybe from an older
-            # template.
+            # template. Rare, so what it needs is read when it happens.
+            from jitr.policy_rollout import PolicyRollout  # noqa: PLC0415
+
             PolicyRollout(registry=self.registry).bring_up_to_date(name, document)
         if not self.registry.attach_policy(name, candidate.registered.arn):
             raise _not_yet(name)

@@ -9,7 +9,10 @@ from jitr.errors import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How one event ended; `reason` is None for an activation, `step` the last step that ran."""
+    """How one event ended; `reason` is None for an activation, `step` the last step that ran.
+
+    `waited_seconds` is how long after its registration, its first connect, a certificate was activated.
+    """
 
     certificate_id: str | None
     ca_certificate_id: str | None
@@ -18,6 +21,7 @@ class Result:
     step: int
     message: str
     warnings: tuple[str, ...] = ()
+    waited_seconds: float | None = None
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Progress:
     ca_certificate_id: str | None = None
     step: int = 1
     warnings: tuple[str, ...] = ()
+    waited_seconds: float | None = None
 
     def result(self, outcome: Outcome, reason: str | None, message: str) -> Result:
         """Return how the event ended, at the step where it stands."""
@@ -39,4 +44,5 @@ class Progress:
             step=self.step,
             message=message,
             warnings=self.warnings,
+            waited_seconds=self.waited_seconds,
         )

@@ -10,7 +10,8 @@
 | `bulk`                  | `<job>`       | job of bulk work: what, how far, by whom          | bulk_jobs.py    |
 | `bulk-list#<job>`       | `<page>`      | certificate ids that a job was given              | bulk_jobs.py    |
 | `bulk-failed#<job>`     | `<cert. id>`  | why a job could not do one certificate            | bulk_jobs.py    |
-| `bulk-pace`             | `pace`        | when the next call of bulk work may be made       | shared_pace.py  |
+| `bulk-pace`             | `pace`        | until when turns of bulk work are taken           | turns.py        |
+| `activation-pace`       | `pace`        | until when turns of activation are taken          | turns.py        |
 
 Every write that matters is conditional, so that two containers, a retry and an operator cannot undo one another.
 """

@@ -1,38 +1,53 @@
 """What the functions say: one structured log line and its counts (EMF) for every event, both by Powertools.
 
-Every line of one device carries its `certificate_id`. Counts carry the deployment, and the reason where there is one;
-never an id, because CloudWatch bills each combination of dimensions as a metric of its own.
+Every line of one device carries its `certificate_id`; the figures carry none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from jitr import metric_names
-from jitr.bulk_work import TurnResult
-from jitr.enforcement import Sweep
+from jitr.call_counts import CallCounts, Spent
+from jitr.dead_letters import DeadLetter
+from jitr.device_notes import DeviceNote
 from jitr.errors import ActivationError, Outcome, Reason, Undecided
-from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, NOT_ACTIVATED, OUTCOME_METRICS, REASON_DIMENSION
+from jitr.figures import Figures, requests
+from jitr.metric_names import NAMESPACE, NOT_ACTIVATED, OUTCOME_METRICS, REASON_DIMENSION
 from jitr.results import Result
+
+if TYPE_CHECKING:
+    # Named in signatures only: an activation's cold start need not read what sweeps and bulk work are made of.
+    from jitr.bulk_work import TurnResult
+    from jitr.enforcement import Sweep
+    from jitr.revocation import VerifiedCrl
 
 
 @dataclass(frozen=True)
 class Telemetry:
-    """Logs and counts of one deployment."""
+    """Logs and figures of one deployment; `calls` says what was asked of AWS IoT between two reports."""
 
     logger: Logger
-    deployment: str
+    figures: Figures
+    calls: CallCounts = field(default_factory=CallCounts)
 
     @classmethod
-    def create(cls, deployment: str) -> Telemetry:
+    def create(cls, deployment: str, calls: CallCounts | None = None) -> Telemetry:
         """Make the logger; its level comes from POWERTOOLS_LOG_LEVEL or the function's logging configuration."""
-        return cls(Logger(service=NAMESPACE, utc=True), deployment)
+        return cls(Logger(service=NAMESPACE, utc=True), Figures(deployment), calls or CallCounts())
+
+    def began(self, certificate_id: str | None, *, request_id: str) -> None:
+        """Report that an event is looked at: of one that Lambda killed, this line is all there is.
+
+        Lambda's own lines about an invocation carry the request id, so this one leads to them.
+        """
+        fields = {"certificate_id": certificate_id, "outcome": "began", "request_id": request_id}
+        self.logger.info("an event is looked at", extra=fields)
 
     def ended(self, result: Result, *, request_id: str) -> None:
         """Report an event that is done."""
@@ -43,24 +58,60 @@ class Telemetry:
             "reason": result.reason,
             "step": result.step,
             "warnings": list(result.warnings),
+            "waited_seconds": result.waited_seconds,
             "request_id": request_id,
         }
         log = self.logger.warning if result.warnings else self.logger.info
-        log(result.message, extra=fields)
-        self._count(result.outcome, None if result.outcome is Outcome.ALREADY_DECIDED else result.reason)
+        spent = self.calls.take()
+        log(result.message, extra=fields | _throttled(spent))
+        waited = {} if result.waited_seconds is None else {metric_names.ACTIVATION_SECONDS: result.waited_seconds}
+        reason = None if result.outcome is Outcome.ALREADY_DECIDED else result.reason
+        self._count(result.outcome, reason, waited | requests(spent))
 
-    def undecided(self, error: Undecided, *, ca_certificate_id: str | None, request_id: str) -> None:
-        """Report an event that has to be delivered again; the traceback is of interest only for our own mistakes."""
+    def undecided(
+        self, error: Undecided, *, ca_certificate_id: str | None, age_seconds: float | None, request_id: str
+    ) -> None:
+        """Report an event that has to be delivered again, and how long ago it was published (None: not known).
+
+        The traceback is of interest only for our own mistakes.
+        """
         fields: dict[str, Any] = {
             "certificate_id": error.certificate_id,
             "ca_certificate_id": ca_certificate_id,
             "outcome": error.outcome.value,
             "reason": error.reason.value,
             "step": error.step,
+            "age_seconds": age_seconds,
             "request_id": request_id,
         }
-        self.logger.error(error.message, extra=fields, exc_info=error.__cause__)
-        self._count(error.outcome, error.reason.value)
+        spent = self.calls.take()
+        self.logger.error(error.message, extra=fields | _throttled(spent), exc_info=error.__cause__)
+        throttled = {metric_names.UNDECIDED_THROTTLED: int(_held_up_by_aws_iot(error, spent))}
+        self._count(error.outcome, error.reason.value, throttled | _waited(age_seconds) | requests(spent))
+
+    def noted(self, note: DeviceNote) -> None:
+        """Report what was done to a certificate without an event of its own."""
+        fields = {"certificate_id": note.certificate_id, "outcome": note.outcome, "reason": note.reason}
+        self.logger.info(note.message, extra={**note.details, **fields})
+
+    def put_back(self, number: int, *, age_seconds: float | None, request_id: str) -> None:
+        """Report events that go back to the queue untried, because AWS IoT or the invocation's time gave no more.
+
+        The age is that of the oldest of them.
+        """
+        fields = {"outcome": "put_back", "events": number, "request_id": request_id}
+        self.logger.info(f"{number} events go back to the queue untried", extra=fields)
+        self.figures.write({metric_names.PUT_BACK: number} | _waited(age_seconds))
+
+    def buried(self, letter: DeadLetter) -> None:
+        """Report an event that became a dead letter."""
+        fields = {"certificate_id": letter.certificate_id, "reason": letter.reason, "step": letter.step}
+        self.logger.error(f"a dead letter: {letter.message}", extra={**fields, "outcome": "dead_letter"})
+
+    def queue_failed(self, failure: Undecided) -> None:
+        """Report that the queue did not take what was asked of it; the events come back by the queue's own time."""
+        fields = {"outcome": "failed", "reason": failure.reason.value}
+        self.logger.warning(failure.message, extra=fields, exc_info=failure)
 
     def swept(
         self,
@@ -92,21 +143,25 @@ class Telemetry:
             metric_names.BRAKED_DEVICES: braked_devices,
             metric_names.SWEEP_FAILED: 0,
         }
-        if crl is not None:
-            age = (at - crl.this_update).total_seconds()
-            figures[metric_names.CRL_AGE_SECONDS] = age
-            if crl.next_update is not None:
-                life = (crl.next_update - crl.this_update).total_seconds()
-                figures[metric_names.CRL_LIFE_PASSED] = age / life if life > 0 else 1
         if published_at is not None and sweep.switched_off:
             figures[metric_names.REVOCATION_SECONDS] = (at - published_at).total_seconds()
-        self._measure(figures)
+        self.figures.write(figures | requests(self.calls.take()))
+        if crl is not None:
+            self.figures.write_of_ca(ca, _age(crl, at))
 
     def sweep_failed(self, ca: str, location: str, failure: Undecided) -> None:
         """Report a sweep that could not be finished."""
         fields = {"ca": ca, "crl_location": location, "outcome": "failed", "reason": failure.reason.value}
+        if failure.certificate_id is not None:
+            fields["certificate_id"] = failure.certificate_id
+        spent = self.calls.take()
+        self.logger.error(failure.message, extra=fields | _throttled(spent), exc_info=failure.__cause__)
+        self.figures.write({metric_names.SWEEP_FAILED: 1} | requests(spent))
+
+    def import_failed(self, ca: str, failure: Undecided) -> None:
+        """Report that the search for certificates that others activated could not be finished."""
+        fields = {"ca": ca, "certificate_id": failure.certificate_id, "outcome": "failed", "reason": failure.reason}
         self.logger.error(failure.message, extra=fields, exc_info=failure.__cause__)
-        self._measure({metric_names.SWEEP_FAILED: 1})
 
     def only_observes(self) -> None:
         """Report a run of enforcement that did nothing, because the deployment only observes."""
@@ -114,7 +169,7 @@ class Telemetry:
 
     def ca_expires(self, ca: str, left: timedelta) -> None:
         """Report how long a CA certificate is still valid."""
-        self._measure({metric_names.CA_DAYS_LEFT: left.total_seconds() / 86400}, ca=ca)
+        self.figures.write_of_ca(ca, {metric_names.CA_DAYS_LEFT: left.total_seconds() / 86400})
 
     def compared_policies(self, drifted: Sequence[str]) -> None:
         """Report which shared policies mean something else than their templates: one line for each."""
@@ -122,7 +177,7 @@ class Telemetry:
             self.logger.warning(
                 f"policy {policy} is not what its template says", extra={"policy": policy, "outcome": "drifted"}
             )
-        self._measure({metric_names.DRIFTED_POLICIES: len(drifted)})
+        self.figures.write({metric_names.DRIFTED_POLICIES: len(drifted)})
 
     def policies_not_compared(self, failure: Exception) -> None:
         """Report that the shared policies could not be compared with their templates this time."""
@@ -150,30 +205,46 @@ class Telemetry:
             tally = result.job.tally
             fields |= {"kind": result.job.plan.kind.value, "total": result.job.plan.total, "turn": result.job.turn}
             fields |= {"done": tally.done, "skipped": tally.skipped, "failed": tally.failed}
-        self.logger.info(f"a turn of {job_id}: {result.end}", extra=fields)
+        spent = self.calls.take()
+        self.logger.info(f"a turn of {job_id}: {result.end}", extra=fields | _throttled(spent))
+        self.figures.write(requests(spent))
 
     def turn_failed(self, job_id: str | None, failure: Exception) -> None:
         """Report a turn that ended early; its message comes back, or becomes a dead letter."""
         reason = failure.reason.value if isinstance(failure, ActivationError) else Reason.INTERNAL.value
         fields = {"job": job_id, "outcome": "failed", "reason": reason}
-        self.logger.error(f"a turn of bulk work failed: {failure}", extra=fields, exc_info=failure)
+        if isinstance(failure, ActivationError) and failure.certificate_id is not None:
+            fields["certificate_id"] = failure.certificate_id
+        spent = self.calls.take()
+        self.logger.error(f"a turn of bulk work failed: {failure}", extra=fields | _throttled(spent), exc_info=failure)
+        self.figures.write(requests(spent))
 
-    def _measure(self, figures: Mapping[str, float], **also_logged: str) -> None:
-        """Write figures in one EMF line with the deployment as their one dimension."""
-        metrics = EphemeralMetrics(namespace=NAMESPACE)
-        metrics.add_dimension(DEPLOYMENT_DIMENSION, self.deployment)
-        for key, text in also_logged.items():
-            metrics.add_metadata(key, text)
-        for name, value in figures.items():
-            metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
-        metrics.flush_metrics()
-
-    def _count(self, outcome: Outcome, reason: str | None) -> None:
-        with single_metric(
-            name=OUTCOME_METRICS[outcome], unit=MetricUnit.Count, value=1, namespace=NAMESPACE
-        ) as metric:
-            metric.add_dimension(DEPLOYMENT_DIMENSION, self.deployment)
+    def _count(self, outcome: Outcome, reason: str | None, also: Mapping[str, float]) -> None:
+        self.figures.write({OUTCOME_METRICS[outcome]: 1, **also})
         if reason is not None:
-            with single_metric(name=NOT_ACTIVATED, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
-                metric.add_dimension(DEPLOYMENT_DIMENSION, self.deployment)
-                metric.add_dimension(REASON_DIMENSION, reason)
+            self.figures.write({NOT_ACTIVATED: 1}, more={REASON_DIMENSION: reason})
+
+
+def _throttled(spent: Spent) -> dict[str, Any]:
+    """Return how many requests of which operation AWS IoT throttled, where it did."""
+    return {"throttled": dict(spent.throttled)} if spent.throttled else {}
+
+
+def _held_up_by_aws_iot(error: Undecided, spent: Spent) -> bool:
+    """Say whether the call that failed is one that AWS IoT throttled, and not the state table or S3."""
+    operation = getattr(error.__cause__, "operation_name", None)
+    return error.reason is Reason.THROTTLED and operation in spent.throttled
+
+
+def _waited(age_seconds: float | None) -> dict[str, float]:
+    return {} if age_seconds is None else {metric_names.EVENT_AGE_SECONDS: age_seconds}
+
+
+def _age(crl: VerifiedCrl, at: datetime) -> dict[str, float]:
+    """Return how old a CRL is, and which share of its life has passed."""
+    age = (at - crl.this_update).total_seconds()
+    figures = {metric_names.CRL_AGE_SECONDS: age}
+    if crl.next_update is not None:
+        life = (crl.next_update - crl.this_update).total_seconds()
+        figures[metric_names.CRL_LIFE_PASSED] = age / life if life > 0 else 1
+    return figures

@@ -18,6 +18,7 @@ from jitr_cli.__main__ import run
 from tests.cli.bundle_server import BundleServer, bundle_of, bundle_server
 from tests.deployment import BUCKET, TABLE, TestDeployment, create_deployment
 from tests.fake_iot import REGION
+from tests.private_keys import assert_no_private_key
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def jitr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     def run_jitr(*arguments: object) -> Answer:
         exit_code = run([str(argument) for argument in arguments])
         captured = capsys.readouterr()
+        assert_no_private_key(captured.out, captured.err, *map(str, arguments))
         return Answer(exit_code, captured.out, captured.err)
 
     return run_jitr
@@ -67,12 +69,16 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
     with mock_aws():
         deployment = create_deployment()
         queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="dead-letters")["QueueUrl"]
+        for other in ("enforcement", "bulk"):
+            boto3.client("sqs", region_name=REGION).create_queue(QueueName=f"dead-letters-{other}")
         outputs = {
             "Deployment": "test",
             "Function": "jitr-test-Activate",
             "EnforcementFunction": "jitr-test-Enforce",
             "StateTable": TABLE,
             "CrlBucket": BUCKET,
+            "ActivationQueue": boto3.client("sqs", region_name=REGION).create_queue(QueueName="activation")["QueueUrl"],
+            "Ingestion": "direct",
             "DeadLetterQueue": queue,
             "EnforcementDeadLetterQueue": f"{queue}-enforcement",
             "BulkFunction": "jitr-test-Bulk",
@@ -83,6 +89,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
             "Policies": "default,walkthrough",
             "CrlHosts": "crl.example.com",
             "BulkTps": "1",
+            "ApiTps": "10",
         }
         real = boto3.Session.client
 
@@ -91,7 +98,9 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
                 return deployment.iot_client
             made = real(session, service, **options)  # type: ignore[call-overload]
             if service == "cloudformation":
-                made.meta.events.register("before-call.cloudformation.DescribeStacks", lambda **_: stacks(outputs))
+                made.meta.events.register(
+                    "before-call.cloudformation.DescribeStacks", lambda **_: stacks(outputs, deployment)
+                )
             if service == "lambda":
                 made.meta.events.register("before-call.lambda.GetFunction", lambda **_: code(deployment, bundles))
             return made
@@ -100,9 +109,12 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
         yield deployment
 
 
-def stacks(outputs: dict[str, str]) -> tuple[Any, dict[str, Any]]:
+def stacks(outputs: dict[str, str], deployment: TestDeployment) -> tuple[Any, dict[str, Any]]:
     """What CloudFormation answers: one stack of somebody else's, and ours."""
-    listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+    listed = [
+        {"OutputKey": key, "OutputValue": value}
+        for key, value in {**outputs, "Mode": deployment.configuration.mode.value}.items()
+    ]
     return SimpleNamespace(status_code=200), {
         "Stacks": [{"StackName": "other"}, {"StackName": "test", "Outputs": listed}],
         "ResponseMetadata": {},

@@ -6,7 +6,14 @@ import os
 
 import pytest
 
-from tests.infra.synthesis import Synthesis, example_deployment, observing_deployment, private_deployment, synthesise
+from tests.infra.synthesis import (
+    Synthesis,
+    example_deployment,
+    observing_deployment,
+    private_deployment,
+    queued_deployment,
+    synthesise,
+)
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
@@ -28,3 +35,9 @@ def private() -> Synthesis:
 def observing() -> Synthesis:
     """A deployment that only observes."""
     return synthesise(observing_deployment())
+
+
+@pytest.fixture(scope="session")
+def queued() -> Synthesis:
+    """A deployment with a queue between rule and function."""
+    return synthesise(queued_deployment())

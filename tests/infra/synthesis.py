@@ -20,6 +20,7 @@ from jitr_fleet.deployment import (
     CrlKind,
     Deployment,
     Fleet,
+    Ingestion,
     NewPrivateCa,
     PrivateCaType,
     Registration,
@@ -40,6 +41,7 @@ ROLL_OUT = f"{PREFIX}-RollOut"
 AUTHORITIES = f"{PREFIX}-Authorities"
 DEAD_LETTERS = f"{PREFIX}-dead-letters"
 ENFORCEMENT_DEAD_LETTERS = f"{PREFIX}-enforcement-dead-letters"
+ACTIVATION_QUEUE = f"{PREFIX}-activation"
 BULK = f"{PREFIX}-Bulk"
 BULK_WORK = f"{PREFIX}-bulk-work"
 BULK_DEAD_LETTERS = f"{PREFIX}-bulk-dead-letters"
@@ -101,6 +103,11 @@ def example_deployment(**different: Any) -> Deployment:
         ),
     }
     return Deployment(**values | different)
+
+
+def queued_deployment(**different: Any) -> Deployment:
+    """Return the example deployment with a queue between rule and function."""
+    return example_deployment(**{"ingestion": Ingestion.QUEUE, "cas": ()} | different)
 
 
 def private_ca(name: str, private_ca: str | NewPrivateCa, **different: Any) -> CertificateAuthority:
@@ -201,6 +208,15 @@ def synthesise(deployment: Deployment, *, target: Target | None = None) -> Synth
         document: Json = app.synth().get_stack_by_name(stack.stack_name).template
     assert_no_private_key(document)
     return Synthesis(document=document)
+
+
+def variables(function: Json, *, without: tuple[str, ...] = ()) -> Json:
+    """Return a function's environment variables, without some."""
+    return {name: value for name, value in function["Environment"]["Variables"].items() if name not in without}
+
+
+# What only activation is told: its queue, and where it buries events itself.
+QUEUES_OF_ACTIVATION = ("JITR_ACTIVATION_QUEUE", "JITR_DEAD_LETTERS")
 
 
 def texts(value: str | list[str]) -> list[str]:

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from jitr.activation_queue import LONGEST_DELAY_SECONDS
 from jitr.errors import Outcome
-from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS
+from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS, UNDECIDED_THROTTLED
+from jitr_fleet.deployment import Ingestion
 from tests.infra.synthesis import (
     ACCOUNT,
     CHECKOUT,
@@ -38,6 +40,15 @@ def dimensions(of: Json) -> dict[str, object]:
     return {each["Name"]: each["Value"] for each in of["Dimensions"]}
 
 
+def computed(of: Json) -> tuple[str, dict[str, tuple[str, str, str]]]:
+    """Return the expression that an alarm watches, and of what: namespace, name and statistic by id."""
+    (expression,) = [each["Expression"] for each in of["Metrics"] if each["ReturnData"]]
+    parts = {each["Id"]: each["MetricStat"] for each in of["Metrics"] if "MetricStat" in each}
+    return expression, {
+        key: (part["Metric"]["Namespace"], part["Metric"]["MetricName"], part["Stat"]) for key, part in parts.items()
+    }
+
+
 def test_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
     """One is enough, for as long as it is there."""
     found = alarm(stack, "DeadLetters")
@@ -48,21 +59,89 @@ def test_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "metric", "action"),
-    [("RuleFailure", "Failure", "Lambda"), ("RuleErrorActionFailure", "ErrorActionFailure", "SQS")],
+    ("name", "metric"), [("RuleFailure", "Failure"), ("RuleErrorActionFailure", "ErrorActionFailure")]
 )
-def test_a_failing_rule_raises_an_alarm(stack: Synthesis, name: str, metric: str, action: str) -> None:
-    """AWS IoT publishes these with the rule's name and the action's type, and only so."""
-    found = alarm(stack, name)
-    assert (found["Namespace"], found["MetricName"]) == ("AWS/IoT", metric)
-    assert dimensions(found) == {"RuleName": "jitr_prod_eu_registered", "ActionType": action}
+def test_a_failing_rule_raises_an_alarm(stack: Synthesis, name: str, metric: str) -> None:
+    """AWS IoT publishes these with the rule's name and the action's type, and only so; here of any type."""
+    (query,) = alarm(stack, name)["Metrics"]
+    asked, _, where = query["Expression"].partition(' FROM SCHEMA("AWS/IoT", ActionType, RuleName) ')
+    assert (asked, where) == (f"SELECT SUM({metric})", "WHERE RuleName = 'jitr_prod_eu_registered'")
+    assert (query["Period"], query["ReturnData"]) == (300, True)
 
 
 def test_undecided_outcomes_raise_an_alarm(stack: Synthesis) -> None:
-    """The very metric that the function writes: namespace, name and dimension."""
-    found = alarm(stack, "Undecided")
-    assert (found["Namespace"], found["MetricName"]) == (NAMESPACE, OUTCOME_METRICS[Outcome.UNDECIDED])
-    assert dimensions(found) == {DEPLOYMENT_DIMENSION: NAME}
+    """But for those that AWS IoT throttled: in a storm they are how devices wait."""
+    assert computed(alarm(stack, "Undecided")) == (
+        "undecided - throttled",
+        {
+            "undecided": (NAMESPACE, OUTCOME_METRICS[Outcome.UNDECIDED], "Sum"),
+            "throttled": (NAMESPACE, UNDECIDED_THROTTLED, "Sum"),
+        },
+    )
+
+
+def test_events_that_are_tried_in_vain_for_an_hour_raise_an_alarm(stack: Synthesis) -> None:
+    """By their own age; in periods in which such an event is tried at least once, so that the alarm stays."""
+    found = alarm(stack, "EventsHeldUp")
+    assert (found["Namespace"], found["MetricName"], found["Statistic"]) == (NAMESPACE, "EventAgeSeconds", "Maximum")
+    assert (found["ComparisonOperator"], found["Threshold"], found["EvaluationPeriods"]) == (ABOVE, 3600, 1)
+    assert found["Period"] == 1800 >= 2 * LONGEST_DELAY_SECONDS
+    assert found["TreatMissingData"] == QUIET
+
+
+def test_throttling_raises_an_alarm_when_it_lasts(stack: Synthesis) -> None:
+    """A fifth of the requests, of more than a few, for half an hour."""
+    found = alarm(stack, "Throttled")
+    expression, parts = computed(found)
+    assert expression == "IF(requests > 50, 100 * throttled / requests, 0)"
+    assert parts == {
+        "requests": (NAMESPACE, "IotRequests", "Sum"),
+        "throttled": (NAMESPACE, "ThrottledRequests", "Sum"),
+    }
+    assert (found["ComparisonOperator"], found["Threshold"], found["EvaluationPeriods"]) == (ABOVE, 20, 6)
+
+
+def test_devices_that_wait_for_an_hour_raise_an_alarm(stack: Synthesis) -> None:
+    """A tenth of them, in three periods."""
+    found = alarm(stack, "ActivationSlow")
+    assert (found["Namespace"], found["MetricName"], found["ExtendedStatistic"]) == (
+        NAMESPACE,
+        "ActivationSeconds",
+        "p90",
+    )
+    assert (found["ComparisonOperator"], found["Threshold"], found["EvaluationPeriods"]) == (ABOVE, 3600, 3)
+
+
+def test_without_a_queue_lambdas_own_is_watched(stack: Synthesis) -> None:
+    """Its oldest event, in seconds; and events that come while the function does not run."""
+    assert computed(alarm(stack, "EventsWait")) == ("age / 1000", {"age": ("AWS/Lambda", "AsyncEventAge", "Maximum")})
+    assert alarm(stack, "EventsWait")["Threshold"] == 3600
+    _, parts = computed(alarm(stack, "ActivationSilent"))
+    assert parts == {
+        "received": ("AWS/Lambda", "AsyncEventsReceived", "Sum"),
+        "invocations": ("AWS/Lambda", "Invocations", "Sum"),
+    }
+
+
+def test_with_a_queue_the_queue_is_watched() -> None:
+    """Its age in place of Lambda's, and a crash is a crash: undecided events are no errors to Lambda there."""
+    stack = synthesise(example_deployment(cas=(), ingestion=Ingestion.QUEUE, reserved_concurrency=None))
+    queue = stack.id_of("AWS::SQS::Queue", QueueName=f"jitr-{NAME}-activation")
+    waits = alarm(stack, "EventsWait")
+    assert (waits["Namespace"], waits["MetricName"]) == ("AWS/SQS", "ApproximateAgeOfOldestMessage")
+    assert dimensions(waits) == {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
+    silent = alarm(stack, "ActivationSilent")
+    expression, parts = computed(silent)
+    # Lambda's poller takes messages also while the function may not run: a few of them are never visible.
+    assert expression == "IF(visible + taken > 0 AND FILL(invocations, 0) < 1, 1, 0)"
+    assert parts["visible"] == ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum")
+    assert parts["taken"] == ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum")
+    assert (silent["Threshold"], silent["TreatMissingData"]) == (0, QUIET)
+    assert silent["EvaluationPeriods"] * 300 > LONGEST_DELAY_SECONDS, "an event that was put off is nobody's silence"
+    assert "Undecided" not in alarm(stack, "FunctionCrashes")["AlarmDescription"]
+    assert {each["AlarmName"] for each in stack.of_type(ALARM)} == {
+        each["AlarmName"] for each in synthesise(example_deployment(cas=())).of_type(ALARM)
+    }
 
 
 def test_a_function_that_reports_nothing_any_more_raises_an_alarm(stack: Synthesis) -> None:
@@ -109,7 +188,6 @@ def test_what_sweeps_report_raises_alarms(
 def test_one_failed_sweep_wakes_nobody(stack: Synthesis) -> None:
     """A CA's web server has hiccups; three periods in a row are none."""
     assert alarm(stack, "SweepFailed")["EvaluationPeriods"] == 3
-    assert {each["EvaluationPeriods"] for each in stack.of_type(ALARM)} == {1, 3}
 
 
 def test_policies_that_differ_during_a_deploy_wake_nobody(stack: Synthesis) -> None:
@@ -155,10 +233,20 @@ def test_every_alarm_says_what_to_do(stack: Synthesis) -> None:
     runbook = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
     alarms = stack.of_type(ALARM)
-    assert len(alarms) == 18
+    assert len(alarms) == 23
     for each in alarms:
         (section,) = re.findall(r"What to do: docs/runbook\.md#([\w-]+)$", each["AlarmDescription"])
         assert section in sections
+
+
+def test_the_docs_list_every_alarm_and_no_other(stack: Synthesis) -> None:
+    """With its threshold and why."""
+    page = (CHECKOUT / "docs" / "observability.md").read_text(encoding="utf-8")
+    table = page.split("## Alarms")[1].split("## Logs")[0]
+    listed = [
+        each for row in re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE) for each in re.findall(r"`(\w+)`", row)
+    ]
+    assert sorted(listed) == sorted(each["AlarmName"].removeprefix(f"jitr-{NAME}-") for each in stack.of_type(ALARM))
 
 
 def test_every_alarm_speaks_to_the_topic_when_it_starts_and_when_it_ends(stack: Synthesis) -> None:

@@ -29,7 +29,17 @@ from tests.infra.synthesis import (
     synthesise,
 )
 
-NAMES = ("FunctionName", "QueueName", "TableName", "BucketName", "TopicName", "AlarmName", "LogGroupName", "Name")
+NAMES = (
+    "FunctionName",
+    "QueueName",
+    "TableName",
+    "BucketName",
+    "TopicName",
+    "AlarmName",
+    "LogGroupName",
+    "Name",
+    "DashboardName",
+)
 
 FLEET = """
 [deployments.prod-eu]
@@ -109,6 +119,8 @@ def test_the_stack_says_what_the_command_line_reads(stack: Synthesis) -> None:
         enforcement_function="AWS::Lambda::Function",
         state_table="AWS::DynamoDB::Table",
         crl_bucket="AWS::S3::Bucket",
+        activation_queue="AWS::SQS::Queue",
+        ingestion="direct",
         dead_letter_queue="AWS::SQS::Queue",
         enforcement_dead_letter_queue="AWS::SQS::Queue",
         bulk_function="AWS::Lambda::Function",
@@ -119,6 +131,8 @@ def test_the_stack_says_what_the_command_line_reads(stack: Synthesis) -> None:
         policies="default",
         crl_hosts="crl.example.com",
         bulk_tps="1",
+        api_tps="10",
+        mode="activate",
     )
     assert len(outputs) == len(StackOutputs.__dataclass_fields__)
 
@@ -151,9 +165,10 @@ def test_physical_names_carry_the_deployment(stack: Synthesis) -> None:
         for key, value in resource["Properties"].items()
         if key in NAMES and isinstance(value, str)
     }
-    # Five functions and logs, four queues, two EventBridge rules; 18 alarms and their topic; table and bucket.
-    assert len([name for name in names if "_" not in name]) == 16 + 19 + 2
-    assert {name for name in names if PREFIX not in name.replace("_", "-")} == set()
+    # Five functions and logs, five queues, two EventBridge rules; 23 alarms, their topic, the dashboard and four
+    # queries; table and bucket.
+    assert len([name for name in names if "_" not in name]) == 17 + 29 + 2
+    assert {name for name in names if PREFIX not in name.replace("_", "-").replace("/", "-")} == set()
 
 
 def test_everything_is_tagged_with_its_deployment(stack: Synthesis) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,
+    ACTIVATION_QUEUE,
     AUTHORITIES,
     BUCKET,
     BULK,
@@ -40,17 +41,26 @@ BOTH = {
     "s3:ListBucket": {f"arn:aws:s3:::{BUCKET}"},
     "s3:GetObject": {f"arn:aws:s3:::{BUCKET}/*", ELSEWHERE.replace("s3://", "arn:aws:s3:::")},
 }
-ACTIVATION = BOTH | {
-    "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
-    "logs:PutLogEvents": {f"</aws/lambda/{ACTIVATE}>"},
-    "sqs:SendMessage": {f"<{DEAD_LETTERS}>"},
-    "iot:AttachPolicy": {f"{IOT}:cert/*"},
-    "iot:AttachThingPrincipal": {f"{IOT}:cert/*"},
-    "iot:CreatePolicy": {f"{IOT}:policy/{PREFIX}_*"},
-    "iot:CreateThing": {f"{IOT}:thing/*"},
-    "iot:DescribeThing": {f"{IOT}:thing/*"},
-    "iot:UpdateThing": {f"{IOT}:thing/*"},
+# The queue is there in direct mode too, so that nothing is lost in it when the mode is switched.
+BATCHES = {
+    f"sqs:{call}": {f"<{ACTIVATION_QUEUE}>"}
+    for call in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
 }
+ACTIVATION = (
+    BOTH
+    | BATCHES
+    | {
+        "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
+        "logs:PutLogEvents": {f"</aws/lambda/{ACTIVATE}>"},
+        "sqs:SendMessage": {f"<{DEAD_LETTERS}>", f"<{ACTIVATION_QUEUE}>"},
+        "iot:AttachPolicy": {f"{IOT}:cert/*"},
+        "iot:AttachThingPrincipal": {f"{IOT}:cert/*"},
+        "iot:CreatePolicy": {f"{IOT}:policy/{PREFIX}_*"},
+        "iot:CreateThing": {f"{IOT}:thing/*"},
+        "iot:DescribeThing": {f"{IOT}:thing/*"},
+        "iot:UpdateThing": {f"{IOT}:thing/*"},
+    }
+)
 ENFORCEMENT = BOTH | {
     "logs:CreateLogStream": {f"</aws/lambda/{ENFORCE}>"},
     "logs:PutLogEvents": {f"</aws/lambda/{ENFORCE}>"},
@@ -73,10 +83,10 @@ GUARDING = {
     "iot:ListCertificatesByCA": {"*"},
     "cloudformation:DescribeStacks": {"<the stack>"},
 }
-OBSERVING = {
+OBSERVING = BATCHES | {
     "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
     "logs:PutLogEvents": {f"</aws/lambda/{ACTIVATE}>"},
-    "sqs:SendMessage": {f"<{DEAD_LETTERS}>"},
+    "sqs:SendMessage": {f"<{DEAD_LETTERS}>", f"<{ACTIVATION_QUEUE}>"},
     "iot:DescribeCertificate": {f"{IOT}:cert/*"},
     "iot:DescribeCACertificate": {f"{IOT}:cacert/*"},
     "dynamodb:GetItem": {f"<{PREFIX}-state>"},

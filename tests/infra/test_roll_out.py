@@ -17,6 +17,7 @@ from tests.infra.synthesis import (
     ENFORCE,
     NAME,
     PREFIX,
+    QUEUES_OF_ACTIVATION,
     REGION,
     ROLL_OUT,
     Json,
@@ -24,6 +25,7 @@ from tests.infra.synthesis import (
     ca,
     example_deployment,
     synthesise,
+    variables,
 )
 
 FUNCTION, POLICIES = "AWS::Lambda::Function", "Custom::JitrPolicies"
@@ -95,8 +97,9 @@ def test_the_service_is_the_roll_out_function(stack: Synthesis) -> None:
 def test_the_function_is_of_the_same_bundle(stack: Synthesis) -> None:
     """One bundle, one configuration."""
     activate, found = (stack.only(FUNCTION, FunctionName=name) for name in (ACTIVATE, ROLL_OUT))
-    for name in ("Code", "Environment", "Runtime", "Architectures"):
+    for name in ("Code", "Runtime", "Architectures"):
         assert activate[name] == found[name]
+    assert variables(activate, without=QUEUES_OF_ACTIVATION) == variables(found)
     module, _, name = found["Handler"].rpartition(".")
     assert getattr(import_module(module), name) is roll_out.handle
 

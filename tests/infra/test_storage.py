@@ -6,6 +6,7 @@ import pytest
 
 from jitr.enforced_crls import PREFIX as PREFIX_OF_COPIES
 from tests.infra.synthesis import (
+    ACTIVATION_QUEUE,
     BUCKET,
     BULK_DEAD_LETTERS,
     BULK_WORK,
@@ -41,9 +42,9 @@ def test_plain_connections_are_refused(stack: Synthesis, policy_type: str) -> No
 
 
 def test_dead_letters_are_kept_for_fourteen_days(stack: Synthesis) -> None:
-    """A standard queue, the longest that SQS keeps anything, encrypted."""
+    """As are events and turns of work: standard queues, the longest that SQS keeps anything, encrypted."""
     names = {queue["QueueName"] for queue in stack.of_type(QUEUE)}
-    assert names == {DEAD_LETTERS, ENFORCEMENT_DEAD_LETTERS, BULK_DEAD_LETTERS, BULK_WORK}
+    assert names == {DEAD_LETTERS, ENFORCEMENT_DEAD_LETTERS, BULK_DEAD_LETTERS, BULK_WORK, ACTIVATION_QUEUE}
     for queue in stack.of_type(QUEUE):
         assert queue["MessageRetentionPeriod"] == 14 * 86400
         assert queue["SqsManagedSseEnabled"] is True

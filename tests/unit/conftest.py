@@ -8,6 +8,8 @@ import pytest
 from moto import mock_aws
 
 from tests.deployment import TestDeployment, create_deployment
+from tests.faults.containers import aws as aws  # noqa: PLC0414 - fixtures of the fault matrix
+from tests.faults.counting import count as count  # noqa: PLC0414
 
 
 @pytest.fixture

@@ -8,15 +8,21 @@ import logging
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
+from jitr.activation_queue import is_batch
+from jitr.handlers import activate
 from jitr.handlers.activate import Function, UndecidedEvent, build_function
-from jitr.settings import Environment, Mode
-from tests.aws_faults import CallLog
+from jitr.settings import Environment, Mode, OnExistingThing
+from jitr_local import pki
+from tests.aws_faults import CallLog, Killed, killed_after
 from tests.deployment import CRL_KEY, ENVIRONMENT, TestDeployment
+from tests.emf import follow_stdout, logged, written
 
 
 @pytest.fixture
@@ -45,9 +51,9 @@ class Stdout(io.StringIO):
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the one log line and the counts that were written."""
+    """Return the one log line about how the event ended, and the counts that were written."""
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (log,) = (line for line in written if "level" in line)
+    (log,) = (line for line in written if "step" in line)
     return log, [line for line in written if "_aws" in line]
 
 
@@ -108,6 +114,53 @@ def test_an_undecided_event_is_raised_with_reason_and_step(
     log, counts = lines(capsys)
     assert (log["level"], log["reason"], log["step"]) == ("ERROR", "no_crl", 5)
     assert counts[0]["Undecided"] == [1.0]
+
+
+def test_a_batch_is_answered_with_the_messages_that_come_back(
+    deployment: TestDeployment, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda tells batches from events by what they look like, and so does the handler."""
+    monkeypatch.setattr(activate, "_function", lambda: function)
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    url = sqs.create_queue(QueueName="activation")["QueueUrl"]
+    queue = replace(function.batch.queue, url=url, dead_letters=url)
+    monkeypatch.setattr(activate, "_function", lambda: replace(function, batch=replace(function.batch, queue=queue)))
+    good, other = deployment.ca.issue("good"), deployment.ca.issue("other")
+    for device in (good, other):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(deployment.iot.connect(device, deployment.ca)))
+    deployment.iot.certificates.pop(other.certificate_id)
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    records = [
+        {
+            "messageId": each["MessageId"],
+            "receiptHandle": each["ReceiptHandle"],
+            "body": each["Body"],
+            "attributes": each["Attributes"],
+            "eventSource": "aws:sqs",
+        }
+        for each in received
+    ]
+    context = SimpleNamespace(aws_request_id="r", get_remaining_time_in_millis=lambda: 45_000)
+    answer = activate.handle({"Records": records}, context)  # type: ignore[arg-type]
+    (lost,) = [each for each in received if other.certificate_id in each["Body"]]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": lost["MessageId"]}]}
+    assert deployment.iot.status(good) == "ACTIVE"
+    event = deployment.iot.connect(good, deployment.ca)
+    assert activate.handle(event, context)["outcome"] == "already_decided"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": {}}, {"Records": [{"eventSource": "aws:s3"}]}, [], None])
+def test_what_is_no_batch_is_taken_for_an_event(event: object) -> None:
+    """And ends as a malformed one."""
+    assert not is_batch(event)
+
+
+def test_an_event_in_an_envelope_is_taken_out_of_it(deployment: TestDeployment, function: Function) -> None:
+    """Whoever invokes the function with a dead letter as it is means the event in it."""
+    device = deployment.ca.issue()
+    event = deployment.iot.connect(device, deployment.ca)
+    letter = {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event}
+    assert function.run(letter, request_id="r")["outcome"] == "activated"
 
 
 def test_a_malformed_event_is_raised_without_repeating_it(
@@ -174,3 +227,48 @@ def test_a_deployment_that_only_observes_says_what_it_would_do_and_writes_nothin
     assert deployment.row(revoked) is None
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sum("Observed" in line for line in written) == 3
+
+
+def test_a_device_that_lost_its_thing_to_a_newer_certificate_has_a_line(
+    deployment: TestDeployment,
+    monkeypatch: pytest.MonkeyPatch,
+    function: Function,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The event was the successor's; the old certificate is found by its own id all the same."""
+    del function
+    deployment.configure(on_existing_thing=OnExistingThing.REPLACE)
+    replacing = build_function(deployment.configuration, ENVIRONMENT)
+    follow_stdout(monkeypatch)
+    old, new = (deployment.ca.issue("device-1", not_before=pki.now() - n * pki.DAY) for n in (5, 1))
+    for device in (old, new):
+        replacing.run(deployment.iot.connect(device, deployment.ca), request_id="r")
+    told = [line for line in logged(written(capsys)) if line.get("certificate_id") == old.certificate_id]
+    assert [line["outcome"] for line in told] == ["began", "activated", "switched_off"]
+    assert (told[-1]["reason"], told[-1]["status"]) == ("replaced", "INACTIVE")
+    assert new.certificate_id in told[-1]["message"]
+
+
+def test_an_event_has_a_line_before_anything_is_done(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function that Lambda kills says nothing more; the request id leads to Lambda's report."""
+    device = deployment.ca.issue()
+    event = deployment.iot.connect(device, deployment.ca)
+    with killed_after(deployment.iot_client, "DescribeCertificate"), pytest.raises(Killed):
+        function.run(event, request_id="r-7")
+    (told,) = logged(written(capsys))
+    assert (told["certificate_id"], told["outcome"], told["request_id"]) == (device.certificate_id, "began", "r-7")
+
+
+def test_how_long_a_device_waited_is_measured(
+    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the registration, which was its first connect."""
+    device = deployment.ca.issue()
+    event = deployment.iot.connect(device, deployment.ca)
+    deployment.iot.certificates[device.certificate_id].registered_at = pki.now() - timedelta(hours=2)
+    function.run(event, request_id="r")
+    log, (count,) = lines(capsys)
+    (waited,) = count["ActivationSeconds"]
+    assert 7000 < waited == log["waited_seconds"]

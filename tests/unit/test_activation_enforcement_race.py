@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from jitr.activation import LEASE, TIME_LIMIT, Activation
 from jitr.crl_cache import CurrentCrl
 from jitr.enforcement import SWEEP_LEASE, Enforcement
-from jitr.iot_registry import CertificateStatus
-from jitr.registry import RegistryRow
+from jitr.registry_row import RegistryRow
 from tests.interleaving import Explored, explore
 from tests.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, crl, verify_once, world
 
@@ -158,7 +158,7 @@ class WithoutSecondLook(Activation):
 class WithoutOnceMore(Enforcement):
     """A sweep that does not come back after open leases have ended (E7)."""
 
-    def _once_more(self, leases: list[tuple[RegistryRow, CertificateStatus]]) -> None:
+    def _once_more(self, leases: list[tuple[RegistryRow, Any]]) -> None:
         """Do nothing."""
 
 

@@ -87,6 +87,16 @@ def test_exports_survive_a_shell(tmp_path: Path) -> None:
     assert done.stdout == f"{INSTANCE.server_ca}|{INSTANCE.endpoint_url}|8883"
 
 
+def test_exports_end_a_profile_and_a_session_of_the_users(tmp_path: Path) -> None:
+    """With either, clients would go on with the user's own credentials, against AWS or refused by the emulator."""
+    program = (
+        f'{INSTANCE.exports()}\nprintf "%s" "${{AWS_PROFILE-gone}}|${{AWS_SESSION_TOKEN-gone}}|$AWS_ACCESS_KEY_ID"'
+    )
+    theirs = {**os.environ, "AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "theirs", "AWS_ACCESS_KEY_ID": "theirs"}
+    done = subprocess.run(["sh", "-c", program], cwd=tmp_path, env=theirs, capture_output=True, text=True, check=True)
+    assert done.stdout == "gone|gone|test"
+
+
 def test_a_record_whose_process_is_gone_counts_as_not_running(tmp_path: Path) -> None:
     """The record names a process that lives (this one), but nobody holds the lock: the id was used again."""
     emulator = record(tmp_path, pid=os.getpid())

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from jitr.ca_records import CaRecords
+from jitr.claims import Claims
 from jitr.crl_sources import CrlSources
 from jitr.crl_versions import Acceptance, CrlVersion, CrlVersions
 from jitr.enforced_crls import EnforcedCrls
@@ -67,8 +68,8 @@ def on_a_row(random: Random, at: datetime) -> Operation:
             lambda a: a.rows.add_known(key, certificate_id=certificate_id, facts=FACTS),
             lambda a: a.rows.finish_revocation(key, done=wanted),
             lambda a: on_read(a, a.rows.clear_lease),
-            lambda a: a.rows.begin_undoing(key, braked_by=brake or "crl-1"),
-            lambda a: a.rows.undo_brake(key, braked_by=brake or "crl-1"),
+            lambda a: Claims(a.rows).begin_undoing(key, claim=brake or "crl-1"),
+            lambda a: Claims(a.rows).undo(key, claim=brake or "crl-1"),
             lambda a: a.rows.remember(certificate_id, key),
             lambda a: a.rows.unknown(["a" * 64, "b" * 64]),
             lambda a: sorted((plain(row) for row in a.rows.rows(["issuer#1", "issuer#2"])), key=lambda row: row["key"]),
@@ -101,7 +102,8 @@ def on_a_scope(random: Random, at: datetime) -> Operation:
             lambda a: a.versions.clear_brake(scope),
             lambda a: a.versions.reset(scope, by="me", at=at),
             lambda a: list(a.versions.states()),
-            lambda a: a.records.count_device("c" * 64, (crl,)),
+            lambda a: a.records.count_device("c" * 64),
+            lambda a: a.records.watch("c" * 64, (crl,)),
             lambda a: a.records.record("c" * 64),
         ]
     )

@@ -20,7 +20,7 @@ from tests.unit.mqtt_server import Behaviour, MqttServer, serving
 from tests.unit.seeded import seeded
 
 MESSAGE = Message(topic="devices/device-1/up", payload=b"hello")
-AUTHORITY = pki.CertificateAuthority.create()
+AUTHORITY = pki.CertificateAuthority.create(path_length=None)
 
 
 def identity_in(

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography import x509
 
@@ -112,7 +113,7 @@ def decide(
     if at.tzinfo is None:
         raise ValueError("the time must have a time zone")
     try:
-        device, issuer = CertificateFields.of(certificate), CertificateFields.of(ca)
+        device, issuer = CertificateFields.of(certificate), _issuer_fields(ca)
         _check_issued_by(device, issuer, ca)
     except CrlRefused as refusal:
         return _undetermined(refusal.reason, refusal.message)
@@ -132,6 +133,11 @@ def decide(
         except Exception as error:  # noqa: BLE001 - hostile CRLs likewise: one that breaks the reading is unusable
             skipped.append(Skipped(index=index, reason=Reason.MALFORMED, message=_described(error)))
     return _verdict(device.serial, usable, tuple(skipped))
+
+
+@lru_cache(maxsize=64)  # the same CA for every device of it
+def _issuer_fields(ca: x509.Certificate) -> CertificateFields:
+    return CertificateFields.of(ca)
 
 
 def _check_issued_by(device: CertificateFields, issuer: CertificateFields, ca: x509.Certificate) -> None:
