@@ -12,15 +12,14 @@ from itertools import islice
 from cryptography import x509
 
 from jitr.certificates import issuer_key, load_certificate
-from jitr.claims import Claims
 from jitr.crl_changes import compare
 from jitr.crl_versions import CrlVersions, ScopeState
 from jitr.enforced_crls import EnforcedCrls
-from jitr.errors import Reason, Undecided
-from jitr.iot_registry import CertificateStatus, IotRegistry
+from jitr.iot_registry import IotRegistry
 from jitr.registry import Registry
 from jitr.registry_row import RegistryRow, RowState
 from jitr.revocation import VerifiedCrl
+from jitr.undoing import Undoing
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import say
 
@@ -82,7 +81,7 @@ class Undone(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Undoing:
+class BrakeUndoing:
     """Brings back the devices that one braked CRL switched off; safe to interrupt and to repeat.
 
     `pace` waits before each quota-limited call. Rows say by `braked_by` what is left to do, so a second run goes on
@@ -137,35 +136,21 @@ class Undoing:
 
     def _ours(self, row: RegistryRow) -> bool:
         """Say whether this CRL's brake switched a device off that was ACTIVE before."""
-        off = row.state in (RowState.INACTIVE, RowState.REVOKE_WANTED) and row.wanted is CertificateStatus.INACTIVE
-        return off and row.braked_by == self.state.braked
+        return self._one.holds(row)
 
     def _undo(self, row: RegistryRow) -> None:
         """Switch one device on; if something else marked its row meanwhile, switch it off again at once."""
-        brake = self.state.braked or ""
-        claims = Claims(self.rows)
-        if claims.begin_undoing(row.key, claim=brake):
-            back = [self._switch_on(certificate_id) for certificate_id in row.certificate_ids]
-            if claims.undo(row.key, claim=brake):
-                self.counted[Undone.BACK if any(back) else Undone.GONE] += 1
-                return
-        self.counted[Undone.DECIDED_SINCE] += 1
-        now = self.rows.row(row.key)
-        if now is not None and now.state.refuses_activation:
-            for certificate_id in row.certificate_ids:
-                self.pace()
-                self.iot.switch_off(certificate_id, now.wanted or CertificateStatus.INACTIVE)
+        back = self._one.finish(row) if self._one.begin(row) else None
+        if back is None:
+            self.counted[Undone.DECIDED_SINCE] += 1
+            self._one.switch_off_again(row.key)
+        else:
+            self.counted[Undone.BACK if back else Undone.GONE] += 1
 
-    def _switch_on(self, certificate_id: str) -> bool:
-        """Set ACTIVE; returns False for a certificate that was deleted, or made REVOKED for good, since."""
-        self.pace()
-        try:
-            self.iot.update_certificate(certificate_id, CertificateStatus.ACTIVE)
-        except Undecided as failure:
-            if failure.reason is not Reason.AWS_REFUSED:
-                raise
-            return False
-        return True
+    @property
+    def _one(self) -> Undoing:
+        """How one row is brought back."""
+        return Undoing(registry=self.iot, rows=self.rows, claim=self.state.braked or "", pace=self.pace)
 
 
 def braked_crl(enforced: EnforcedCrls, state: ScopeState, ca: x509.Certificate) -> VerifiedCrl:

@@ -22,6 +22,7 @@ from jitr.errors import Reason, Rejected, Undecided
 from jitr.iot_registry import CertificateStatus, IotRegistry, ListedCertificate
 from jitr.registry import Registry
 from jitr.registry_row import RegistryRow, RowState
+from jitr.undoing import Undoing
 
 _OFF = (CertificateStatus.INACTIVE, CertificateStatus.REVOKED)
 
@@ -222,6 +223,11 @@ class BringingBack:
         """The claims on rows."""
         return Claims(self.rows)
 
+    @property
+    def undoing(self) -> Undoing:
+        """How one row is brought back."""
+        return Undoing(registry=self.registry, rows=self.rows, claim=self.claim, pace=self.pace)
+
     def prepare(self, certificate_ids: Sequence[str]) -> None:
         """Read which rows the certificates have."""
         self._known.clear()
@@ -233,18 +239,16 @@ class BringingBack:
         row = None if key is None else self.rows.row(key)
         if row is None:
             return Handled.SKIPPED
+        holds = self.undoing.holds(row)
         if self.claim in row.also_wanted_by:
             self.claims.withdraw(row.key, claim=self.claim)
-        elif self._is_ours(row) and row.also_wanted_by:
+        elif holds and row.also_wanted_by:
             self.claims.hand_on(row.key, claim=self.claim, to=row.also_wanted_by[0])
-        tried = self._is_ours(row) and self.claims.begin_undoing(row.key, claim=self.claim)
-        if tried:
-            for certificate_id in row.certificate_ids:
-                self._switch_on(certificate_id)
-            if self.claims.undo(row.key, claim=self.claim):
-                return Handled.DONE
+        tried = holds and self.undoing.begin(row)
+        if tried and self.undoing.finish(row) is not None:
+            return Handled.DONE
         if tried or certificate.status in (None, CertificateStatus.ACTIVE):
-            self._switch_off_again(row.key)
+            self.undoing.switch_off_again(row.key)
         return Handled.SKIPPED
 
     def settle(self) -> None:
@@ -252,28 +256,6 @@ class BringingBack:
 
     def conclude(self) -> None:
         """Nothing follows."""
-
-    def _is_ours(self, row: RegistryRow) -> bool:
-        off = row.state in (RowState.INACTIVE, RowState.REVOKE_WANTED) and row.wanted is CertificateStatus.INACTIVE
-        return off and row.braked_by == self.claim
-
-    def _switch_on(self, certificate_id: str) -> None:
-        """Set ACTIVE; a certificate that was deleted, or made REVOKED for good, since stays as it is."""
-        self.pace()
-        try:
-            self.registry.update_certificate(certificate_id, CertificateStatus.ACTIVE)
-        except Undecided as failure:
-            if failure.reason is not Reason.AWS_REFUSED:
-                raise
-
-    def _switch_off_again(self, key: str) -> None:
-        """Switch off what is marked to be off: decided so meanwhile, maybe while an earlier try was killed."""
-        row = self.rows.row(key)
-        if row is None or not row.state.refuses_activation:
-            return
-        for certificate_id in row.certificate_ids:
-            self.pace()
-            self.registry.switch_off(certificate_id, row.wanted or CertificateStatus.INACTIVE)
 
 
 def _final_is_wanted(row: RegistryRow) -> bool:

@@ -14,7 +14,7 @@ from jitr.enforced_crls import EnforcedCrls
 from jitr.pacing import Pace
 from jitr.registry import Registry
 from jitr_cli.aws import ask
-from jitr_cli.brake import Undoing, Undone, braked_crl, ca_of, choose, describe
+from jitr_cli.brake import BrakeUndoing, Undone, braked_crl, ca_of, choose, describe
 from jitr_cli.exit_codes import ExitCode
 from jitr_cli.failures import CommandFailed
 from jitr_cli.output import emit_json, progress, say
@@ -53,12 +53,12 @@ def command(*, request: ScopeRequest, rate: float | None) -> None:
     _report(work, as_json=request.as_json)
 
 
-def _undoing(request: ScopeRequest, rate: float) -> Undoing:
+def _undoing(request: ScopeRequest, rate: float) -> BrakeUndoing:
     iot, table, named = request.iot, request.table, request.ca_certificate_id
     state: ScopeState = choose([each for each in request.matching() if each.braked], what="CRL is braked")
     known = [named] if named else [each.ca_certificate_id for each in CaRecords(table).records()]
     enforced = EnforcedCrls(request.aws.client("s3"), request.stack.crl_bucket, request.aws.account())
-    return Undoing(
+    return BrakeUndoing(
         iot=iot,
         rows=Registry(table),
         versions=request.versions,
@@ -70,7 +70,7 @@ def _undoing(request: ScopeRequest, rate: float) -> Undoing:
     )
 
 
-def _report(work: Undoing, *, as_json: bool) -> None:
+def _report(work: BrakeUndoing, *, as_json: bool) -> None:
     counted = {each.value: work.counted[each] for each in Undone}
     say(
         f"{counted['back']} are ACTIVE again; {counted['not_active_before']} were INACTIVE before and stay so, "
