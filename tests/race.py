@@ -130,7 +130,7 @@ class Deployment:
 
     def copy(self, schedule: Schedule) -> Deployment:
         """Return the same deployment for another schedule."""
-        return Deployment(
+        return type(self)(
             self.scenario,
             schedule,
             Clock(self.clock.now),

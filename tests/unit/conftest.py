@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from tests.cloudformation import CloudFormation, listening
 from tests.deployment import TestDeployment, create_deployment
 from tests.faults.containers import aws as aws  # noqa: PLC0414 - fixtures of the fault matrix
 from tests.faults.counting import count as count  # noqa: PLC0414
@@ -21,3 +22,10 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDeployment]:
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
         yield create_deployment()
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[CloudFormation]:
+    """CloudFormation, as functions behind custom resources see it: a server on loopback."""
+    with listening() as found:
+        yield found

@@ -29,19 +29,12 @@ from jitr.private_ca import PrivateCas
 from jitr.settings import Configuration, Environment
 from jitr_local import pki
 from tests.aws_faults import failing
-from tests.cloudformation import CloudFormation, listening
+from tests.cloudformation import CloudFormation
 from tests.fake_iot import ACCOUNT, REGION, FakeIot
 
 ENVIRONMENT = Environment(account=ACCOUNT, region=REGION, partition="aws", state_table="t", crl_bucket="b")
 PLENTY = 300.0
 UNKNOWN = f"arn:aws:acm-pca:{REGION}:123456789012:certificate-authority/0b8d5c4e-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def cloudformation() -> Iterator[CloudFormation]:
-    """A server on loopback."""
-    with listening() as found:
-        yield found
 
 
 @pytest.fixture

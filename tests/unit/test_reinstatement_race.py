@@ -33,9 +33,9 @@ from jitr_fleet import operator_activation
 from jitr_fleet.operator_activation import OperatorActivation
 from jitr_fleet.operator_checks import find_candidate, verify_candidate
 from jitr_local import pki
-from tests.deployment import BUCKET, ENVIRONMENT, POLICY, TABLE, Clock, TestDeployment
+from tests.deployment import BUCKET, ENVIRONMENT, POLICY, TABLE, TestDeployment
 from tests.interleaving import Explored, Process, Schedule, explore
-from tests.memory_aws import MemoryEnforced, MemoryIot, MemorySources, MemoryTable
+from tests.memory_aws import MemoryTable
 from tests.race import SERIAL, Deployment, Scenario, crl, device, factory, verify_once
 from tests.unit.seeded import seeded
 from tests.unit.test_memory_aws import Operation, adapters, on_a_row, plain
@@ -89,18 +89,6 @@ class ReinstatingDeployment(Deployment):
     """A deployment in which operators reinstate the device."""
 
     operator_type: type[OperatorActivation] = OperatorActivation
-
-    def copy(self, schedule: Schedule) -> Deployment:
-        return ReinstatingDeployment(
-            self.scenario,
-            schedule,
-            Clock(self.clock.now),
-            MemoryTable(dict(self.table.items), dict(self.table.digests)),
-            MemoryIot(self.iot.cas, self.iot.certificates, dict(self.iot.statuses), self.iot.policies),
-            MemorySources(dict(self.sources.published)),
-            MemoryEnforced(dict(self.enforced.copies)),
-            self.warm,
-        )
 
     def start(self) -> None:
         """Let operators, sweeps and the publisher loose."""

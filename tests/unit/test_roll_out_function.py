@@ -18,7 +18,7 @@ from jitr.handlers import roll_out
 from jitr.handlers.roll_out import RESERVED_SECONDS, Function, RolloutFailed, build_function
 from jitr.settings import Configuration, Environment
 from tests.aws_faults import failing
-from tests.cloudformation import CloudFormation, listening
+from tests.cloudformation import CloudFormation
 from tests.fake_iot import ACCOUNT, REGION, FakeIot
 
 ENVIRONMENT = Environment(account=ACCOUNT, region=REGION, partition="aws", state_table="t", crl_bucket="b")
@@ -37,13 +37,6 @@ def request(
     """An event about policies."""
     policies = [{"Name": name, "Document": text} for name, text in (documents or {}).items()]
     return cloudformation.event(kind, "Custom::JitrPolicies", {"Policies": policies}, **different)
-
-
-@pytest.fixture
-def cloudformation() -> Iterator[CloudFormation]:
-    """A server on loopback."""
-    with listening() as found:
-        yield found
 
 
 @pytest.fixture
