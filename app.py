@@ -19,10 +19,10 @@ def main() -> int:
     """Synthesise; returns the exit code, 1 for a fleet file with mistakes or a bundle that cannot be built."""
     from aws_cdk import App  # noqa: PLC0415 - after the variables above
 
-    from infra.app import add_checks, add_deployments  # noqa: PLC0415
-    from infra.bundle import BundleError  # noqa: PLC0415
-    from jitr_fleet.fleet_file import read_fleet  # noqa: PLC0415
-    from jitr_fleet.mistakes import FleetFileError  # noqa: PLC0415
+    from jitr_fleet.files.mistakes import FleetFileError  # noqa: PLC0415
+    from jitr_fleet.fleet_file.reader import read_fleet  # noqa: PLC0415
+    from jitr_infra.app import add_checks, add_deployments  # noqa: PLC0415
+    from jitr_infra.functions.bundle import BundleError  # noqa: PLC0415
 
     app = App()
     file = Path(app.node.try_get_context("fleet") or os.environ.get("JITR_FLEET") or CHECKOUT / "fleet.toml")

@@ -12,9 +12,9 @@ from collections import Counter
 from moto import mock_aws
 
 from bench.figures import Figure, begin, figure, write
-from tests.aws_faults import CallLog
-from tests.deployment import create_deployment
-from tests.fake_iot import QUOTA_LIMITED
+from tests.aws.aws_faults import CallLog
+from tests.aws.fake_iot import QUOTA_LIMITED
+from tests.worlds.deployment import create_deployment
 
 USUAL, LEAST = 4, 3
 

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 import botocore.handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from tests.fake_iot import ACCOUNT, REGION
-from tests.memory_aws import MemoryTable
+from tests.aws.fake_iot import ACCOUNT, REGION
+from tests.aws.memory_aws import MemoryTable
 
 _REGISTERED = 1_795_000_000.5
 _IOT_OPERATIONS = {

@@ -12,9 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 from bench.figures import Figure, begin, figure, write
-from infra.bundle import build_bundle, fetch_whole_wheels
-from infra.target import Target
 from jitr.settings import Configuration
+from jitr_infra.functions.bundle import build_bundle, fetch_whole_wheels
+from jitr_infra.parts.target import Target
 
 MEGABYTE = 1_000_000
 LARGEST = 5

@@ -24,9 +24,9 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 
 from bench.figures import Figure, begin, figure, in_turn, ratio_by_pairs, write
-from infra.bundle import build_bundle
-from infra.target import Target
 from jitr.settings import Configuration
+from jitr_infra.functions.bundle import build_bundle
+from jitr_infra.parts.target import Target
 
 ROUNDS = 11
 LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "jmespath", "cryptography", "cffi")

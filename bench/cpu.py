@@ -32,8 +32,8 @@ from bench.iot_server import iot_server
 from jitr.handlers.activate import Function, build_function
 from jitr.handlers.clients import CLIENT_CONFIG
 from jitr_local.pki import CertificateAuthority, Device, pem
-from tests.deployment import CRL_KEY, ENVIRONMENT, configuration_of
-from tests.fake_iot import ACCOUNT, REGION
+from tests.aws.fake_iot import ACCOUNT, REGION
+from tests.worlds.deployment import CRL_KEY, ENVIRONMENT, configuration_of
 
 ROUNDS = 41
 BLOCK = 20

@@ -42,7 +42,8 @@ from bench.figures import in_turn, write
 from jitr.revocation import RevocationStatus, decide, verify_crl
 from jitr.revocation.der import encoded_integer
 from jitr.revocation.signature import frame
-from jitr_local import pki, raw_der
+from jitr_local import pki
+from tests.worlds import raw_der
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 KEYS = ("RSA-2048", "P-256")

@@ -24,9 +24,9 @@ from botocore.exceptions import ClientError
 
 from bench.storm.quotas import Quotas
 from bench.storm.virtual_time import VirtualTime
-from tests.fake_iot import REGION, FakeIot
-from tests.fake_iot_policies import Refused
-from tests.memory_aws import MemoryTable
+from tests.aws.fake_iot import REGION, FakeIot
+from tests.aws.fake_iot_policies import Refused
+from tests.aws.memory_aws import MemoryTable
 
 # How long one call takes, in seconds: assumptions, on which pacing must not depend; an activation takes half a second.
 CONTROL_PLANE_SECONDS = 0.09

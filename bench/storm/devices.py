@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from bench.storm.aws import Aws
-from jitr_local.back_off import BackOff
+from jitr_local.device.back_off import BackOff
 from jitr_local.pki import CertificateAuthority, Device, new_key
 
 # One TLS and MQTT connect up to the drop, and the way of an event through the rules engine; assumptions.

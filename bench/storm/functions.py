@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.storm.aws import Aws
 from bench.storm.invocations import Handler
-from jitr.activation_queue import is_batch
+from jitr.activation.queue import is_batch
 from jitr.handlers.activate import Surroundings, build_function
 from jitr.settings import Configuration, Environment
-from tests.fake_iot import ACCOUNT, REGION
+from tests.aws.fake_iot import ACCOUNT, REGION
 
 BUCKET = "jitr-storm-crl"
 QUEUE = "https://sqs.example/storm"

@@ -8,10 +8,10 @@ from enum import StrEnum
 from bench.storm.functions import BUCKET
 from bench.storm.quotas import AWS_DEFAULTS
 from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
-from jitr_fleet.deployment import CertificateAuthority, Deployment, Registration
+from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, Registration
 from jitr_local import pki
-from tests.deployment import POLICY
-from tests.fake_iot import ACCOUNT, REGION
+from tests.aws.fake_iot import ACCOUNT, REGION
+from tests.worlds.deployment import POLICY
 
 CRL_KEY = "factory-1.crl"
 # What one activation calls under a quota of 10 to 15 a second, once each.

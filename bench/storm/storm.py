@@ -29,14 +29,14 @@ from bench.storm.queues import StandardQueue
 from bench.storm.quotas import Quotas
 from bench.storm.scenario import CRL_KEY, Mode, Scenario, Who
 from bench.storm.virtual_time import VirtualTime
-from jitr.activation import TIME_LIMIT
-from jitr.activation_queue import MAX_RECEIVES
+from jitr.activation.queue import MAX_RECEIVES
+from jitr.activation.steps import TIME_LIMIT
 from jitr.handlers.activate import Surroundings
 from jitr.settings import Environment
-from jitr_fleet.configuration import configuration_of
-from jitr_fleet.deployment import Deployment
-from jitr_fleet.fleet_file import concurrency_for
-from tests.fake_iot import ACCOUNT, QUOTA_LIMITED, REGION
+from jitr_fleet.deployments.concurrency import concurrency_for
+from jitr_fleet.deployments.configuration import configuration_of
+from jitr_fleet.deployments.deployment import Deployment
+from tests.aws.fake_iot import ACCOUNT, QUOTA_LIMITED, REGION
 
 ENVIRONMENT = Environment(
     account=ACCOUNT,
@@ -105,7 +105,7 @@ class _World:
         with (
             mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=self.time.sleep)),
             mock.patch("jitr.handlers.activate.boto3", SimpleNamespace(Session=self.aws.session)),
-            mock.patch("jitr.telemetry.Logger", self._logger),
+            mock.patch("jitr.telemetry.telemetry.Logger", self._logger),
             contextlib.redirect_stdout(_Nowhere()),
         ):
             yield

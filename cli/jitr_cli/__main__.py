@@ -11,10 +11,10 @@ import sys
 
 import click
 
-from jitr_cli.exit_codes import ExitCode
-from jitr_cli.failures import describe_failure
-from jitr_cli.groups import root
-from jitr_cli.unread_output import outlive_readers
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import describe_failure
+from jitr_cli.console.signals import outlive_readers
+from jitr_cli.tree import root
 
 # What shells see of tools that end by a broken pipe: 128 and the number of SIGPIPE.
 _UNREAD = 141

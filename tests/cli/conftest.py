@@ -15,10 +15,10 @@ import pytest
 from moto import mock_aws
 
 from jitr_cli.__main__ import run
-from tests.cli.bundle_server import BundleServer, bundle_of, bundle_server
-from tests.deployment import BUCKET, TABLE, TestDeployment, create_deployment
-from tests.fake_iot import REGION
-from tests.private_keys import assert_no_private_key
+from tests.aws.fake_iot import REGION
+from tests.cli.worlds.bundle_server import BundleServer, bundle_of, bundle_server
+from tests.worlds.deployment import BUCKET, TABLE, TestDeployment, create_deployment
+from tests.worlds.private_keys import assert_no_private_key
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from jitr_cli.aws import Aws
+from jitr_cli.console.aws import Aws
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,19 @@ from typing import Any
 import boto3
 import pytest
 
-from jitr.bulk_job import JobState
+from jitr.bulk.job import JobState
+from jitr.bulk.queue import Turn
 from jitr.handlers.bulk import Function, build_function
 from jitr.settings import Environment, Mode
-from jitr.work_queue import Turn
-from jitr_cli.bulk_progress import duration
+from jitr_cli.bulk.progress import duration
 from jitr_local import pki
 from jitr_local.pki import Device
-from tests.aws_faults import failing
-from tests.bulk import BulkDeployment
+from tests.aws.aws_faults import failing
+from tests.aws.fake_iot import REGION
 from tests.cli.conftest import Answer, Jitr
-from tests.cli.devices import in_the_same_account, snapshot
-from tests.deployment import ENVIRONMENT, POLICY, TestDeployment
-from tests.fake_iot import REGION
+from tests.cli.worlds.devices import in_the_same_account, snapshot
+from tests.worlds.bulk import BulkDeployment
+from tests.worlds.deployment import ENVIRONMENT, POLICY, TestDeployment
 
 SHARED = "jitr-test_default"
 
@@ -91,7 +91,7 @@ def account(stack: TestDeployment, jitr: Jitr, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("jitr.handlers.bulk.time.sleep", lambda seconds: None)
     function = build_function(stack.configuration, environment, url)
     made = Account(BulkDeployment(stack), jitr, function, sqs, url)
-    monkeypatch.setattr("jitr_cli.bulk_progress.time.sleep", lambda seconds: made.invoke())
+    monkeypatch.setattr("jitr_cli.bulk.progress.time.sleep", lambda seconds: made.invoke())
     return made
 
 
@@ -122,7 +122,7 @@ def test_many_become_inactive_and_the_second_step_makes_that_final(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I7, with a limit of two instead of a hundred."""
-    monkeypatch.setattr("jitr_cli.commands.ca_revoke_devices.SMALLEST_BRAKE", 2)
+    monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 2)
     devices = account.bulk.devices(3)
     answer = account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--yes", "--rate", "100")
     assert (answer.exit_code, account.bulk.statuses(devices)) == (0, ["INACTIVE"] * 3)
@@ -135,7 +135,7 @@ def test_many_become_inactive_and_the_second_step_makes_that_final(
 
 def test_one_percent_of_a_large_fleet_is_not_many(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted by what the deployment activated for the CA."""
-    monkeypatch.setattr("jitr_cli.commands.ca_revoke_devices.SMALLEST_BRAKE", 2)
+    monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 2)
     devices = account.bulk.devices(3)
     table = account.bulk.deployment.dynamodb
     key = {"pk": {"S": "ca"}, "sk": {"S": account.ca}}
@@ -158,7 +158,7 @@ def test_more_than_one_computers_work_is_done_in_the_account(
     account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The command writes job and list, sends one message, and follows what the function does."""
-    monkeypatch.setattr("jitr_cli.bulk.MOST_HERE", 2)
+    monkeypatch.setattr("jitr_cli.bulk.work.MOST_HERE", 2)
     devices, other = account.bulk.devices(3), account.bulk.devices(1, name="other")
     file = ids(devices, tmp_path)
     answer = account(
@@ -288,7 +288,7 @@ def test_interrupting_work_that_is_done_here_stops_the_job(account: Account, mon
             raise KeyboardInterrupt
         return real(self, certificate)
 
-    from jitr.bulk_revocation import SwitchingOff
+    from jitr.bulk.revocation import SwitchingOff
 
     real = SwitchingOff.handle
     monkeypatch.setattr(SwitchingOff, "handle", interrupted)
@@ -310,7 +310,7 @@ def test_interrupting_what_the_account_does_only_stops_looking(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jitr_cli.bulk_progress.time.sleep", interrupt)
+    monkeypatch.setattr("jitr_cli.bulk.progress.time.sleep", interrupt)
     answer = account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--in-account", "--yes")
     assert (answer.exit_code, "the job goes on in the account" in answer.err) == (130, True)
     assert account.bulk.job(account.job()).state is JobState.RUNNING
@@ -450,7 +450,7 @@ def test_a_policy_that_cannot_be_given_is_usage(account: Account, arguments: lis
 
 def test_a_large_import_is_done_in_the_account(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is known by then costs nothing the next time."""
-    monkeypatch.setattr("jitr_cli.commands.device_import.MOST_HERE", 2)
+    monkeypatch.setattr("jitr_cli.device.import_.MOST_HERE", 2)
     devices = account.bulk.devices(3)
     answer = account("device", "import", "--ca-certificate-id", account.ca, "--yes", "--json")
     assert (answer.exit_code, answer.json["kind"], answer.json["done"]) == (0, "import", 3)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jitr_cli.groups import COMMANDS, SINGLE
+from jitr_cli.tree import COMMANDS, SINGLE
 from tests.cli.conftest import Jitr
 
 ROOT = Path(__file__).parents[2]

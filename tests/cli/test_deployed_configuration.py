@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from jitr.settings import PRIVATE_CAS_VARIABLE, Configuration, ManagedCa
-from jitr_cli.deployed_configuration import as_served, deployed_configuration, read_configuration
-from jitr_cli.exit_codes import ExitCode
-from jitr_cli.failures import CommandFailed
-from tests.cli.bundle_server import BundleServer, bundle_of, bundle_server
+from jitr_cli.console.deployed_configuration import as_served, deployed_configuration, read_configuration
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from tests.cli.worlds.bundle_server import BundleServer, bundle_of, bundle_server
 
 CA = ManagedCa(name="factory-1", ca_certificate_id="a" * 64, certificate="", crl="none", policy="default")
 CONFIGURATION = Configuration(deployment="test", cas=(CA,), policies={"default": "{}"})

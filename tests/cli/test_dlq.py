@@ -13,16 +13,16 @@ from typing import Any
 import boto3
 import pytest
 
-from jitr.dead_letters import DeadLetter
 from jitr.errors import Reason
-from jitr_cli.commands import dlq_redrive
-from jitr_cli.dead_letter_advice import OF_REASONS
-from jitr_cli.dead_letter_queue import DeadLetterQueue
+from jitr.messages.dead_letters import DeadLetter
+from jitr_cli.dlq import redrive as dlq_redrive
+from jitr_cli.dlq.advice import OF_REASONS
+from jitr_cli.dlq.queue import DeadLetterQueue
+from tests.aws.fake_iot import REGION
 from tests.cli.conftest import Jitr
-from tests.cli.dead_letters import bury, letter, not_waiting, own_letter, queue_url, visible
-from tests.deployment import TestDeployment
-from tests.fake_iot import REGION
-from tests.unit.test_dead_letters import EVENT, on_failure_record
+from tests.cli.worlds.dead_letters import bury, letter, not_waiting, own_letter, queue_url, visible
+from tests.unit.messages.test_dead_letters import EVENT, on_failure_record
+from tests.worlds.deployment import TestDeployment
 
 OTHER = "f" * 64
 FAST = ("--yes", "--rate", "100")

@@ -13,17 +13,17 @@ import boto3
 import pytest
 
 from jitr.settings import Configuration, ManagedCa, Mode
-from jitr_cli.ca_registry import CaRegistration, CertificateMode
-from jitr_cli.doctor.authorities import SeenCa, lifetime, registered, same_certificate
-from jitr_cli.doctor.catalogue import CHECKS
-from jitr_cli.doctor.this_computer import judge_clock, judge_fleet_file
-from jitr_cli.doctor.topic_rule import matches_registration
+from jitr_cli.authorities.registry import CaRegistration, CertificateMode
+from jitr_cli.checks.authorities import SeenCa, lifetime, registered, same_certificate
+from jitr_cli.checks.catalogue import CHECKS
+from jitr_cli.checks.this_computer import judge_clock, judge_fleet_file
+from jitr_cli.checks.topic_rule import matches_registration
 from jitr_local.pki import CertificateAuthority, pem
-from tests.cli.ailments import CASES, GONE, LAMBDA, Sick, other_rule
+from tests.aws.fake_iot import REGION
 from tests.cli.conftest import Answer, Jitr
-from tests.cli.healthy_aws import AwsAnswers, Refused, healthy, identity, quotas, rule
-from tests.deployment import TestDeployment
-from tests.fake_iot import REGION
+from tests.cli.worlds.ailments import CASES, GONE, LAMBDA, Sick, other_rule
+from tests.cli.worlds.healthy_aws import AwsAnswers, Refused, healthy, identity, quotas, rule
+from tests.worlds.deployment import TestDeployment
 
 ROOT = Path(__file__).parents[2]
 DOCS, DOCTOR = ROOT / "docs", ROOT / "cli" / "jitr_cli" / "doctor"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jitr_cli.durations import read_arrival, spoken
+from jitr_cli.plan import read_arrival, spoken
 from jitr_local import pki
 from tests.cli.conftest import Jitr
 

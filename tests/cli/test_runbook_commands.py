@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from jitr_cli.groups import root
+from jitr_cli.tree import root
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
 FENCED = re.findall(r"^```sh\n(.*?)^```", RUNBOOK, re.MULTILINE | re.DOTALL)

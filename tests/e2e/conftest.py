@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jitr_local.emulator import LOOPBACK
-from jitr_local.factory import Factory, MadeDevice
-from jitr_local.local_fleet import LocalCa
-from jitr_local.local_stack import Instance, LocalStack
-from jitr_local.mqtt_attempt import Message
-from jitr_local.reference_device import DeviceReport
+from jitr_local.device.mqtt_attempt import Message
+from jitr_local.device.reference_device import DeviceReport
+from jitr_local.stack.emulator import LOOPBACK
+from jitr_local.stack.local_fleet import LocalCa
+from jitr_local.stack.local_stack import Instance, LocalStack
+from jitr_local.story.factory import Factory, MadeDevice
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient

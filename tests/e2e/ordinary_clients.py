@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jitr_local.local_stack import Instance
+from jitr_local.stack.local_stack import Instance
 
 BIN = Path(sys.executable).parent
 # Enough for a cold function, and for one that is yet to hear of a CA that was adopted a moment ago (half a minute).

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jitr_local.emulator import ACCOUNT, REGION
-from jitr_local.local_fleet import DEPLOYMENT
-from jitr_local.observations import eventually
+from jitr_local.stack.emulator import ACCOUNT, REGION
+from jitr_local.stack.local_fleet import DEPLOYMENT
+from jitr_local.story.observations import eventually
 from tests.e2e.conftest import World
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jitr_local.jitr_command import jitr
-from jitr_local.observations import statuses
+from jitr_local.story.jitr_command import jitr
+from jitr_local.story.observations import statuses
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.e2e

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from jitr_local import pki
-from jitr_local.device_identity import DeviceIdentity
-from jitr_local.jitr_command import jitr
-from jitr_local.mqtt_attempt import Message
-from jitr_local.reference_device import Endpoint, ReferenceDevice, Result
+from jitr_local.device.device_identity import DeviceIdentity
+from jitr_local.device.mqtt_attempt import Message
+from jitr_local.device.reference_device import Endpoint, ReferenceDevice, Result
+from jitr_local.story.jitr_command import jitr
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.e2e

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from jitr_cli.doctor.catalogue import CHECKS
-from jitr_local.jitr_command import jitr
+from jitr_cli.checks.catalogue import CHECKS
+from jitr_local.story.jitr_command import jitr
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.e2e

@@ -11,12 +11,12 @@ import pytest
 import urllib3
 from cryptography import x509
 
-from jitr import metric_names
-from jitr.enforcement import SMALLEST_BRAKE
-from jitr_local.factory import Factory, MadeDevice
-from jitr_local.jitr_command import jitr
-from jitr_local.observations import eventually, figures, invoke, log_lines, outputs, statuses
-from jitr_local.reference_device import Result
+from jitr.enforcement.brake import SMALLEST_BRAKE
+from jitr.telemetry import metric_names
+from jitr_local.device.reference_device import Result
+from jitr_local.story.factory import Factory, MadeDevice
+from jitr_local.story.jitr_command import jitr
+from jitr_local.story.observations import eventually, figures, invoke, log_lines, outputs, statuses
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.e2e

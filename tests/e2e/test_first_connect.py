@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jitr_local import pki
-from jitr_local.mqtt_attempt import Ending
-from jitr_local.observations import NOT_REGISTERED, certificate_status, eventually, invoke, outputs
-from jitr_local.reference_device import Result
-from jitr_local.registration_events import listening
+from jitr_local.device.mqtt_attempt import Ending
+from jitr_local.device.reference_device import Result
+from jitr_local.story.observations import NOT_REGISTERED, certificate_status, eventually, invoke, outputs
+from jitr_local.story.registration_events import listening
 from tests.e2e.conftest import World
 
 if TYPE_CHECKING:

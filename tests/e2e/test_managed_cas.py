@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jitr_local.reference_device import Result
+from jitr_local.device.reference_device import Result
 from tests.e2e.conftest import World
 from tests.e2e.stack_templates import stack_template, update
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from jitr_local import pki
-from jitr_local.factory import Factory
-from jitr_local.jitr_command import jitr
-from jitr_local.observations import eventually
-from jitr_local.reference_device import Result
+from jitr_local.device.reference_device import Result
+from jitr_local.story.factory import Factory
+from jitr_local.story.jitr_command import jitr
+from jitr_local.story.observations import eventually
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.e2e

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jitr import metric_names
-from jitr_local.local_fleet import DEPLOYMENT, POLICIES
-from jitr_local.observations import eventually, figures, invoke, outputs
+from jitr.telemetry import metric_names
+from jitr_local.stack.local_fleet import DEPLOYMENT, POLICIES
+from jitr_local.story.observations import eventually, figures, invoke, outputs
 from tests.e2e.conftest import World
 from tests.e2e.stack_templates import stack_template, update
 

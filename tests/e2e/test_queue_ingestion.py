@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jitr.dead_letters import decode_dead_letter
-from jitr_fleet.deployment import Ingestion
-from jitr_local.factory import Factory, MadeDevice
-from jitr_local.local_stack import Instance, LocalStack
-from jitr_local.mqtt_attempt import Ending, MqttAttempt
-from jitr_local.reference_device import Result
+from jitr.messages.dead_letters import decode_dead_letter
+from jitr_fleet.deployments.deployment import Ingestion
+from jitr_local.device.mqtt_attempt import Ending, MqttAttempt
+from jitr_local.device.reference_device import Result
+from jitr_local.stack.local_stack import Instance, LocalStack
+from jitr_local.story.factory import Factory, MadeDevice
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jitr_local.reference_device import Result
+from jitr_local.device.reference_device import Result
 from tests.e2e.conftest import World
 
 if TYPE_CHECKING:

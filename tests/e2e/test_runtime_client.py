@@ -26,12 +26,12 @@ import boto3
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from infra.activation_function import HANDLER
-from infra.bundle import build_bundle
-from infra.target import Target
 from jitr.settings import Configuration, Environment
+from jitr_infra.functions.activation_function import HANDLER
+from jitr_infra.functions.bundle import build_bundle
+from jitr_infra.parts.target import Target
 from jitr_local.checkout import CHECKOUT
-from jitr_local.emulator import ACCOUNT, REGION, Emulator
+from jitr_local.stack.emulator import ACCOUNT, REGION, Emulator
 
 pytestmark = pytest.mark.e2e
 

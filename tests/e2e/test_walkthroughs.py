@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jitr_local.observations import outputs
+from jitr_local.story.observations import outputs
 from tests.e2e.conftest import World
 from tests.e2e.document_steps import (
     make_device,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from jitr_local.emulator import LOOPBACK
+from jitr_local.stack.emulator import LOOPBACK
 from tests.e2e.conftest import World
 from tests.e2e.ordinary_clients import Terminal
 

@@ -12,10 +12,8 @@ from typing import Any, TypeAlias
 
 from aws_cdk import App
 
-from infra.app import add_deployments
-from infra.target import Target
 from jitr.settings import CaStatus, Mode, OnExistingThing, ThingNameSource
-from jitr_fleet.deployment import (
+from jitr_fleet.deployments.deployment import (
     CertificateAuthority,
     CrlKind,
     Deployment,
@@ -25,8 +23,10 @@ from jitr_fleet.deployment import (
     PrivateCaType,
     Registration,
 )
+from jitr_infra.app import add_deployments
+from jitr_infra.parts.target import Target
 from jitr_local import pki
-from tests.private_keys import assert_no_private_key
+from tests.worlds.private_keys import assert_no_private_key
 
 CHECKOUT = Path(__file__).parents[2]
 ACCOUNT = "111122223333"

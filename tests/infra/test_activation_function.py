@@ -6,10 +6,10 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
-from infra.app import add_deployments
-from infra.target import Target
 from jitr.settings import Environment
-from jitr_fleet.deployment import Fleet
+from jitr_fleet.deployments.deployment import Fleet
+from jitr_infra.app import add_deployments
+from jitr_infra.parts.target import Target
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,

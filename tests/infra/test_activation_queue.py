@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from infra.activation_queue import batch_size
-from jitr.activation import LEASE, TIME_LIMIT
-from jitr.activation_batch import RESERVED_SECONDS
-from jitr.activation_queue import ATTEMPTS, MAX_RECEIVES
-from jitr_fleet.fleet_file import queue_concurrency_for
+from jitr.activation.batch import RESERVED_SECONDS
+from jitr.activation.queue import ATTEMPTS, MAX_RECEIVES
+from jitr.activation.steps import LEASE, TIME_LIMIT
+from jitr_fleet.deployments.concurrency import queue_concurrency_for
+from jitr_infra.parts.activation_queue import batch_size
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,

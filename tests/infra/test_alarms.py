@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from jitr.activation_queue import LONGEST_DELAY_SECONDS
+from jitr.activation.queue import LONGEST_DELAY_SECONDS
 from jitr.errors import Outcome
-from jitr.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS, UNDECIDED_THROTTLED
-from jitr_fleet.deployment import Ingestion
+from jitr.telemetry.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS, UNDECIDED_THROTTLED
+from jitr_fleet.deployments.deployment import Ingestion
 from tests.infra.synthesis import (
     ACCOUNT,
     CHECKOUT,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jitr_fleet.stack_outputs import NO_HOSTS, StackOutputs
+from jitr_fleet.deployments.stack_outputs import NO_HOSTS, StackOutputs
 from tests.infra.synthesis import (
     ACTIVATE,
     BUCKET,

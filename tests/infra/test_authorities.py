@@ -8,11 +8,11 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
-from infra.app import add_deployments
 from jitr.handlers import authorities
 from jitr.handlers.clients import PATIENT_CLIENT_CONFIG
 from jitr.settings import PRIVATE_CAS_VARIABLE, Mode
-from jitr_fleet.deployment import Fleet, Registration
+from jitr_fleet.deployments.deployment import Fleet, Registration
+from jitr_infra.app import add_deployments
 from jitr_local import pki
 from tests.infra.synthesis import (
     ACCOUNT,

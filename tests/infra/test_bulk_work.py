@@ -6,10 +6,10 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from jitr.bulk_work import AGAIN_SECONDS, LEASE, RESERVED_SECONDS
+from jitr.bulk.queue import ATTEMPTS, QUEUE_VARIABLE
+from jitr.bulk.work import AGAIN_SECONDS, LEASE, RESERVED_SECONDS
 from jitr.handlers import bulk
 from jitr.handlers.clients import CLIENT_CONFIG
-from jitr.work_queue import ATTEMPTS, QUEUE_VARIABLE
 from tests.infra.synthesis import (
     ACTIVATE,
     BULK,

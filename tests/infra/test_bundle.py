@@ -12,13 +12,13 @@ import pytest
 from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
-from infra import bundle
-from infra.app import add_deployments
-from infra.bundle import BundleError, build_bundle
-from infra.target import Target
 from jitr.settings import CONFIGURATION_FILE, Configuration
-from jitr_fleet.configuration import configuration_of
-from jitr_fleet.deployment import Fleet
+from jitr_fleet.deployments.configuration import configuration_of
+from jitr_fleet.deployments.deployment import Fleet
+from jitr_infra.app import add_deployments
+from jitr_infra.functions import bundle
+from jitr_infra.functions.bundle import BundleError, build_bundle
+from jitr_infra.parts.target import Target
 from tests.infra.synthesis import CHECKOUT, ca, example_deployment, feature_flags
 
 ELF_AARCH64 = 0xB7

@@ -12,8 +12,8 @@ from aws_cdk import aws_s3 as s3
 from cfnlint import api  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from infra.app import add_checks, add_deployments
-from jitr_fleet.deployment import Deployment, Fleet
+from jitr_fleet.deployments.deployment import Deployment, Fleet
+from jitr_infra.app import add_checks, add_deployments
 from tests.infra.synthesis import (
     NAME,
     REGION,

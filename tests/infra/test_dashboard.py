@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from jitr_fleet.deployment import Ingestion
-from tests.emf import Metric, everything, metrics
+from jitr_fleet.deployments.deployment import Ingestion
+from tests.aws.emf import Metric, everything, metrics
 from tests.infra.synthesis import (
     ACTIVATE,
     BULK_DEAD_LETTERS,

@@ -8,11 +8,11 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
-from infra.app import add_deployments
-from infra.stack import DeploymentStack
-from jitr.enforced_crls import PREFIX as PREFIX_OF_COPIES
-from jitr.enforcement import SWEEP_LEASE
-from jitr_fleet.deployment import Deployment, Fleet
+from jitr.enforcement.copies import PREFIX as PREFIX_OF_COPIES
+from jitr.enforcement.sweep import SWEEP_LEASE
+from jitr_fleet.deployments.deployment import Deployment, Fleet
+from jitr_infra.app import add_deployments
+from jitr_infra.stack import DeploymentStack
 from tests.infra.synthesis import (
     ACTIVATE,
     BUCKET,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from jitr.policy import render_policy
-from jitr_fleet.deployment import Deployment
-from jitr_fleet.fleet_file import read_fleet
-from jitr_local.app import WALKTHROUGH, ask_for_no_thing
-from jitr_local.local_fleet import write_fleet
+from jitr.policies.template import render_policy
+from jitr_fleet.deployments.deployment import Deployment
+from jitr_fleet.fleet_file.reader import read_fleet
+from jitr_local.stack.app import WALKTHROUGH, ask_for_no_thing
+from jitr_local.stack.local_fleet import write_fleet
 
 
 def local_deployment(folder: Path) -> Deployment:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.emf import everything, logged
+from tests.aws.emf import everything, logged
 from tests.infra.synthesis import ACTIVATE, BULK, ENFORCE, NAME, Synthesis
 from tests.infra.test_dashboard import flat
 

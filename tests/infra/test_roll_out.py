@@ -7,10 +7,10 @@ from importlib import import_module
 
 import pytest
 
-from jitr.custom_resource import DELETE, PAUSE_SECONDS, TRIES
 from jitr.handlers import roll_out
 from jitr.handlers.clients import PATIENT_CLIENT_CONFIG
-from jitr_fleet.deployment import Registration
+from jitr.messages.custom_resource import DELETE, PAUSE_SECONDS, TRIES
+from jitr_fleet.deployments.deployment import Registration
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,

@@ -14,8 +14,8 @@ from botocore.loaders import Loader
 from botocore.regions import EndpointResolver
 from botocore.session import Session
 
-from infra.bundle import SERVICES
-from infra.service_models import reduce_service_models
+from jitr_infra.functions.bundle import SERVICES
+from jitr_infra.functions.service_models import reduce_service_models
 
 SHIPPED = Path(botocore.__file__).parent / "data"
 REGIONS = ("us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jitr.enforced_crls import PREFIX as PREFIX_OF_COPIES
+from jitr.enforcement.copies import PREFIX as PREFIX_OF_COPIES
 from tests.infra.synthesis import (
     ACTIVATION_QUEUE,
     BUCKET,

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from tests.cloudformation import CloudFormation, listening
-from tests.deployment import TestDeployment, create_deployment
-from tests.faults.containers import aws as aws  # noqa: PLC0414 - fixtures of the fault matrix
-from tests.faults.counting import count as count  # noqa: PLC0414
+from tests.aws.cloudformation import CloudFormation, listening
+from tests.worlds.deployment import TestDeployment, create_deployment
 
 
 @pytest.fixture

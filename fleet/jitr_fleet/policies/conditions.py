@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
 
-from jitr.policy import PolicyError
-from jitr.policy_document import Condition, Wildcard, matches_parts
+from jitr.policies.document import Condition, Wildcard, matches_parts
+from jitr.policies.values import PolicyError
 from jitr_fleet.policies.facts import Lookup
 from jitr_fleet.policies.variables import AVAILABLE_KEYS, REQUEST_KEYS, VARIABLES, VariableUse
 

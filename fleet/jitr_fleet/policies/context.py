@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from jitr.settings import ThingNameSource
-from jitr_fleet.deployment import CertificateAuthority, Deployment, NewPrivateCa
+from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, NewPrivateCa
 from jitr_fleet.policies.variables import NAME_FIELDS
 
 _FIELDS = {oid: name for name, oid in NAME_FIELDS.items()}

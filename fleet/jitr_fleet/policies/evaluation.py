@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from jitr.policy import PolicyError
-from jitr.policy_document import (
+from jitr.policies.document import (
     VERSION_WITH_VARIABLES,
     Effect,
     PolicyDocument,
@@ -24,6 +23,7 @@ from jitr.policy_document import (
     matches_parts,
     wildcards_of,
 )
+from jitr.policies.values import PolicyError
 from jitr_fleet.policies.conditions import ConditionResult, Parts, evaluate_condition
 from jitr_fleet.policies.facts import DeviceFacts, Protocol
 from jitr_fleet.policies.request import Request

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from jitr_fleet.policies.json_positions import JsonError, read_json
+from jitr_fleet.files.json_positions import JsonError, read_json
 
 # AWS IoT takes no request with a longer document (model of CreatePolicy), whatever white space is in it.
 MAXIMUM_BYTES = 404_600

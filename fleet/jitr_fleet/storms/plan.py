@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from jitr_fleet.deployment import Ingestion
-from jitr_fleet.fleet_file import concurrency_for, queue_concurrency_for
+from jitr_fleet.deployments.concurrency import concurrency_for, queue_concurrency_for
+from jitr_fleet.deployments.deployment import Ingestion
 from jitr_fleet.storms.arrivals import Arrival, Knocks
 from jitr_fleet.storms.direct import direct_storm
 from jitr_fleet.storms.model import AWS_QUOTAS, Capacity, Course

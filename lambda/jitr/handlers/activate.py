@@ -24,30 +24,30 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.activation import Activation
-from jitr.activation_batch import ActivationBatch
-from jitr.activation_queue import ActivationQueue, is_batch
-from jitr.allow_list import AllowList
-from jitr.ca_records import CaRecords
-from jitr.call_counts import CallCounts
-from jitr.certificate_authorities import CertificateAuthorities
-from jitr.crl_cache import CrlCache
-from jitr.crl_sources import CrlSources
-from jitr.crl_versions import CrlVersions
-from jitr.envelopes import open_envelope
+from jitr.activation.batch import ActivationBatch
+from jitr.activation.checks import Examination
+from jitr.activation.observation import AT_ONCE, Observation, UnwrittenVersions
+from jitr.activation.queue import ActivationQueue, is_batch
+from jitr.activation.steps import Activation
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.records import CaRecords
+from jitr.aws.call_counts import CallCounts
+from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import Pace
+from jitr.aws.state_table import StateTable
+from jitr.aws.turns import TurnLine, Turns
+from jitr.crls.cache import CrlCache
+from jitr.crls.http_fetch import HttpFetcher
+from jitr.crls.sources import CrlSources
+from jitr.crls.versions import CrlVersions
 from jitr.errors import Undecided
-from jitr.events import age_seconds, claimed_certificate_id
-from jitr.examination import Examination
 from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
-from jitr.http_fetch import HttpFetcher
-from jitr.iot_registry import IotRegistry
-from jitr.observation import AT_ONCE, Observation, UnwrittenVersions
-from jitr.pacing import Pace
-from jitr.registry import Registry
+from jitr.messages.envelopes import open_envelope
+from jitr.messages.event import age_seconds, claimed_certificate_id
+from jitr.registry.allow_list import AllowList
+from jitr.registry.rows import Registry
 from jitr.settings import Configuration, Environment, Mode, read_settings
-from jitr.state_table import StateTable
-from jitr.telemetry import Telemetry
-from jitr.turns import TurnLine, Turns
+from jitr.telemetry.telemetry import Telemetry
 
 # The line in the state table from which batches take their turns at AWS IoT.
 PACE = "activation-pace"

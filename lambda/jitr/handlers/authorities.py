@@ -20,17 +20,17 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.aws_failures import aws_call
-from jitr.ca_deployment import CaDeployment, CaStillNeeded, ResourceType
-from jitr.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
+from jitr.authorities.deployment import CaDeployment, CaStillNeeded, ResourceType
+from jitr.authorities.private_ca import PrivateCas
+from jitr.authorities.verification_certificate import NotVerifying
+from jitr.aws.failures import aws_call
+from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import Pace
 from jitr.errors import ActivationError, Reason, Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
-from jitr.iot_registry import IotRegistry
-from jitr.pacing import Pace
-from jitr.private_ca import PrivateCas
+from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
 from jitr.settings import Configuration, Environment
-from jitr.telemetry import Telemetry
-from jitr.verification_certificate import NotVerifying
+from jitr.telemetry.telemetry import Telemetry
 
 # What the last AWS call and the answer may take: before there is less left, the function gives up and says so.
 RESERVED_SECONDS = 120.0

@@ -19,19 +19,19 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.bulk_jobs import Jobs
-from jitr.bulk_plans import Tasks, shared_policy
-from jitr.bulk_work import RESERVED_SECONDS, BulkWork
-from jitr.ca_records import CaRecords
-from jitr.call_counts import CallCounts
-from jitr.certificate_authorities import CertificateAuthorities
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.records import CaRecords
+from jitr.aws.call_counts import CallCounts
+from jitr.aws.iot import IotRegistry
+from jitr.aws.shared_pace import SharedPace
+from jitr.aws.state_table import StateTable
+from jitr.bulk.jobs import Jobs
+from jitr.bulk.plans import Tasks, shared_policy
+from jitr.bulk.queue import QUEUE_VARIABLE, Turn, WorkQueue
+from jitr.bulk.work import RESERVED_SECONDS, BulkWork
 from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
-from jitr.iot_registry import IotRegistry
 from jitr.settings import Configuration, Environment
-from jitr.shared_pace import SharedPace
-from jitr.state_table import StateTable
-from jitr.telemetry import Telemetry
-from jitr.work_queue import QUEUE_VARIABLE, Turn, WorkQueue
+from jitr.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, kw_only=True)

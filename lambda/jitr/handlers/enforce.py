@@ -22,26 +22,26 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cryptography import x509
 
-from jitr.ca_records import CaRecords
-from jitr.call_counts import CallCounts
-from jitr.certificate_authorities import CertificateAuthorities
-from jitr.crl_cache import CrlCache
-from jitr.crl_sources import NONE, CrlSources, S3Location
-from jitr.crl_versions import CrlVersions
-from jitr.enforced_crls import EnforcedCrls
-from jitr.enforcement import Enforcement, Sweep
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.records import CaRecords
+from jitr.aws.call_counts import CallCounts
+from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import Pace
+from jitr.aws.state_table import StateTable
+from jitr.crls.cache import CrlCache
+from jitr.crls.http_fetch import HttpFetcher
+from jitr.crls.sources import NONE, CrlSources, S3Location
+from jitr.crls.versions import CrlVersions
+from jitr.enforcement.copies import EnforcedCrls
+from jitr.enforcement.sweep import Enforcement, Sweep
+from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Reason, Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
-from jitr.http_fetch import HttpFetcher
-from jitr.iot_registry import IotRegistry
-from jitr.pacing import Pace
-from jitr.policy_rollout import PolicyRollout, shared_policies
-from jitr.registry import Registry
+from jitr.policies.rollout import PolicyRollout, shared_policies
+from jitr.registry.rows import Registry
 from jitr.revocation import Options
 from jitr.settings import CaStatus, Configuration, Environment, ManagedCa, Mode, read_settings
-from jitr.state_table import StateTable
-from jitr.telemetry import Telemetry
-from jitr.unknown_certificates import UnknownCertificates
+from jitr.telemetry.telemetry import Telemetry
 
 # How many of a CA's newest certificates each scheduled sweep compares with the registry.
 NEWEST = 100

@@ -20,14 +20,14 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
+from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import Pace
 from jitr.errors import Reason, Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
-from jitr.iot_registry import IotRegistry
-from jitr.pacing import Pace
-from jitr.policy_rollout import PolicyRollout, shared_policies
+from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
+from jitr.policies.rollout import PolicyRollout, shared_policies
 from jitr.settings import Configuration, Environment
-from jitr.telemetry import Telemetry
+from jitr.telemetry.telemetry import Telemetry
 
 # What the last AWS call and the answer may take: before there is less left, the roll-out gives up and says so.
 RESERVED_SECONDS = 120.0

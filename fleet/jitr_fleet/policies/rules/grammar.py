@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from jitr.policy_document import VERSION_WITH_VARIABLES, Effect
-from jitr_fleet.policies.json_positions import escape
+from jitr.policies.document import VERSION_WITH_VARIABLES, Effect
+from jitr_fleet.files.json_positions import escape
+from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.rules.report import Report
-from jitr_fleet.tables import did_you_mean, show
 
 _DOCUMENT_KEYS = ("Version", "Id", "Statement")
 _STATEMENT_KEYS = ("Sid", "Effect", "Action", "Resource", "Condition")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from jitr.policy_comparison import Atom
-from jitr.policy_document import Condition, Effect
+from jitr.policies.comparison import Atom
+from jitr.policies.document import Condition, Effect
+from jitr_fleet.files.tables import show
 from jitr_fleet.policies.rules.report import Report
 from jitr_fleet.policies.rules.written import WrittenCondition, WrittenStatement
-from jitr_fleet.tables import show
 
 # A policy that AWS IoT takes has far fewer; what is larger has been reported as too long.
 _MOST_ATOMS = 500

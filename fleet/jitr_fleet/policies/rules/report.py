@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
-from jitr_fleet.policies.rules.catalogue import RULES
+from jitr_fleet.policies.lint_rules import RULES
 from jitr_fleet.policies.source import Finding, PolicySource, Severity
 
 

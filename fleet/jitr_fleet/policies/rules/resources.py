@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.actions import (
     ACTIONS,
     ANY_RESOURCE,
@@ -19,7 +20,6 @@ from jitr_fleet.policies.rules.arns import Arn, names_device, read_arn
 from jitr_fleet.policies.rules.report import Report
 from jitr_fleet.policies.rules.written import Text, WrittenStatement
 from jitr_fleet.policies.source import Severity
-from jitr_fleet.tables import did_you_mean, show
 
 _TYPES = (CLIENT, TOPIC, TOPIC_FILTER, THING, ROLE_ALIAS)
 _SHAPE = "arn:@{partition}:iot:@{region}:@{account}:type/name"

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 
-from jitr.policy import DEPLOYMENT_VALUES, DEVICE_VALUES, MAXIMUM_CHARACTERS, longest_device_values
+from jitr.policies.template import MAXIMUM_CHARACTERS
+from jitr.policies.values import DEPLOYMENT_VALUES, DEVICE_VALUES, longest_device_values
 from jitr.settings import ThingNameSource
+from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.rules.report import Report
 from jitr_fleet.policies.rules.variables import NO_THING
 from jitr_fleet.policies.rules.written import Text, all_texts
-from jitr_fleet.tables import did_you_mean, show
 
 # The longest names there are: Regions such as ap-southeast-1, cn-northwest-1, eusc-de-east-1.
 LONGEST_DEPLOYMENT_VALUES: Mapping[str, str] = {

@@ -1,6 +1,6 @@
 """A policy as it is written: each text with the place where it stands, and nothing refused.
 
-`jitr.policy_document` is the policy as AWS means it; this is what findings point to. What has the wrong type is left
+`jitr.policies.document` is the policy as AWS means it; this is what findings point to. What has the wrong type is left
 out here: the grammar's rules report it, and the other rules go on with the rest.
 """
 
@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from jitr.policy_document import Effect
-from jitr_fleet.policies.json_positions import escape
+from jitr.policies.document import Effect
+from jitr_fleet.files.json_positions import escape
 
 
 @dataclass(frozen=True)

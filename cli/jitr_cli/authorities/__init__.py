@@ -1,0 +1,1 @@
+"""CAs as the commands see them: in AWS IoT, in the fleet file, adopted."""

@@ -1,0 +1,1 @@
+"""`jitr bulk`, and starting bulk work from other commands."""

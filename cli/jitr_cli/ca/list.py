@@ -1,0 +1,96 @@
+"""`jitr ca list`: every CA that is registered in the account and Region, and those that only a deployment knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from jitr.aws.pacing import Pace
+from jitr.crls.sources import NONE
+from jitr_cli.authorities.description import crl_in_a_word, describe_ca
+from jitr_cli.authorities.management import DeployedCas, announce, deployments_here
+from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry
+from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.output import emit_json, emit_table, progress, say
+
+COLUMNS = ("name", "id", "mode", "status", "auto-registration", "expires", "CRL")
+
+
+@click.command("list")
+@deployment_option
+@json_option
+@aws_options
+def command(*, aws: Aws, deployment: str | None, as_json: bool) -> ExitCode:
+    """List the CAs of an account and Region: in the fleet file, adopted, or managed by nobody here.
+
+    A CA that a deployment's fleet file names but AWS IoT does not know is said too: its devices cannot register.
+    """
+    registry = CaRegistry(aws.client("iot"))
+    deployments = deployments_here(aws, deployment)
+    announce(aws, deployments)
+    found = list(_described(registry, deployments))
+    missing = _missing(deployments, {each["ca_certificate_id"] for each in found})
+    if as_json:
+        emit_json({"cas": found, "missing": missing})
+    elif found:
+        emit_table(COLUMNS, map(_row, found))
+    else:
+        say("no CA is registered here")
+    for each in missing:
+        say(
+            f"warning: deployment {each['deployment']} manages CA {each['ca_certificate_id']} ({each['name']}), "
+            "which AWS IoT does not know"
+        )
+    return ExitCode.DONE
+
+
+def _described(registry: CaRegistry, deployments: list[DeployedCas]) -> Iterator[dict[str, Any]]:
+    pace = Pace(DESCRIBED_PER_SECOND, now=time.monotonic, sleep=time.sleep)
+    with progress("reading CAs", total=None) as bar:
+        for identifier in registry.ids():
+            pace()
+            known = registry.find(identifier)
+            bar(1)
+            if known is not None:  # deleted meanwhile
+                yield describe_ca(known, deployments, at=datetime.now(UTC))
+
+
+def _missing(deployments: list[DeployedCas], registered: set[str]) -> list[dict[str, str]]:
+    found = []
+    for deployed in deployments:
+        reviewed = [ca.ca_certificate_id for ca in (deployed.configuration.cas if deployed.configuration else ())]
+        adopted = [each.ca_certificate_id for each in deployed.records.records()]
+        for identifier in dict.fromkeys([*reviewed, *adopted]):
+            management = deployed.management(identifier)
+            if management is not None and identifier not in registered:
+                found.append(
+                    {
+                        "deployment": management.deployment,
+                        "ca_certificate_id": identifier,
+                        "name": management.name,
+                        "managed": management.owner.value,
+                    }
+                )
+    return found
+
+
+def _row(shown: dict[str, Any]) -> tuple[str, ...]:
+    managed = [each for each in shown["deployments"] if each["managed"]]
+    held = any(each["on_hold"] for each in shown["deployments"])
+    status = shown["status"] + (", on hold" if held else "")
+    stricter = [each["status"] for each in managed if each["status"] != "ACTIVE"]
+    crls = [crl_in_a_word(crl) for each in shown["deployments"] for crl in each["crls"]]
+    return (
+        "; ".join(f"{each['name']} ({each['deployment']})" for each in managed) or f"unmanaged: {shown['subject']}",
+        shown["ca_certificate_id"],
+        shown["mode"],
+        status + "".join(f", {each} in the fleet file" for each in stricter),
+        "JITP" if shown["provisioning_template"] else "on" if shown["auto_registration"] else "off",
+        shown["not_after"][:10],
+        "; ".join(crls) or ("never checked" if any(each["crl"] == NONE for each in managed) else "none read"),
+    )

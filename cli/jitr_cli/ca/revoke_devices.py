@@ -1,0 +1,189 @@
+"""`jitr ca revoke-devices`: switch off all devices of a CA, or a list of them, however many they are.
+
+Exit codes: 0 all done, 1 some could not be done or somebody stopped it, 64 usage, 69 AWS unreachable or refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from jitr.authorities.records import CaRecords
+from jitr.aws.iot import CertificateStatus
+from jitr.bulk.job import Job, JobKind, JobState, Plan
+from jitr.enforcement.brake import brake_limit
+from jitr.revocation.entries import HOLD
+from jitr_cli.authorities.management import DeployedCas, describe_managers
+from jitr_cli.bulk.followers import verify_may_follow
+from jitr_cli.bulk.progress import say_effort
+from jitr_cli.bulk.work import Bulk, How, bulk_options, ended, in_account, new_job_id, verify_ca
+from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.device_lists import read_certificate_ids
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import existing_file
+from jitr_cli.console.options import CaCertificateId
+from jitr_cli.console.output import say
+from jitr_cli.crl.files import RevocationReason
+from jitr_fleet.issuing.crls import REASON_CODES
+
+_OFF = {
+    CertificateStatus.REVOKED: "they become REVOKED, which cannot be undone",
+    CertificateStatus.INACTIVE: "they become INACTIVE, which can be undone",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a job is about: `listed` None is all of the CA's."""
+
+    job_id: str
+    plan: Plan
+    listed: list[str] | None = None
+
+
+@click.command("revoke-devices")
+@click.option("--ca-certificate-id", type=CaCertificateId(), help="the CA's id in AWS IoT, 64 hex digits")
+@click.option(
+    "--list",
+    "file",
+    type=existing_file(),
+    metavar="FILE",
+    help="these of its devices: certificate ids, one a line or in the column `certificate_id`",
+)
+@click.option("--all", "everything", is_flag=True, help="all of its devices that are registered by now")
+@click.option("--inactive", is_flag=True, help="only make them INACTIVE, also where they are few")
+@click.option(
+    "--reason",
+    type=RevocationReason(),
+    help=f"why, kept with the job: one of {', '.join(REASON_CODES)}; certificateHold is --inactive",
+)
+@click.option("--confirm", metavar="JOB", help="make REVOKED, for good, what this job made INACTIVE")
+@click.option(
+    "--unmanaged", is_flag=True, help="although the deployment does not manage the CA; --yes does not say that"
+)
+@bulk_options
+@writing_options
+def command(  # noqa: PLR0913 - one parameter for each option
+    *,
+    aws: Aws,
+    ca_certificate_id: str | None,
+    file: Path | None,
+    everything: bool,
+    inactive: bool,
+    reason: str | None,
+    confirm: str | None,
+    unmanaged: bool,
+    how: How,
+    deployment: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Switch off all devices of a CA, or a list of them; more than 1,000 in the account, not from here.
+
+    Registry rows are marked first, so that no late event brings a device back. More than 100 devices, and more than 1 %
+    of the CA's, only become INACTIVE; --confirm JOB then makes that final, `jitr bulk undo JOB` takes it back.
+    """
+    if (confirm is None) != (everything or file is not None) or (everything and file is not None):
+        raise CommandFailed("give one of --all, --list FILE and --confirm JOB")
+    bulk = Bulk.of(aws, aws.deployment(deployment))
+    aws.announce(bulk.stack)
+    if confirm is not None:
+        wanted = _confirming(bulk, confirm, reason)
+    else:
+        status = CertificateStatus.INACTIVE if inactive or reason == HOLD else CertificateStatus.REVOKED
+        wanted = _revoking(bulk, ca_certificate_id, file, status, reason)
+    away = in_account(wanted.plan, how)
+    say(f"CA {wanted.plan.ca_certificate_id}")
+    say_effort(wanted.plan, wanted.plan.total, per_second=bulk.tps if away else how.rate or bulk.tps, in_account=away)
+    say(_OFF[wanted.plan.wanted or CertificateStatus.REVOKED])
+    managed = confirm is not None or _say_managed(bulk, wanted)
+    if dry_run or wanted.plan.total == 0:
+        return ExitCode.DONE
+    if not managed:
+        ask("Go on with a CA that this deployment does not manage (--unmanaged says yes)?", yes=unmanaged)
+    ask(f"Switch off {wanted.plan.total:,}?", yes=yes)
+    return ended(bulk.start(wanted.job_id, wanted.plan, how, away=away, listed=wanted.listed), as_json=as_json)
+
+
+def _revoking(
+    bulk: Bulk, ca_certificate_id: str | None, file: Path | None, status: CertificateStatus, reason: str | None
+) -> Wanted:
+    if ca_certificate_id is None:
+        raise CommandFailed("give --ca-certificate-id")
+    verify_ca(bulk, ca_certificate_id)
+    job_id = new_job_id(JobKind.REVOKE)
+    listed = None if file is None else read_certificate_ids(file)
+    total, last = (len(listed), None) if listed is not None else bulk.count(ca_certificate_id)
+    return Wanted(
+        job_id=job_id,
+        listed=listed,
+        plan=Plan(
+            kind=JobKind.REVOKE,
+            ca_certificate_id=ca_certificate_id,
+            total=total,
+            list_of=None if listed is None else job_id,
+            registered_until=None if last is None else int(last.timestamp()) + 1,
+            wanted=_at_first(bulk, ca_certificate_id, total, status),
+            reason=reason,
+        ),
+    )
+
+
+def _at_first(bulk: Bulk, ca_certificate_id: str, total: int, status: CertificateStatus) -> CertificateStatus:
+    """Return the status to set now: nothing irreversible happens to many devices on one input (I7)."""
+    record = CaRecords(bulk.table).record(ca_certificate_id)
+    devices = 0 if record is None else record.devices
+    many = total > brake_limit(devices)
+    if many and status is CertificateStatus.REVOKED:
+        say("so many become REVOKED in two steps")
+        return CertificateStatus.INACTIVE
+    return status
+
+
+def _say_managed(bulk: Bulk, wanted: Wanted) -> bool:
+    """Say what a CA is to the deployment; returns False where it is known to be nothing."""
+    deployed, ca_certificate_id = DeployedCas.read(bulk.aws, bulk.stack), wanted.plan.ca_certificate_id
+    if deployed.manages(ca_certificate_id) is False:
+        say(f"warning: {describe_managers(bulk.aws, deployed, ca_certificate_id)}: its registry, in which they are")
+        say("         marked, is read by nobody who lets devices of that CA in, and `jitr ca hold` stops nobody")
+        return False
+    if wanted.listed is None:
+        _say_open(bulk, ca_certificate_id)
+    return True
+
+
+def _say_open(bulk: Bulk, ca_certificate_id: str) -> None:
+    record = CaRecords(bulk.table).record(ca_certificate_id)
+    if bulk.iot.describe_ca(ca_certificate_id).active and (record is None or not record.on_hold):
+        say("the CA is ACTIVE: devices that are not registered yet still get in; `jitr ca hold` stops that")
+
+
+def _confirming(bulk: Bulk, job_id: str, reason: str | None) -> Wanted:
+    """Plan the second step of a job; raises CommandFailed where there is nothing to confirm."""
+    job = bulk.job(job_id)
+    _verify_confirmable(job)
+    verify_may_follow(bulk.jobs, job, JobKind.CONFIRM)
+    return Wanted(
+        job_id=new_job_id(JobKind.CONFIRM),
+        plan=Plan(
+            kind=JobKind.CONFIRM,
+            ca_certificate_id=job.plan.ca_certificate_id,
+            total=job.plan.total,
+            list_of=job.plan.list_of,
+            registered_until=job.plan.registered_until,
+            wanted=CertificateStatus.REVOKED,
+            follows=job.job_id,
+            reason=reason or job.plan.reason,
+        ),
+    )
+
+
+def _verify_confirmable(job: Job) -> None:
+    if job.plan.kind is not JobKind.REVOKE or job.plan.wanted is not CertificateStatus.INACTIVE:
+        raise CommandFailed(f"{job.job_id} made nothing INACTIVE that could be confirmed")
+    if job.state is not JobState.DONE:
+        raise CommandFailed(f"{job.job_id} is not done yet ({job.state}): `jitr bulk resume {job.job_id}` first")

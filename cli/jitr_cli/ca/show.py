@@ -1,0 +1,85 @@
+"""`jitr ca show`: one CA, everything that decides about its devices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from jitr_cli.authorities.description import crl_in_a_word, describe_ca
+from jitr_cli.authorities.management import announce, deployments_here
+from jitr_cli.authorities.registry import CaRegistry
+from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.options import ca_option
+from jitr_cli.console.output import emit_json, printable, progress
+
+_WIDTH = 18
+
+
+@click.command("show")
+@ca_option
+@click.option("--count-devices", is_flag=True, help="count its devices in AWS IoT too; takes long for many")
+@deployment_option
+@json_option
+@aws_options
+def command(
+    *, aws: Aws, ca_certificate_id: str, count_devices: bool, deployment: str | None, as_json: bool
+) -> ExitCode:
+    """Show a CA: mode, status, expiry, who manages it, holds, CRLs, and what keeps new devices out."""
+    registry = CaRegistry(aws.client("iot"))
+    known = registry.describe(ca_certificate_id)
+    deployments = deployments_here(aws, deployment)
+    announce(aws, deployments)
+    shown = describe_ca(known, deployments, at=datetime.now(UTC))
+    if count_devices:
+        shown["devices"] = _count(registry, ca_certificate_id)
+    if as_json:
+        emit_json(shown)
+        return ExitCode.DONE
+    for label, text in [*_lines(shown), *(line for each in shown["deployments"] for line in _deployment_lines(each))]:
+        click.echo(f"{label:<{_WIDTH}} {printable(text)}")
+    for each in shown["obstacles"] or ["nothing"]:
+        click.echo(f"{'keeps devices out':<{_WIDTH}} {printable(each)}")
+    return ExitCode.DONE
+
+
+def _lines(shown: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        ("id", shown["ca_certificate_id"]),
+        ("subject", shown["subject"]),
+        ("mode", shown["mode"]),
+        ("status", shown["status"]),
+        ("auto-registration", "on" if shown["auto_registration"] else "off"),
+        ("valid", f"{shown['not_before']} to {shown['not_after']}"),
+        ("key", shown["key"]),
+        ("registered", shown["registered_at"] or "unknown"),
+    ]
+    if "devices" in shown:
+        counted = ", ".join(f"{count:,} {status}" for status, count in shown["devices"].items())
+        lines.append(("devices", counted or "none"))
+    return lines
+
+
+def _deployment_lines(shown: dict[str, Any]) -> list[tuple[str, str]]:
+    managed = {"fleet_file": "in the fleet file", "adopted": "adopted", None: "not managed"}[shown["managed"]]
+    lines = [("deployment", f"{shown['deployment']}: {managed}")]
+    if shown["managed"]:
+        lines.append(("  as", f"{shown['name']}, {shown['status']}, CRL {shown['crl']}, policy {shown['policy']}"))
+    if shown["on_hold"]:
+        lines.append(("  on hold", f"by {shown['held_by']}"))
+    lines.append(("  devices", f"{shown['devices_activated']:,} activated here"))
+    for crl in shown["crls"]:
+        lines += [("  CRL", crl["address"]), ("", crl_in_a_word(crl))]
+    return lines
+
+
+def _count(registry: CaRegistry, ca_certificate_id: str) -> dict[str, int]:
+    with progress("counting its devices", total=None) as bar:
+        found: Counter[str] = Counter()
+        for device in registry.devices(ca_certificate_id):
+            found[device.status] += 1
+            bar(1)
+    return dict(sorted(found.items()))

@@ -1,0 +1,1 @@
+"""What `jitr doctor` looks at, one subject a module."""

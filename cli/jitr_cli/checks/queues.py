@@ -1,0 +1,63 @@
+"""What waits in the queues: dead letters, and messages that nobody takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from jitr_cli.diagnosis.deployed import Deployed
+from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
+from jitr_cli.dlq.queue import DeadLetterQueue, QueueName
+
+_RECENT = timedelta(minutes=15)
+# Letters are kept for 14 days.
+_LETTERS_GROW_OLD = timedelta(days=10)
+_EVENTS_WAIT = timedelta(minutes=15)
+# A turn of bulk work that failed is tried again after an hour.
+_WORK_WAITS = timedelta(minutes=90)
+_SECTIONS = {
+    QueueName.ACTIVATION: "dead-letters",
+    QueueName.ENFORCEMENT: "enforcement-dead-letters",
+    QueueName.BULK: "bulk-dead-letters",
+}
+
+
+def dead_letters(deployed: Deployed) -> Iterator[Finding]:
+    """Count the dead letters of each queue."""
+    for name in QueueName:
+        queue = DeadLetterQueue.of(deployed.aws, deployed.stack, name)
+        count = queue.depth().total
+        if count:
+            yield error(
+                f"about {count} dead letters of {name}", fix=f"jitr dlq list; docs/runbook.md#{_SECTIONS[name]}"
+            )
+        else:
+            yield ok(f"no dead letters of {name}")
+
+
+def queue_age(deployed: Deployed) -> Iterator[Finding]:
+    """Look at how long the oldest message of each queue has waited."""
+    for name in QueueName:
+        url = DeadLetterQueue.of(deployed.aws, deployed.stack, name).url
+        yield _age(deployed, url, f"dead letters of {name}", _LETTERS_GROW_OLD, "jitr dlq list")
+    yield _age(deployed, deployed.stack.bulk_queue, "bulk work", _WORK_WAITS, "docs/runbook.md#bulk-work-waits")
+    yield _age(deployed, deployed.stack.activation_queue, "registration events", _EVENTS_WAIT, "docs/ingestion.md")
+
+
+def _age(deployed: Deployed, url: str, what: str, bound: timedelta, fix: str) -> Finding:
+    dimensions = {"QueueName": url.rpartition("/")[2]}
+    seconds = deployed.figure("AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, "Maximum", within=_RECENT)
+    age = timedelta(seconds=seconds or 0)
+    if age > bound:
+        return warning(f"{what}: the oldest has waited for {_words(age)}", fix=fix)
+    return ok(f"{what}: none has waited for longer than {_words(bound)}")
+
+
+def _words(time: timedelta) -> str:
+    return f"{time.days} days" if time.days else f"{time.seconds // 60} minutes"
+
+
+CHECKS = (
+    Check("dead_letters", "there are no dead letters", dead_letters),
+    Check("queue_age", "no message waits for long", queue_age),
+)

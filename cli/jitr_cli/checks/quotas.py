@@ -1,0 +1,95 @@
+"""Whether AWS's quotas are what the fleet file reckons with, and leave the functions room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jitr_cli.diagnosis.deployed import Deployed
+from jitr_cli.diagnosis.finding import Check, Finding, error, ok, unknown, warning
+
+# Service Quotas' own codes of the three calls of one activation; the name finds a quota whose code is another one.
+IOT_QUOTAS: Mapping[str, str] = {
+    "DescribeCertificate API TPS": "L-FC864907",
+    "UpdateCertificate API TPS": "L-77B523DC",
+    "AttachPolicy API TPS": "L-CA7D4E3E",
+}
+_IOT = "iotcore"
+_CONCURRENCY_CODE = "L-B99A9384"
+# Lambda lets nobody reserve what would leave less than this.
+_LEFT_UNRESERVED = 100
+_STINGY = 50
+
+
+def iot_quotas(deployed: Deployed) -> Iterator[Finding]:
+    """Compare api_tps of the last deploy with the smallest quota of the calls of an activation."""
+    yield from judge_iot(_quotas(deployed), api_tps=int(deployed.stack.api_tps))
+
+
+def judge_iot(quotas: Mapping[str, float], *, api_tps: int) -> Iterator[Finding]:
+    """Judge api_tps by the quotas in force, by their names; those that Service Quotas does not tell are unknown."""
+    for name in sorted(set(IOT_QUOTAS) - set(quotas)):
+        yield unknown(
+            f"Service Quotas does not tell the quota {name!r}", fix="look for it in the Service Quotas console"
+        )
+    known = {name: quotas[name] for name in IOT_QUOTAS if name in quotas}
+    if not known:
+        return
+    name, lowest = min(known.items(), key=lambda each: each[1])
+    told = ", ".join(f"{each.partition(' ')[0]} {value:g}" for each, value in known.items())
+    if lowest < api_tps:
+        yield error(
+            f"the fleet file reckons with api_tps = {api_tps}, AWS allows {lowest:g} a second ({told})",
+            fix=f"api_tps = {lowest:g} in the fleet file and a deploy, or aws service-quotas "
+            f"request-service-quota-increase --service-code {_IOT} --quota-code {IOT_QUOTAS[name]} "
+            f"--desired-value {api_tps}",
+        )
+    elif lowest > api_tps:
+        yield warning(
+            f"AWS allows {lowest:g} calls a second ({told}), the fleet file uses api_tps = {api_tps} of them",
+            fix=f"api_tps = {lowest:g} in the fleet file and a deploy, unless others need the rest; "
+            "jitr plan says what it brings",
+        )
+    else:
+        yield ok(f"api_tps = {api_tps} is what AWS allows ({told})")
+
+
+def _quotas(deployed: Deployed) -> dict[str, float]:
+    """Return the quotas in force by name; what was never raised is known by its default only (API reference)."""
+    client = deployed.aws.client("service-quotas")
+    names, found = {code: name for name, code in IOT_QUOTAS.items()}, {}
+    for operation in ("list_aws_default_service_quotas", "list_service_quotas"):
+        for page in client.get_paginator(operation).paginate(ServiceCode=_IOT):
+            for quota in page["Quotas"]:
+                name = names.get(quota["QuotaCode"], quota["QuotaName"])
+                if name in IOT_QUOTAS:
+                    found[name] = float(quota["Value"])
+    return found
+
+
+def concurrency(deployed: Deployed) -> Iterator[Finding]:
+    """Look at how many functions may run at once in the account and Region."""
+    yield judge_concurrency(deployed.aws.client("lambda").get_account_settings()["AccountLimit"])
+
+
+def judge_concurrency(limit: Mapping[str, Any]) -> Finding:
+    """Judge AWS Lambda's limits of an account."""
+    total, left = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    request = (
+        "aws service-quotas request-service-quota-increase --service-code lambda "
+        f"--quota-code {_CONCURRENCY_CODE} --desired-value 1000"
+    )
+    if total < _LEFT_UNRESERVED:
+        return warning(
+            f"the account may run {total} functions at once and reserve none, so activation competes with all others",
+            fix=f'{request}; until then reserved_concurrency = "off"',
+        )
+    if left < _STINGY:
+        return warning(f"of {total} functions at once {left} are not reserved by anybody", fix=request)
+    return ok(f"the account may run {total} functions at once, {left} of them unreserved")
+
+
+CHECKS = (
+    Check("iot_quotas", "AWS IoT's quotas are what the fleet file reckons with", iot_quotas),
+    Check("lambda_concurrency", "AWS Lambda leaves the functions room", concurrency),
+)

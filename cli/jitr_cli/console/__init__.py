@@ -1,0 +1,1 @@
+"""How every command takes its options, reads files and speaks."""

@@ -1,0 +1,37 @@
+"""What a failed command says, and with which exit code: AWS, the user's input, or our own mistake."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+
+from jitr.errors import Undecided
+from jitr_cli.console.exit_codes import ExitCode
+
+
+class CommandFailed(Exception):  # noqa: N818 - an ending, not a defect
+    """A command that cannot go on, said in one sentence a user can act on."""
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def describe_failure(failure: Exception) -> int:
+    """Print what went wrong to stderr and return the exit code."""
+    if isinstance(failure, CommandFailed):
+        click.echo(f"jitr: {failure}", err=True)
+        return failure.exit_code
+    if isinstance(failure, Undecided):
+        click.echo(f"jitr: {failure.message} ({failure.reason})", err=True)
+        return ExitCode.AWS
+    # botocore is looked up, not imported: commands that never touch AWS must not pay for it.
+    botocore = sys.modules.get("botocore.exceptions")
+    if botocore and isinstance(failure, (botocore.ClientError, botocore.BotoCoreError)):
+        click.echo(f"jitr: AWS: {failure}", err=True)
+        return ExitCode.AWS
+    traceback.print_exception(failure)
+    click.echo("jitr: this is a bug in jitr, not a mistake of yours; the lines above say where.", err=True)
+    return ExitCode.BUG

@@ -1,0 +1,68 @@
+"""How commands find the fleet file and the deployment that they are about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import read_file
+from jitr_fleet.deployments.deployment import Deployment
+from jitr_fleet.deployments.names import partition_of
+from jitr_fleet.files.mistakes import FleetFileError
+from jitr_fleet.fleet_file.reader import read_fleet
+from jitr_fleet.policies.source import MAXIMUM_BYTES
+
+fleet_option = click.option(
+    "--fleet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="fleet.toml",
+    show_default=True,
+    envvar="JITR_FLEET",
+    metavar="FILE",
+    help="the fleet file [env: JITR_FLEET]",
+)
+fleet_deployment_option = click.option(
+    "--deployment", metavar="NAME", help="which deployment, where the fleet file has several"
+)
+
+
+def read_deployment(fleet: Path, name: str | None) -> Deployment:
+    """Return the one deployment of a fleet file, or the named one; raises CommandFailed with every mistake in it.
+
+    Its policy templates are read as they are: whoever looks at one wants to see it with its mistakes too.
+    """
+    try:
+        found = {deployment.name: deployment for deployment in read_fleet(fleet, check_policies=False).deployments}
+    except FleetFileError as error:
+        raise CommandFailed(f"the fleet file cannot be used:\n{error}") from error
+    if name is not None and name in found:
+        return found[name]
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    wanted = f"no deployment {name!r} in {fleet}" if name else f"{fleet} has several deployments, give --deployment"
+    raise CommandFailed(f"{wanted}: {', '.join(found)}")
+
+
+def deployment_values(deployment: Deployment) -> dict[str, str]:
+    """Return what a template's `@{account}`, `@{region}` and `@{partition}` stand for in a deployment."""
+    return {
+        "account": deployment.account,
+        "region": deployment.region,
+        "partition": partition_of(deployment.region),
+    }
+
+
+def template_of(deployment: Deployment, named: str) -> tuple[str, str]:
+    """Return name and text of a template of the deployment, or of any file; raises CommandFailed."""
+    if named in deployment.policies:
+        return named, deployment.policies[named]
+    file = Path(named)
+    if not file.is_file():
+        known = ", ".join(deployment.policies) or "none"
+        raise CommandFailed(f"{named!r} is no template of {deployment.name} and no file; templates: {known}")
+    try:
+        return file.stem, read_file(file, maximum=MAXIMUM_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandFailed(f"{file}: is not UTF-8 (byte {error.start})") from error

@@ -1,0 +1,118 @@
+"""`jitr crl check`: decide whether a certificate is good, revoked or undetermined.
+
+Exit codes: 0 good, 1 revoked (also on hold), 2 undetermined, 64 a file that is not there or not readable. A CRL whose
+content is unusable is skipped and named; a certificate or issuer whose content is unusable is undetermined.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jitr.errors import Reason
+from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.files import (
+    MAXIMUM_CERTIFICATE_BYTES,
+    IsoTime,
+    existing_file,
+    parse_certificate,
+    read_file,
+    zulu,
+)
+from jitr_cli.console.output import emit_json, say
+
+EXIT_CODES = {
+    RevocationStatus.GOOD: ExitCode.DONE,
+    RevocationStatus.REVOKED: ExitCode.NO,
+    RevocationStatus.UNDETERMINED: ExitCode.UNDETERMINED,
+}
+
+
+@click.command("check")
+@click.option("--certificate", required=True, type=existing_file(), metavar="FILE", help="the device certificate")
+@click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
+@click.option("--crl", "crls", multiple=True, type=existing_file(), metavar="FILE", help="a CRL of that CA; repeatable")
+@click.option("--at", type=IsoTime(), metavar="TIME", help="decide for this ISO 8601 time instead of now")
+@click.option(
+    "--distribution-point",
+    "distribution_points",
+    multiple=True,
+    metavar="URL",
+    help="a URL this CA's CRL is published at, for certificates that name none; repeatable",
+)
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def command(
+    *,
+    certificate: Path,
+    issuer: Path,
+    crls: tuple[Path, ...],
+    at: datetime | None,
+    distribution_points: tuple[str, ...],
+    as_json: bool,
+) -> ExitCode:
+    """Decide whether CERTIFICATE is good, revoked or undetermined by the CRLs of its issuer.
+
+    All files are PEM or DER. Exit code: 0 good, 1 revoked, 2 undetermined.
+    """
+    options = Options(distribution_points=distribution_points)
+    verdict = _verdict(certificate, issuer, crls, at=at or datetime.now(UTC), options=options)
+    if as_json:
+        emit_json(_as_data(verdict, crls))
+    else:
+        _print(verdict, crls)
+    return EXIT_CODES[verdict.status]
+
+
+def _verdict(certificate: Path, issuer: Path, crls: tuple[Path, ...], *, at: datetime, options: Options) -> Verdict:
+    crl_contents = [read_file(path, maximum=options.max_size) for path in crls]
+    certificates = []
+    for path in (certificate, issuer):
+        content = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
+        try:
+            certificates.append(parse_certificate(content))
+        except ValueError:
+            message = f"{path} holds no readable certificate"
+            return Verdict(status=RevocationStatus.UNDETERMINED, reason=Reason.MALFORMED, message=message)
+    device, ca = certificates
+    return decide(device, ca, crl_contents, at=at, options=options)
+
+
+def _as_data(verdict: Verdict, crls: tuple[Path, ...]) -> dict[str, Any]:
+    crl = verdict.crl
+    return {
+        "verdict": verdict.status.value,
+        "reason": verdict.reason.value if verdict.reason else None,
+        "revocation_reason": verdict.revocation_reason,
+        "revoked_at": zulu(verdict.revoked_at),
+        "crl": None
+        if crl is None
+        else {"number": crl.number, "this_update": zulu(crl.this_update), "next_update": zulu(crl.next_update)},
+        "skipped": [{"file": str(crls[each.index]), "reason": each.reason.value} for each in verdict.skipped],
+        "warnings": list(verdict.warnings),
+    }
+
+
+def _print(verdict: Verdict, crls: tuple[Path, ...]) -> None:
+    click.echo(_headline(verdict))
+    if verdict.crl is not None:
+        number = "without a number" if verdict.crl.number is None else f"number {verdict.crl.number}"
+        click.echo(f"CRL {number}, issued {zulu(verdict.crl.this_update)}, next {zulu(verdict.crl.next_update)}")
+    for each in verdict.skipped:
+        say(f"not used: {crls[each.index]}: {each.reason}: {each.message}")
+    for warning in verdict.warnings:
+        say(f"warning: {warning}")
+
+
+def _headline(verdict: Verdict) -> str:
+    match verdict.status:
+        case RevocationStatus.GOOD:
+            return "good: the CRL does not list the certificate"
+        case RevocationStatus.REVOKED:
+            word = "on hold" if verdict.is_hold else f"reason {verdict.revocation_reason or 'not given'}"
+            return f"revoked: {word}, since {zulu(verdict.revoked_at) or 'an unreadable date'}"
+        case _:
+            return f"undetermined: {verdict.reason}: {verdict.message}"

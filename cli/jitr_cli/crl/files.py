@@ -1,0 +1,209 @@
+"""CRLs that the command line makes: the CA they are made for, the CRL before them, and the file they end up in."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from jitr.revocation import CrlRefused, Options, VerifiedCrl
+from jitr.revocation.entries import HOLD
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import (
+    existing_file,
+    load_issuer,
+    read_file,
+    write_whole,
+    zulu,
+)
+from jitr_cli.console.options import SerialNumber
+from jitr_cli.console.output import progress, say
+from jitr_cli.signing.key import load_ca_key
+from jitr_fleet.issuing.crls import (
+    CrlNotIssued,
+    Entries,
+    Revocation,
+    SigningCa,
+    encode_entries,
+    listed_entries,
+    next_number,
+    sign_crl,
+    verify_may_sign,
+    verify_previous,
+)
+from jitr_fleet.issuing.revocation_lists import parse_reason
+
+_LONGEST_DAYS = 3650
+
+_SHOWN = 10
+
+_MANY = 100_000  # entries from which on signing takes a noticeable time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """What a command that signs was told; the key is not read before everything else is known to be right."""
+
+    issuer: Path
+    key: Path
+    passphrase_file: Path | None
+    days: int
+    pem: bool
+    out: Path
+
+    def load_ca(self) -> x509.Certificate:
+        """Return the CA certificate if it may sign CRLs; raises CommandFailed."""
+        ca = load_issuer(self.issuer)
+        try:
+            verify_may_sign(ca)
+        except CrlNotIssued as error:
+            raise CommandFailed(f"{self.issuer}: {error}") from error
+        if ca.not_valid_after_utc < datetime.now(UTC):
+            say(f"warning: the CA certificate expired at {zulu(ca.not_valid_after_utc)}")
+        return ca
+
+    def verify_out(self, *inputs: Path | None) -> None:
+        """Check that the CRL would not be written over a key, certificate or list; raises CommandFailed."""
+        for each in (self.issuer, self.key, self.passphrase_file, *inputs):
+            if each is not None and self.out.exists() and self.out.samefile(each):
+                raise CommandFailed(f"--out {self.out} would overwrite {each}")
+        if not self.out.resolve().parent.is_dir():
+            raise CommandFailed(f"--out: there is no folder {self.out.resolve().parent}")
+
+    def sign(
+        self, ca: x509.Certificate, entries: Entries, *, previous: VerifiedCrl | None, number: int | None
+    ) -> VerifiedCrl:
+        """Sign, verify and write the CRL, and say so; raises CommandFailed."""
+        at = datetime.now(UTC).replace(microsecond=0)
+        try:
+            chosen = next_number(previous, wanted=number, at=datetime.now(UTC))
+            signing_ca = SigningCa.of(ca, load_ca_key(self.key, passphrase_file=self.passphrase_file))
+            with progress("signing", total=None) if len(entries) >= _MANY else contextlib.nullcontext():
+                crl = sign_crl(
+                    signing_ca,
+                    entries,
+                    number=chosen,
+                    this_update=at,
+                    next_update=at + timedelta(days=self.days),
+                    point=previous.point.der if previous and previous.point else None,
+                )
+        except CrlNotIssued as error:
+            raise CommandFailed(str(error)) from error
+        write_whole(self.out, _as_pem(crl.der) if self.pem else crl.der)
+        say(f"{self.out}: CRL number {crl.number}, {len(entries):,} entries, valid until {zulu(crl.next_update)}")
+        return crl
+
+
+def signing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of commands that sign, and hand the command `signing: Signing`."""
+
+    @click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
+    @click.option("--key", required=True, type=existing_file(), metavar="FILE", help="the CA's private key, PEM")
+    @click.option(
+        "--passphrase-file",
+        type=existing_file(),
+        metavar="FILE",
+        help="holds the key's passphrase (also /dev/fd/N); without it an encrypted key's is asked for",
+    )
+    @click.option(
+        "--days",
+        type=click.IntRange(1, _LONGEST_DAYS),
+        default=7,
+        show_default=True,
+        help="days until nextUpdate",
+    )
+    @click.option("--pem", is_flag=True, help="write PEM instead of DER")
+    @click.option(
+        "--out",
+        required=True,
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="where the CRL is written",
+    )
+    @functools.wraps(function)
+    def with_signing(
+        *, issuer: Path, key: Path, passphrase_file: Path | None, days: int, pem: bool, out: Path, **options: object
+    ) -> object:
+        signing = Signing(issuer=issuer, key=key, passphrase_file=passphrase_file, days=days, pem=pem, out=out)
+        return function(signing=signing, **options)
+
+    return with_signing
+
+
+allow_drop_option = click.option(
+    "--allow-drop",
+    "allow_drop",
+    multiple=True,
+    type=SerialNumber(),
+    help="a serial number that may vanish from the CRL; repeatable",
+)
+
+
+def load_previous(path: Path, ca: x509.Certificate) -> VerifiedCrl:
+    """Return a CRL that the CA signed, fresh or not; raises CommandFailed."""
+    try:
+        return verify_previous(read_file(path, maximum=Options().max_size), ca)
+    except CrlRefused as refusal:
+        raise CommandFailed(f"{path} is no CRL of this CA: {refusal.reason}: {refusal.message}") from refusal
+
+
+def shown(serials: list[int]) -> str:
+    """Return some serial numbers as text, and how many there are beyond them."""
+    more = f" and {len(serials) - _SHOWN:,} more" if len(serials) > _SHOWN else ""
+    return ", ".join(f"{serial:X}" for serial in serials[:_SHOWN]) + more
+
+
+def _as_pem(crl: bytes) -> bytes:
+    return x509.load_der_x509_crl(crl).public_bytes(Encoding.PEM)
+
+
+class RevocationReason(click.ParamType[str]):
+    """A reason as RFC 5280 names it, in any case."""
+
+    name = "reason"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the reason as RFC 5280 spells it, or end the command as a usage error."""
+        try:
+            return parse_reason(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def put_on_crl(
+    signing: Signing, ca: x509.Certificate, current: VerifiedCrl, wanted: dict[int, None], reason: str | None
+) -> bool:
+    """Sign and write a CRL that lists `wanted` too, and say so; returns False, and writes nothing, if it does already.
+
+    Raises CommandFailed.
+    """
+    new = list(_new(wanted, current, reason))
+    if not new:
+        return False
+    at = datetime.now(UTC).replace(microsecond=0)
+    entries = listed_entries(current)
+    entries |= encode_entries(dict.fromkeys(new, Revocation(revoked_at=at, reason=reason)), at=at, known={})
+    signing.sign(ca, entries, previous=current, number=None)
+    return True
+
+
+def _new(wanted: dict[int, None], current: VerifiedCrl, reason: str | None) -> Iterator[int]:
+    """Yield the serial numbers that the CRL has to say something new about, and say of each what happens to it."""
+    for serial in wanted:
+        entry = current.find(serial)
+        if entry is None:
+            say(f"revoke {serial:X}: {reason or 'no reason given'}")
+            yield serial
+        elif entry.is_hold and reason not in (None, HOLD):
+            say(f"revoke {serial:X}: {reason}; it was on hold since {zulu(entry.revoked_at)}")
+            yield serial
+        else:
+            say(f"{serial:X} is listed already: {entry.reason or 'no reason'}, since {zulu(entry.revoked_at)}")

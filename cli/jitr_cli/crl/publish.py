@@ -1,0 +1,160 @@
+"""`jitr crl publish`: verify a CRL, say what it changes, and upload it unless somebody else was faster.
+
+Exit codes: 0 published, or the same CRL is there already; 1 answered no; 64 the CRL or the address is not right; 69 AWS
+refused or another publisher was faster; 130 interrupted. Nothing is written but on 0.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from cryptography import x509
+
+from jitr.authorities.records import CaRecords
+from jitr.aws.iot import IotRegistry
+from jitr.aws.state_table import StateTable
+from jitr.crls.sources import S3Location
+from jitr.crls.versions import CrlVersions
+from jitr.enforcement.copies import PREFIX
+from jitr.registry.rows import Registry
+from jitr.revocation import CrlRefused, Options, VerifiedCrl, verify_crl
+from jitr_cli.console.aws import Aws, ask, aws_options, deployment_option, dry_run_option, yes_option
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import existing_file, load_issuer, read_file, zulu
+from jitr_cli.console.output import say
+from jitr_cli.crl.files import allow_drop_option, shown
+from jitr_cli.crl.publication import CrlObject, Effect, Fleet, verify_follows
+from jitr_fleet.deployments.stack_outputs import StackOutputs
+
+
+class S3Address(click.ParamType[S3Location]):
+    """An object in S3: s3://bucket/key."""
+
+    name = "s3://bucket/key"
+
+    def convert(self, value: str | S3Location, param: click.Parameter | None, ctx: click.Context | None) -> S3Location:
+        """Return the address, or end the command as a usage error."""
+        if isinstance(value, S3Location):
+            return value
+        try:
+            return S3Location.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("publish")
+@click.argument("file", type=existing_file())
+@click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
+@click.option(
+    "--to", type=S3Address(), help="where to; default: the one S3 address that the deployment reads this CA's CRLs from"
+)
+@allow_drop_option
+@deployment_option
+@dry_run_option
+@yes_option
+@aws_options
+def command(
+    *,
+    aws: Aws,
+    file: Path,
+    issuer: Path,
+    to: S3Location | None,
+    allow_drop: tuple[int, ...],
+    deployment: str | None,
+    dry_run: bool,
+    yes: bool,
+) -> ExitCode:
+    """Upload the CRL in FILE, newer than the one that is there, and unless somebody else was faster.
+
+    Says first how many ACTIVE devices it switches off. Refused: a CRL whose number is not higher, and one from which
+    certificates vanish that have not expired, or of which nobody knows; --allow-drop names those that may.
+    """
+    ca = load_issuer(issuer)
+    crl = _load(file, ca)
+    stack = aws.deployment(deployment)
+    fleet = _fleet(aws, stack, ca)
+    location = _location(to, fleet, stack)
+    target = _target(aws, location, stack)
+    aws.announce(stack)
+    published = target.read(ca)
+    if published.crl is not None and published.crl.der == crl.der:
+        say(f"this CRL is at {location} already; nothing to do")
+        return ExitCode.DONE
+    if published.crl is not None:
+        verify_follows(crl, published.crl, location)
+    fleet.verify_not_rolled_back(crl, location)
+    effect = fleet.effect(published.crl, crl, allowed=frozenset(allow_drop), at=datetime.now(UTC))
+    _say(crl, published.crl, location, effect)
+    _verify_nothing_vanishes(effect)
+    if dry_run:
+        return ExitCode.DONE
+    ask("Publish this CRL?", yes=yes)
+    target.write(crl, over=published)
+    say("published; the deployment acts on it within moments, or with its next scheduled look")
+    return ExitCode.DONE
+
+
+def _load(file: Path, ca: x509.Certificate) -> VerifiedCrl:
+    """Return the CRL if the functions would use it now; raises CommandFailed."""
+    options = Options(require_number=True)
+    try:
+        return verify_crl(read_file(file, maximum=options.max_size), ca, at=datetime.now(UTC), options=options)
+    except CrlRefused as refusal:
+        raise CommandFailed(f"{file} is not published: {refusal.reason}: {refusal.message}") from refusal
+
+
+def _fleet(aws: Aws, stack: StackOutputs, ca: x509.Certificate) -> Fleet:
+    table = StateTable(aws.client("dynamodb"), stack.state_table)
+    return Fleet(
+        rows=Registry(table),
+        versions=CrlVersions(table),
+        records=CaRecords(table),
+        iot=IotRegistry(aws.client("iot")),
+        ca=ca,
+    )
+
+
+def _location(to: S3Location | None, fleet: Fleet, stack: StackOutputs) -> S3Location:
+    sources = fleet.s3_sources()
+    names = ", ".join(map(str, sources)) or "none yet"
+    if to is None:
+        if len(sources) != 1:
+            raise CommandFailed(f"give --to: S3 addresses that this CA's CRLs are read from: {names}")
+        to = sources[0]
+    elif to not in sources:
+        say(f"note: the deployment has not read this CA's CRLs from {to} before (known: {names})")
+    if to.bucket == stack.crl_bucket and to.key.startswith(PREFIX):
+        raise CommandFailed(f"--to: keys below {PREFIX} are the enforcement function's own")
+    return to
+
+
+def _target(aws: Aws, location: S3Location, stack: StackOutputs) -> CrlObject:
+    own = location.bucket == stack.crl_bucket
+    return CrlObject(s3=aws.client("s3"), location=location, owner=aws.account() if own else None)
+
+
+def _say(crl: VerifiedCrl, previous: VerifiedCrl | None, location: S3Location, effect: Effect) -> None:
+    before = "nothing is there" if previous is None else f"in place of number {previous.number}"
+    say(f"CRL number {crl.number}, valid until {zulu(crl.next_update)}, to {location}: {before}")
+    say(
+        f"{effect.newly_listed:,} newly listed: switches off {effect.switched_off:,} ACTIVE devices; "
+        f"{effect.vanishing:,} listed no more"
+    )
+    if effect.braked:
+        say("warning: this trips the brake: its devices go INACTIVE, until somebody confirms or rejects the CRL")
+
+
+def _verify_nothing_vanishes(effect: Effect) -> None:
+    if effect.unexpired:
+        raise CommandFailed(
+            f"{len(effect.unexpired):,} unexpired certificates would vanish from the CRL: {shown(effect.unexpired)}; "
+            "each that may needs --allow-drop"
+        )
+    if effect.unknown:
+        raise CommandFailed(
+            f"{len(effect.unknown):,} certificates would vanish of which the registry does not know whether they have "
+            f"expired: {shown(effect.unknown)}; each that may needs --allow-drop"
+        )

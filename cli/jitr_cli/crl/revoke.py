@@ -1,0 +1,103 @@
+"""`jitr crl revoke`: put certificates on an existing CRL, with a higher number.
+
+Exit codes: 0 written, or nothing to change; 64 something given is not right and nothing was written.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, read_file, zulu
+from jitr_cli.console.options import SerialNumber
+from jitr_cli.console.output import say
+from jitr_cli.crl.files import RevocationReason, Signing, load_previous, put_on_crl, signing_options
+from jitr_fleet.issuing.crls import REASON_CODES
+
+
+@click.command("revoke")
+@click.option("--crl", required=True, type=existing_file(), metavar="FILE", help="the CA's current CRL")
+@signing_options
+@click.option(
+    "--certificate",
+    "certificates",
+    multiple=True,
+    type=existing_file(),
+    metavar="FILE",
+    help="a certificate to revoke, issued by the CA; repeatable",
+)
+@click.option(
+    "--serial", "serials", multiple=True, type=SerialNumber(), help="a serial number to revoke, hex; repeatable"
+)
+@click.option(
+    "--reason",
+    type=RevocationReason(),
+    help=f"why, one of {', '.join(REASON_CODES)}; certificateHold can be lifted later",
+)
+def command(
+    *,
+    crl: Path,
+    signing: Signing,
+    certificates: tuple[Path, ...],
+    serials: tuple[int, ...],
+    reason: str | None,
+) -> ExitCode:
+    """Put certificates on the CA's current CRL and write the result, with a higher number, to --out.
+
+    A certificate that is listed already stays as it is; only a hold becomes final where --reason is another. Where
+    nothing changes, nothing is written.
+    """
+    if not certificates and not serials:
+        raise CommandFailed("give --certificate or --serial")
+    ca = signing.load_ca()
+    signing.verify_out(*certificates)
+    current = load_previous(crl, ca)
+    if current.next_update is not None and current.next_update < datetime.now(UTC):
+        say(f"warning: {crl} expired at {zulu(current.next_update)}; is it the newest?")
+    wanted = dict.fromkeys([*serials, *(_issued_serial(path, ca) for path in certificates)])
+    if not put_on_crl(signing, ca, current, wanted, reason):
+        say(f"no change: {crl} lists all of them already; nothing was written")
+    return ExitCode.DONE
+
+
+def _issued_serial(path: Path, ca: x509.Certificate) -> int:
+    """Return the serial number of the one certificate in a file that the CA issued; raises CommandFailed.
+
+    Files with a chain are accepted; with several certificates of this CA it would not be clear which one is meant.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd serial numbers are to be revoked, not to be warned about
+        issued = [each for each in _certificates(path) if each != ca and _is_issued_by(each, ca)]
+        if len(issued) != 1:
+            raise CommandFailed(
+                f"{path} holds {len(issued)} certificates that this CA is seen to have issued; exactly one is expected "
+                "(for one whose signature cannot be verified, give --serial)"
+            )
+        return issued[0].serial_number
+
+
+def _certificates(path: Path) -> list[x509.Certificate]:
+    data = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
+    try:
+        if data[:1] == b"\x30":
+            return [x509.load_der_x509_certificate(data)]
+        return x509.load_pem_x509_certificates(data)
+    except Exception as error:
+        # Parsers of hostile bytes raise more kinds than they document.
+        raise CommandFailed(f"{path} holds no readable certificate") from error
+
+
+def _is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Return whether name and signature are the CA's; signatures with MD5 or SHA-1 are not verified."""
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True

@@ -1,0 +1,208 @@
+"""`jitr crl show`: what a CRL says about itself, whether jitr would use it, and (with --issuer) who signed it.
+
+Exit codes: 0 when it is readable, and with --issuer also signed by that CA; 2 otherwise; 64 a file that is not there.
+Age changes nothing about the exit code: an old CRL is shown as old.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+
+from jitr.errors import Reason
+from jitr.revocation import CrlRefused, Options
+from jitr.revocation.crl import CrlFields, CrlProfile, check_profile, crl_number, read_crl, verify_issuer
+from jitr.revocation.der import DerError
+from jitr.revocation.extensions import Extension
+from jitr.revocation.signature import signature_algorithm
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import (
+    MAXIMUM_CERTIFICATE_BYTES,
+    existing_file,
+    parse_certificate,
+    read_file,
+    zulu,
+)
+from jitr_cli.console.output import emit_json, printable
+
+_NAMES = {
+    "551d12": "issuerAltName",
+    "551d14": "cRLNumber",
+    "551d1b": "deltaCRLIndicator",
+    "551d1c": "issuingDistributionPoint",
+    "551d23": "authorityKeyIdentifier",
+    "551d2e": "freshestCRL",
+    "2b06010505070101": "authorityInfoAccess",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Refusal:
+    """Why something cannot be used; None of it means that it can."""
+
+    reason: Reason
+    message: str
+
+    @classmethod
+    def of(cls, error: CrlRefused | DerError) -> _Refusal:
+        if isinstance(error, CrlRefused):
+            return cls(reason=error.reason, message=error.message)
+        return cls(reason=Reason.MALFORMED, message=str(error))
+
+
+@click.command("show")
+@click.argument("file", type=existing_file())
+@click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA certificate, to verify the signature")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def command(*, file: Path, issuer: Path | None, as_json: bool) -> ExitCode:
+    """Print what the CRL in FILE (PEM or DER) says about itself.
+
+    Exit code: 0 readable (and signed by --issuer, where given), 2 not.
+    """
+    options = Options()
+    ca = _issuer(issuer) if issuer else None
+    data = read_file(file, maximum=options.max_size)
+    try:
+        fields = read_crl(data, options)
+    except CrlRefused as refusal:
+        raise CommandFailed(f"{file}: {refusal.reason}: {refusal.message}", ExitCode.UNDETERMINED) from refusal
+    profile, unusable = _profile(fields)
+    unsigned = _signature_refusal(fields, ca) if ca else None
+    shown = _as_data(fields, profile)
+    shown["unusable"] = unusable.reason.value if unusable else None
+    shown["signature"] = None if ca is None else (unsigned.reason.value if unsigned else "verified")
+    if as_json:
+        emit_json(shown)
+    else:
+        _print(shown, fields, unusable, unsigned)
+    return ExitCode.UNDETERMINED if unsigned else ExitCode.DONE
+
+
+def _issuer(path: Path) -> x509.Certificate:
+    try:
+        return parse_certificate(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+    except ValueError as error:
+        raise CommandFailed(f"{path} holds no readable certificate", ExitCode.UNDETERMINED) from error
+
+
+def _profile(fields: CrlFields) -> tuple[CrlProfile | None, _Refusal | None]:
+    try:
+        return check_profile(fields), None
+    except (CrlRefused, DerError) as error:
+        return None, _Refusal.of(error)
+
+
+def _signature_refusal(fields: CrlFields, ca: x509.Certificate) -> _Refusal | None:
+    try:
+        verify_issuer(fields, ca)
+    except (CrlRefused, DerError) as error:
+        return _Refusal.of(error)
+    return None
+
+
+def _as_data(fields: CrlFields, profile: CrlProfile | None) -> dict[str, Any]:
+    return {
+        "issuer": _issuer_text(fields),
+        "version": fields.version,
+        "number": _number(fields),
+        "this_update": zulu(fields.this_update),
+        "next_update": zulu(fields.next_update),
+        "entries": profile.entries.count() if profile else None,
+        "signature_algorithm": _algorithm(fields),
+        "extensions": [
+            {"name": _NAMES.get(name.hex(), name.hex()), "critical": extension.critical}
+            for name, extension in fields.extensions.items()
+        ],
+        "distribution_points": list(profile.point.uris) if profile and profile.point else [],
+        "scope": _scope(profile) if profile else None,
+        "size": len(fields.der),
+        "sha256": hashlib.sha256(fields.der).hexdigest(),
+        "warnings": list(profile.warnings) if profile else [],
+    }
+
+
+def _issuer_text(fields: CrlFields) -> str | None:
+    """Return the issuer's name as RFC 4514 text, or None for a name that cannot be read."""
+    try:
+        return x509.Name.from_bytes(fields.issuer).rfc4514_string()
+    except Exception:  # noqa: BLE001 - what stands for a name in a hostile CRL may fail in undocumented ways
+        return None
+
+
+def _number(fields: CrlFields) -> int | None:
+    try:
+        return crl_number(fields)
+    except DerError:
+        return None
+
+
+def _algorithm(fields: CrlFields) -> str | None:
+    try:
+        return str(signature_algorithm(fields.framed.algorithm))
+    except (CrlRefused, DerError):
+        return None
+
+
+def _scope(profile: CrlProfile) -> str:
+    if profile.point is None:
+        return "all certificates of the issuer"
+    kind = "CA certificates" if profile.point.only_cas else "certificates"
+    kind = "end-entity certificates" if profile.point.only_users else kind
+    return f"{kind} of its distribution point" if profile.point.names is not None else kind
+
+
+def _print(shown: dict[str, Any], fields: CrlFields, unusable: _Refusal | None, unsigned: _Refusal | None) -> None:
+    now = datetime.now(UTC)
+    lines = [
+        ("issuer", shown["issuer"] or "unreadable"),
+        ("number", "none" if shown["number"] is None else str(shown["number"])),
+        ("this update", f"{shown['this_update']} ({_distance(fields.this_update, now)})"),
+        ("next update", _next_update(fields.next_update, now)),
+        ("entries", "unread" if shown["entries"] is None else f"{shown['entries']:,}"),
+        ("signed with", shown["signature_algorithm"] or "an algorithm that is not accepted"),
+        ("signature", _answer(shown["signature"], unsigned)),
+        ("extensions", ", ".join(_extension_text(name, each) for name, each in fields.extensions.items()) or "none"),
+        ("scope", shown["scope"] or "unread"),
+        *(("at", url) for url in shown["distribution_points"]),
+        ("size", f"{shown['size']:,} bytes"),
+        ("sha256", shown["sha256"]),
+        ("usable", "yes" if unusable is None else f"no: {unusable.reason}: {unusable.message}"),
+        *(("warning", warning) for warning in shown["warnings"]),
+    ]
+    for label, text in lines:
+        click.echo(f"{label:<12} {printable(text)}")
+
+
+def _answer(signature: str | None, unsigned: _Refusal | None) -> str:
+    if unsigned is not None:
+        return f"not verified: {unsigned.reason}: {unsigned.message}"
+    return "not checked (give --issuer)" if signature is None else signature
+
+
+def _extension_text(name: bytes, extension: Extension) -> str:
+    return _NAMES.get(name.hex(), name.hex()) + (" (critical)" if extension.critical else "")
+
+
+def _next_update(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return "none: usable only with a maximum age"
+    return f"{zulu(moment)} ({_distance(moment, now)}{', expired' if now > moment else ''})"
+
+
+def _distance(moment: datetime, now: datetime) -> str:
+    """Return how long ago or ahead a moment is, in the largest unit that says something."""
+    seconds = abs(moment - now)
+    for unit, length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1)), ("minutes", timedelta(minutes=1))):
+        if seconds >= 2 * length:
+            amount = f"{seconds // length} {unit}"
+            break
+    else:
+        amount = f"{seconds // timedelta(seconds=1)} seconds"
+    return f"in {amount}" if moment > now else f"{amount} ago"

@@ -1,0 +1,1 @@
+"""`jitr device`, but for explain."""

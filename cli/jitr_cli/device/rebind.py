@@ -1,0 +1,191 @@
+"""`jitr device rebind`: give a Thing to another certificate of the same device, which an activation refused to do.
+
+Exit codes: 0 the new certificate is ACTIVE, 1 refused for a definite reason, 2 it could not be determined, 69 AWS
+unreachable or refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+from cryptography import x509
+
+from jitr import certificates
+from jitr.activation.candidate import Candidate
+from jitr.activation.operator_checks import Claim, find_candidate, find_claim, step, verify_candidate
+from jitr.aws.iot import CertificateStatus, RegisteredCertificate
+from jitr.errors import Reason, Rejected, Undecided, Waiting
+from jitr.messages.event import is_certificate_id
+from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.files import zulu
+from jitr_cli.console.output import emit_json, progress, say
+from jitr_cli.device.reinstate import finish_open, verify_acts
+from jitr_cli.device.services import (
+    DeviceServices,
+    Named,
+    Refusal,
+    answer,
+    certificate_argument,
+    new_owner,
+    refused,
+    verify_clock,
+)
+
+_OFF = (CertificateStatus.INACTIVE, CertificateStatus.REVOKED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done: `claim` None: an earlier run moved it; `holder` None: it is gone, or nobody held it."""
+
+    candidate: Candidate
+    claim: Claim | None
+    holder: RegisteredCertificate | None
+
+    @property
+    def thing_name(self) -> str:
+        """Return the Thing's name."""
+        return self.candidate.thing_name or ""
+
+
+@click.command()
+@certificate_argument
+@writing_options
+def command(
+    *, aws: Aws, certificate: Named, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
+) -> ExitCode:
+    """Give the Thing that CERTIFICATE (a file or an id) asks for to this certificate, and make it ACTIVE.
+
+    For a device with a renewed certificate that was turned away as thing_in_use. The old certificate goes INACTIVE once
+    the new one is ACTIVE, and is detached from the Thing. `jitr device reinstate --take-thing` is the way back.
+    """
+    stack = aws.deployment(deployment)
+    services = DeviceServices.of(aws, stack)
+    verify_acts(services)
+    aws.announce(stack)
+    outcome, replaced = "would_rebind", None
+    try:
+        candidate = find_candidate(services.examination(writes=False), certificate.certificate_id)
+        if candidate.registered.status is CertificateStatus.ACTIVE:
+            candidate, outcome = _clean_up(services, candidate, dry_run=dry_run), "already_active"
+        else:
+            with progress("checking", total=None):
+                plan = _prepare(services, candidate)
+            candidate = plan.candidate
+            _describe(plan)
+            if not dry_run:
+                verify_clock(aws, at=services.clock())
+                ask("Give it the Thing?", yes=yes)
+                with progress("activating", total=None):
+                    activation = services.operator_activation()
+                    replaced = activation.rebind(candidate, owner=new_owner(aws), take=plan.claim)
+                outcome = "rebound"
+                say(f"ACTIVE; Thing {candidate.thing_name} is this certificate's")
+                _detach(services, candidate)
+    except (Refusal, Rejected, Waiting, Undecided) as failure:
+        return refused(failure, certificate.certificate_id, as_json=as_json)
+    if as_json:
+        emit_json(
+            answer(candidate.certificate_id, outcome=outcome, step=8, replaced=replaced, thing=candidate.thing_name)
+        )
+    return ExitCode.DONE
+
+
+def _prepare(services: DeviceServices, candidate: Candidate) -> Plan:
+    status = candidate.registered.status
+    if status is not CertificateStatus.PENDING_ACTIVATION:
+        raise Refusal(
+            "not_pending",
+            f"the certificate is {status}; only one that waits (PENDING_ACTIVATION) is given a Thing here: an INACTIVE "
+            "one comes back with `jitr device reinstate --take-thing`",
+            step=2,
+        )
+    candidate = verify_candidate(services.examination(writes=False), services.rows, candidate)
+    if candidate.thing_name is None:
+        raise Refusal("no_thing", f"the devices of CA {candidate.ca.name} have no Things", step=7)
+    if services.registry.find_thing(candidate.thing_name) is None:
+        raise Refusal(
+            "thing_is_free",
+            f"there is no Thing {candidate.thing_name} yet: the device's next connect does it all",
+            step=7,
+        )
+    claim = find_claim(services.registry, candidate)
+    with step(7):
+        holder = _holder(services, claim)
+        if holder is not None:
+            _verify_same_device(certificates.load_certificate(holder.pem), candidate)
+    return Plan(candidate=candidate, claim=claim, holder=holder)
+
+
+def _holder(services: DeviceServices, claim: Claim | None) -> RegisteredCertificate | None:
+    """Return the certificate that has the Thing; None where it is gone, or the claim names no certificate."""
+    if claim is None or claim.holder is None or not is_certificate_id(claim.holder):
+        return None
+    try:
+        return services.registry.describe_certificate(claim.holder)
+    except Undecided as error:
+        if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
+            raise
+        return None
+
+
+def _verify_same_device(old: x509.Certificate, candidate: Candidate) -> None:
+    """Check that the names agree: a Thing does not move from one device to another."""
+    if certificates.common_name(old) != certificates.common_name(candidate.certificate):
+        raise Rejected(
+            Reason.THING_IN_USE,
+            f"Thing {candidate.thing_name} belongs to a certificate with another common name: not the same device",
+        )
+
+
+def _describe(plan: Plan) -> None:
+    new = plan.candidate.certificate
+    say(f"rebind Thing {plan.thing_name}")
+    say(f"  to   {plan.candidate.certificate_id}: CA {plan.candidate.ca.name}, {_life(new)}")
+    if plan.claim is None:
+        say("  an earlier run moved the claim: only the activation is left to do")
+        return
+    if plan.holder is None:
+        say(f"  from {plan.claim.holder or 'nobody'}, which AWS IoT does not know")
+        return
+    old = certificates.load_certificate(plan.holder.pem)
+    say(f"  from {plan.holder.certificate_id}: {plan.holder.status}, {_life(old)}; it becomes INACTIVE")
+    if plan.holder.ca_certificate_id != plan.candidate.ca.ca_certificate_id:
+        say("  warning: the old certificate was registered under another CA")
+    if new.not_valid_before_utc <= old.not_valid_before_utc:
+        say("  warning: the new certificate is not the later one of the two")
+
+
+def _life(certificate: x509.Certificate) -> str:
+    return f"valid {zulu(certificate.not_valid_before_utc)} to {zulu(certificate.not_valid_after_utc)}"
+
+
+def _clean_up(services: DeviceServices, candidate: Candidate, *, dry_run: bool) -> Candidate:
+    """Finish for a certificate that is ACTIVE already what an interrupted run may have left open."""
+    named = services.examination(writes=False).verify_certificate(candidate)
+    if (claim := find_claim(services.registry, named)) is not None:
+        raise Refusal(
+            "not_pending", f"the certificate is ACTIVE, although Thing {claim.thing_name} is not its own", step=2
+        )
+    say(finish_open(services, named, dry_run=dry_run))
+    if not dry_run:
+        _detach(services, named)
+    return named
+
+
+def _detach(services: DeviceServices, candidate: Candidate) -> None:
+    """Detach from the Thing whatever other certificate is attached and off."""
+    if candidate.thing_name is None:
+        return
+    for arn in services.registry.principals_of(candidate.thing_name):
+        certificate_id = arn.rpartition("/")[2]
+        if arn == candidate.registered.arn or not is_certificate_id(certificate_id):
+            continue
+        status = services.registry.describe_certificate(certificate_id).status
+        if status in _OFF:
+            services.registry.detach_thing(candidate.thing_name, arn)
+            say(f"detached {certificate_id}, which is {status}")
+        else:
+            say(f"warning: {certificate_id} is attached to Thing {candidate.thing_name} too, and {status}")

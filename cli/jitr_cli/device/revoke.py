@@ -1,0 +1,249 @@
+"""`jitr device revoke`: switch devices off, in the registry, in AWS IoT and, where the CA is ours, on its CRL.
+
+Exit codes: 0 all are off, 1 answered no, 64 something given is not right and nothing was done, 69 AWS unreachable or
+refused, 130 interrupted (a second run goes on).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.aws.pacing import Pace
+from jitr.aws.state_table import StateTable
+from jitr.certificates import verify_issued_by
+from jitr.enforcement.brake import SMALLEST_BRAKE
+from jitr.errors import Reason, Rejected, Undecided
+from jitr.registry.rows import Registry
+from jitr.registry.switching_off import DeviceRevocation, SwitchedOff, Target
+from jitr.revocation.entries import HOLD
+from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.device_lists import read_certificate_ids
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import existing_file
+from jitr_cli.console.output import emit_json, emit_table, progress, say
+from jitr_cli.crl.ca_revocation import CaRevocation, ca_revocation_options
+from jitr_cli.crl.files import RevocationReason
+from jitr_cli.device.services import CertificateName, DeviceServices, Named
+from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_fleet.issuing.crls import REASON_CODES
+
+# More than that is work for the account, not for one computer and its network.
+MOST = 1000
+# One describes, one updates.
+_CALLS_PER_DEVICE = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One run: `wanted` is the status in the end."""
+
+    revocation: DeviceRevocation
+    targets: list[Target]
+    wanted: CertificateStatus
+
+    def run(self) -> list[SwitchedOff]:
+        """Switch all of them off."""
+        done = []
+        with progress("switching off", total=len(self.targets)) as bar:
+            for target in self.targets:
+                done.append(self.revocation.switch_off(target, self.wanted))
+                bar(1)
+        if self.revocation.open_leases:
+            say(f"{self.revocation.open_leases} were being activated at that moment; looking at them once more")
+            with progress("waiting", total=None):
+                self.revocation.once_more()
+        return done
+
+
+@click.command()
+@click.argument("certificates", nargs=-1, type=CertificateName(), metavar="[CERTIFICATE]...")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=existing_file(),
+    metavar="FILE",
+    help=f"certificate ids, one a line or in the column `certificate_id`; at most {MOST:,}",
+)
+@click.option(
+    "--reason",
+    type=RevocationReason(),
+    help=f"why, one of {', '.join(REASON_CODES)}; with certificateHold a device is INACTIVE and may be reinstated",
+)
+@click.option("--final", is_flag=True, help=f"of more than {SMALLEST_BRAKE}: make REVOKED what is INACTIVE by now")
+@click.option("--rate", type=click.FloatRange(0.1, 100), help="AWS IoT calls a second; default: the bulk share")
+@ca_revocation_options
+@writing_options
+def command(  # noqa: PLR0913 - one parameter for each option
+    *,
+    aws: Aws,
+    certificates: tuple[Named, ...],
+    csv_file: Path | None,
+    reason: str | None,
+    final: bool,
+    rate: float | None,
+    ca_revocation: CaRevocation | None,
+    deployment: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Switch devices off for good: CERTIFICATE is a file or an id. REVOKED cannot be undone.
+
+    Their registry rows are marked first, so that no late event brings them back; nothing is detached or deleted. More
+    than a hundred at once only become INACTIVE, until the same command is run again with --final.
+    """
+    named = _named(certificates, csv_file)
+    many = len(named) > SMALLEST_BRAKE
+    if ca_revocation is not None:
+        ca_revocation.verify(aws, reason=reason)
+        if many and not final:
+            raise CommandFailed(f"more than {SMALLEST_BRAKE}: the CA is told only with --final, once they are INACTIVE")
+    stack = aws.deployment(deployment)
+    pace = Pace(rate or float(stack.bulk_tps), now=time.monotonic, sleep=time.sleep)
+    revocation = DeviceRevocation(
+        registry=IotRegistry(aws.client("iot")),
+        rows=Registry(StateTable(aws.client("dynamodb"), stack.state_table)),
+        pace=pace,
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+    )
+    aws.announce(stack)
+    work = Work(
+        revocation=revocation,
+        targets=_targets(aws, stack, revocation, named),
+        wanted=_wanted(reason, many=many, final=final),
+    )
+    _describe(work, rate or float(stack.bulk_tps))
+    if many and final:
+        _verify_off(work.targets)
+    if ca_revocation is not None:
+        ca_revocation.verify_issued([each.certificate for each in work.targets])
+    if dry_run:
+        return
+    ask(f"Switch off {len(work.targets)}?", yes=yes)
+    if ca_revocation is not None:
+        ca_revocation.revoke([each.certificate.serial_number for each in work.targets], reason=reason)
+    _show(work.run(), as_json=as_json)
+
+
+def _named(certificates: tuple[Named, ...], csv_file: Path | None) -> list[Named]:
+    """Return what was named, each once; raises CommandFailed for nothing and for more than one computer's work."""
+    listed = [] if csv_file is None else read_certificate_ids(csv_file)
+    found = {each: Named(certificate_id=each, certificate=None) for each in listed}
+    found |= {each.certificate_id: each for each in certificates}
+    if not found:
+        raise CommandFailed("give a CERTIFICATE or --csv")
+    if len(found) > MOST:
+        raise CommandFailed(
+            f"{len(found):,} certificates; more than {MOST:,} are work for the account, not for one computer: "
+            "`jitr ca revoke-devices` runs it there"
+        )
+    return list(found.values())
+
+
+def _wanted(reason: str | None, *, many: bool, final: bool) -> CertificateStatus:
+    """Return the status to set: nothing irreversible happens to many devices on one input (I7)."""
+    if reason == HOLD or (many and not final):
+        return CertificateStatus.INACTIVE
+    return CertificateStatus.REVOKED
+
+
+def _verify_off(targets: list[Target]) -> None:
+    """Check that nobody would be cut off only now; raises CommandFailed."""
+    on = [each for each in targets if each.status in (CertificateStatus.ACTIVE, CertificateStatus.PENDING_ACTIVATION)]
+    if on:
+        raise CommandFailed(
+            f"{len(on)} of them are not off yet; more than {SMALLEST_BRAKE} are made REVOKED in two steps: run it "
+            "without --final first, see that nothing stops that should not, then again"
+        )
+
+
+def _targets(aws: Aws, stack: StackOutputs, revocation: DeviceRevocation, named: list[Named]) -> list[Target]:
+    """Read all certificates before anything is written; raises CommandFailed naming those that nobody knows."""
+    targets, unknown = [], []
+    with progress("reading", total=len(named)) as bar:
+        for each in named:
+            try:
+                targets.append(revocation.target(each.certificate_id))
+            except Undecided as error:
+                if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
+                    raise
+                unknown.append(each)
+            bar(1)
+    services = DeviceServices.of(aws, stack) if any(each.certificate is not None for each in unknown) else None
+    for each in unknown:
+        target = None if services is None else _unregistered(services, each)
+        if target is None:
+            raise CommandFailed(
+                f"AWS IoT knows no certificate {each.certificate_id}, and no CA that this deployment manages is known "
+                "to have issued it"
+            )
+        targets.append(target)
+    return targets
+
+
+def _unregistered(services: DeviceServices, named: Named) -> Target | None:
+    """Return a target for a device that has never connected: its row alone is marked, and keeps it out."""
+    at = services.clock()
+    if named.certificate is None:
+        return None
+    for managed in services.authorities.all(at=at):
+        ca = services.authorities.certificate(managed, at=at)
+        try:
+            verify_issued_by(named.certificate, ca)
+        except Rejected:
+            continue
+        return Target(
+            certificate_id=named.certificate_id,
+            certificate=named.certificate,
+            status=None,
+            ca_certificate_id=managed.ca_certificate_id,
+            ca=ca,
+        )
+    return None
+
+
+def _describe(work: Work, rate: float) -> None:
+    active = sum(1 for each in work.targets if each.status is CertificateStatus.ACTIVE)
+    say(f"{len(work.targets)} certificates, {active} of them ACTIVE")
+    if len(work.targets) == 1:
+        (target,) = work.targets
+        say(f"  {target.certificate_id}: {target.status or 'not registered yet'}, serial {_serial(target)}")
+    for target in work.targets:
+        if target.row is None:
+            say(f"warning: {target.certificate_id} has no CA here: only AWS IoT is told, no late event is kept out")
+    if work.wanted is CertificateStatus.REVOKED:
+        say("they become REVOKED, which cannot be undone")
+    else:
+        say("they become INACTIVE; `jitr device reinstate` brings one back, and this command with --final ends it")
+    minutes = len(work.targets) * _CALLS_PER_DEVICE / rate / 60
+    if minutes >= 1:
+        say(f"about {minutes:.0f} minutes at {rate:g} calls a second")
+
+
+def _show(done: list[SwitchedOff], *, as_json: bool) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "certificate_id": each.target.certificate_id,
+            "serial": _serial(each.target),
+            "was": None if each.target.status is None else each.target.status.value,
+            "status": None if each.status is None else each.status.value,
+            "row": None if each.row is None else each.row.value,
+        }
+        for each in done
+    ]
+    if as_json:
+        emit_json({"switched_off": len(rows), "certificates": rows})
+    else:
+        emit_table(tuple(rows[0]), [tuple("" if cell is None else str(cell) for cell in row.values()) for row in rows])
+
+
+def _serial(target: Target) -> str:
+    return f"{target.certificate.serial_number:x}"

@@ -1,0 +1,1 @@
+"""What the checks of `jitr doctor` are made of."""

@@ -1,0 +1,42 @@
+"""Runs checks one after the other; a check that cannot look is an unknown finding, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jitr.aws.failures import error_code
+from jitr.errors import Undecided
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.diagnosis.deployed import Deployed
+from jitr_cli.diagnosis.finding import Check, Finding, unknown
+
+_FAILURES = (ClientError, BotoCoreError, Undecided, CommandFailed)
+
+
+def examine(
+    deployed: Deployed, checks: Iterable[Check], progressed: Callable[[int], None]
+) -> Iterator[tuple[Check, Finding]]:
+    """Yield what each check finds; whatever is no failure of AWS is a mistake of ours and comes through."""
+    for check in checks:
+        deployed.aws.denied.clear()
+        try:
+            for finding in check.look(deployed):
+                yield check, finding
+        except _FAILURES as failure:
+            yield check, cannot_tell(failure, deployed.aws.denied)
+        progressed(1)
+
+
+def cannot_tell(failure: Exception, denied: Iterable[str]) -> Finding:
+    """Return what is said of a check that could not look; `denied` are the IAM actions that AWS refused meanwhile."""
+    actions = list(dict.fromkeys(denied))
+    if actions:
+        listed = ", ".join(actions)
+        return unknown(f"your credentials may not look: {listed} was refused", fix=f"allow {listed}, or ask who may")
+    if isinstance(failure, ClientError):
+        words = f"{failure.operation_name} failed: {error_code(failure)}"
+        return unknown(words, fix="look again later; if it stays so, this endpoint may not know the call")
+    words = failure.message if isinstance(failure, Undecided) else str(failure)
+    return unknown(words, fix="look again later; if it stays so, look at the part itself in the AWS console")

@@ -1,0 +1,85 @@
+"""`jitr dlq drop`: remove dead letters that nobody needs any more, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+import click
+
+from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.output import emit_json, printable, progress, say
+from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
+from jitr_cli.dlq.selection import Selection, counted, dead_since, queue_option, selection_options
+
+_SHOWN = 20
+
+
+@click.command()
+@queue_option(default=QueueName.ACTIVATION, about="whose dead letters")
+@selection_options
+@click.option("--unreadable", is_flag=True, help="only letters whose event cannot be read back")
+@click.option("--all", "everything", is_flag=True, help="all letters of the queue that are there now")
+@writing_options
+def command(
+    *,
+    aws: Aws,
+    queue: QueueName,
+    selection: Selection,
+    unreadable: bool,
+    everything: bool,
+    deployment: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove dead letters for good: those with --reason, --certificate-id, --id, --unreadable, or --all.
+
+    Says what is lost, and asks. The devices behind activation's letters stay as they are until they connect again.
+    Letters that arrive after the question, and all that do not meet what was given, stay. With --json: dropped.
+    """
+    selection = replace(selection, unreadable=unreadable)
+    if selection.is_everything != everything:
+        raise CommandFailed("say which: --reason, --certificate-id, --id, --unreadable; or --all, and nothing else")
+    stack = aws.deployment(deployment)
+    letters = DeadLetterQueue.of(aws, stack, queue)
+    aws.announce(stack)
+    with progress("looking", total=None) as bar, letters.holding() as held:
+        meant = [each for each in _seen(held.letters(), bar) if each in selection]
+    say(f"{queue}: {len(meant)} letters to drop ({counted(meant)})")
+    for each in meant[:_SHOWN]:
+        say(f"  {each.message_id} of {dead_since(each)}: {_about(each)}: {printable(each.letter.message)}")
+    if len(meant) > _SHOWN:
+        say(f"  and {len(meant) - _SHOWN} more")
+    dropped = 0
+    if meant and not dry_run:
+        ask("Remove them? Nobody can bring them back.", yes=yes)
+        dropped = _drop(letters, {each.message_id for each in meant})
+        say(f"{dropped} dropped")
+    if as_json:
+        emit_json({"dropped": dropped, "would_be": len(meant)})
+
+
+def _seen(letters: Iterable[Held], bar: Callable[[int], None]) -> Iterator[Held]:
+    for each in letters:
+        bar(1)
+        yield each
+
+
+def _about(held: Held) -> str:
+    return f"certificate {held.letter.certificate_id or 'none'}, {printable(held.letter.reason)}"
+
+
+def _drop(letters: DeadLetterQueue, wanted: set[str]) -> int:
+    """Read again, because a question may take longer than letters are held, and remove what was shown."""
+    dropped = 0
+    with progress("dropping", total=len(wanted)) as bar, letters.holding() as held:
+        for each in held.letters():
+            if each.message_id in wanted:
+                held.remove(each)
+                dropped += 1
+                bar(1)
+            if dropped == len(wanted):
+                break
+    return dropped

@@ -1,0 +1,121 @@
+"""Which dead letters a command means, and how it tells people about them."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from jitr.errors import Reason
+from jitr.messages.event import is_certificate_id
+from jitr_cli.console.output import printable
+from jitr_cli.dlq.queue import Held, QueueName
+
+# Codes that are no reasons of a decision, and have sections in the runbook all the same.
+_OTHER_SECTIONS = frozenset({"rule_failed", "unreadable", "crashed"})
+_QUEUE_SECTIONS = {QueueName.ENFORCEMENT: "enforcement-dead-letters", QueueName.BULK: "bulk-dead-letters"}
+
+
+class CertificateId(click.ParamType[str]):
+    """The id of a device certificate."""
+
+    name = "certificate id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id in lower case, or end the command as a usage error."""
+        if not is_certificate_id(value.lower()):
+            self.fail(f"{value!r} is no certificate id (64 hex digits)", param, ctx)
+        return value.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which letters are meant: those that meet everything that is given; without anything, all."""
+
+    reason: str | None = None
+    certificate_id: str | None = None
+    message_ids: frozenset[str] = frozenset()
+    unreadable: bool = False
+
+    @property
+    def is_everything(self) -> bool:
+        """Say whether nothing narrows it down."""
+        return self == Selection()
+
+    def __contains__(self, held: Held) -> bool:
+        """Say whether a letter is meant."""
+        return (
+            self.reason in (None, held.letter.reason)
+            and self.certificate_id in (None, held.letter.certificate_id)
+            and (not self.message_ids or held.message_id in self.message_ids)
+            and (not self.unreadable or held.letter.event is None)
+        )
+
+
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --reason, --certificate-id and --id to a command and hand it `selection: Selection`."""
+
+    @click.option("--reason", metavar="CODE", help="only letters with this reason code")
+    @click.option("--certificate-id", type=CertificateId(), help="only letters about this certificate; 64 hex digits")
+    @click.option("--id", "message_ids", metavar="ID", multiple=True, help="only this letter; may be given repeatedly")
+    @functools.wraps(function)
+    def with_selection(
+        *, reason: str | None, certificate_id: str | None, message_ids: tuple[str, ...], **options: object
+    ) -> object:
+        selection = Selection(reason=reason, certificate_id=certificate_id, message_ids=frozenset(message_ids))
+        return function(selection=selection, **options)
+
+    return with_selection
+
+
+def queue_option(*, default: QueueName | None, about: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --queue, handed on as `queue: QueueName | None`."""
+    return click.option(
+        "--queue",
+        type=click.Choice([each.value for each in QueueName]),
+        metavar="NAME",
+        default=None if default is None else default.value,
+        show_default=default is not None,
+        callback=lambda _context, _option, value: None if value is None else QueueName(value),
+        help=f"{about}: {', '.join(QueueName)}",
+    )
+
+
+def describe(held: Held) -> dict[str, Any]:
+    """Return one letter as data."""
+    letter = held.letter
+    return {
+        "message_id": held.message_id,
+        "dead_since": dead_since(held),
+        "origin": letter.origin,
+        "certificate_id": letter.certificate_id,
+        "step": letter.step,
+        "reason": letter.reason,
+        "message": letter.message,
+        "event": letter.event,
+        "queue": held.queue.value,
+    }
+
+
+def dead_since(held: Held) -> str:
+    """Return when a letter was sent, in ISO 8601."""
+    return held.sent_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def counted(letters: Iterable[Held]) -> str:
+    """Return how many letters have which reason, the most frequent first: `12 no_crl, 1 throttled`."""
+    counts = Counter(each.letter.reason for each in letters)
+    return ", ".join(f"{count} {printable(reason)}" for reason, count in counts.most_common()) or "none"
+
+
+def section(held: Held) -> str:
+    """Return where the runbook says what to do about a letter."""
+    if held.queue in _QUEUE_SECTIONS:
+        return f"docs/runbook.md#{_QUEUE_SECTIONS[held.queue]}"
+    reason = held.letter.reason
+    known = reason in _OTHER_SECTIONS or reason in Reason.__members__.values()
+    return f"docs/runbook.md#{reason if known else 'function-crashes'}"

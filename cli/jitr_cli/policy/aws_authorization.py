@@ -1,0 +1,102 @@
+"""Asks AWS IoT itself what a certificate may do (TestAuthorization), for comparison with the local evaluator."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.failures import CommandFailed
+from jitr_fleet.policies.evaluation import Verdict
+from jitr_fleet.policies.request import Request
+
+if TYPE_CHECKING:
+    from mypy_boto3_iot import IoTClient
+
+# The only actions that TestAuthorization knows (API reference, AuthInfo).
+_ACTION_TYPES = {
+    "iot:connect": "CONNECT",
+    "iot:publish": "PUBLISH",
+    "iot:subscribe": "SUBSCRIBE",
+    "iot:receive": "RECEIVE",
+}
+_VERDICTS = {
+    "ALLOWED": Verdict.ALLOWED,
+    "EXPLICIT_DENY": Verdict.EXPLICIT_DENY,
+    "IMPLICIT_DENY": Verdict.IMPLICIT_DENY,
+}
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """How to reach AWS, should it be asked; boto3 is imported no sooner than in `connect`."""
+
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+
+    def connect(self) -> Aws:
+        """Return the account and Region to ask."""
+        import boto3  # noqa: PLC0415 - only a question to AWS pays for boto3
+
+        session = boto3.Session(profile_name=self.profile or None, region_name=self.region or None)
+        return Aws(session, self.endpoint_url or None)
+
+
+def ask_aws_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --aws and how to reach it to a command, and hand it `access: AwsAccess | None`."""
+
+    @click.option("--aws", "asked", is_flag=True, help="ask AWS too (TestAuthorization), about --certificate")
+    @click.option("--profile", envvar="AWS_PROFILE", metavar="NAME", help="credentials profile [env: AWS_PROFILE]")
+    @click.option(
+        "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
+    )
+    @click.option(
+        "--endpoint-url", envvar="AWS_ENDPOINT_URL", metavar="URL", help="another AWS endpoint [env: AWS_ENDPOINT_URL]"
+    )
+    @functools.wraps(function)
+    def with_access(
+        *, asked: bool, profile: str | None, region: str | None, endpoint_url: str | None, **options: object
+    ) -> object:
+        return function(access=AwsAccess(profile, region, endpoint_url) if asked else None, **options)
+
+    return with_access
+
+
+@dataclass(frozen=True)
+class AwsAnswer:
+    """What AWS IoT decides, by which policies, and which values it missed to fill variables with."""
+
+    decision: Verdict
+    policies: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def ask_aws(client: IoTClient, request: Request, *, principal: str) -> AwsAnswer:
+    """Return AWS IoT's decision for the certificate with ARN `principal`, by the policies attached to it there.
+
+    One call; AWS IoT looks neither at a Thing's attachment by the facts given here nor at policies on this computer.
+    Raises CommandFailed for an action that AWS does not test, botocore's errors where AWS refuses.
+    """
+    action = _ACTION_TYPES.get(request.action.lower())
+    if action is None:
+        raise CommandFailed(f"AWS tests {', '.join(_ACTION_TYPES)} only, not {request.action}; leave --aws out")
+    arguments: dict[str, Any] = {
+        "principal": principal,
+        "authInfos": [{"actionType": action, "resources": [request.resource]}],
+    }
+    if request.facts.client_id is not None:
+        arguments["clientId"] = request.facts.client_id
+    (result,) = client.test_authorization(**arguments)["authResults"]
+    denied = result.get("denied", {})
+    reasons = (result.get("allowed", {}), denied.get("explicitDeny", {}), denied.get("implicitDeny", {}))
+    policies = {policy["policyName"]: None for reason in reasons for policy in reason.get("policies", ())}
+    return AwsAnswer(
+        decision=_VERDICTS[result["authDecision"]],
+        policies=tuple(policies),
+        missing=tuple(result.get("missingContextValues", ())),
+    )

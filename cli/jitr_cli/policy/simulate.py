@@ -1,0 +1,192 @@
+"""`jitr policy simulate`: whether a device may do something by its policies, and why.
+
+Exit codes: 0 allowed; 1 denied; 2 the policies cannot be evaluated, or AWS decides otherwise; 64 a question without
+sense, a file or deployment that is not there; 69 AWS unreachable or refused (only with --aws).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jitr.policies.document import PolicyDocument, Statement, parse_document
+from jitr.policies.template import device_values_in
+from jitr.policies.values import PolicyError
+from jitr_cli.console.aws import Aws, json_option
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import existing_file
+from jitr_cli.console.fleet import deployment_values, fleet_deployment_option, fleet_option, read_deployment
+from jitr_cli.console.output import emit_json, printable, say
+from jitr_cli.policy.aws_authorization import AwsAccess, AwsAnswer, ask_aws, ask_aws_options
+from jitr_cli.policy.device_facts import device_options, with_client_id
+from jitr_fleet.deployments.names import partition_of
+from jitr_fleet.policies.cases.case import policy_of
+from jitr_fleet.policies.evaluation import Decision, evaluate
+from jitr_fleet.policies.facts import DeviceFacts
+from jitr_fleet.policies.request import EXAMPLE_VALUES, Request, unfitting_resource, unknown_action, values_in
+from jitr_fleet.policies.source import read_policy_file
+
+
+@click.command("simulate")
+@click.option(
+    "--policy",
+    "files",
+    required=True,
+    multiple=True,
+    type=existing_file(),
+    metavar="FILE",
+    help="a policy or template; repeatable, for a device that has several",
+)
+@click.option("--action", required=True, metavar="ACTION", help="such as iot:Publish")
+@click.option(
+    "--resource", metavar="RESOURCE", help="topic/devices/a and so on, or an ARN; iot:Connect takes the client id"
+)
+@device_options
+@fleet_option
+@fleet_deployment_option
+@ask_aws_options
+@json_option
+def command(
+    *,
+    facts: DeviceFacts,
+    files: tuple[Path, ...],
+    action: str,
+    resource: str | None,
+    fleet: Path,
+    deployment: str | None,
+    access: AwsAccess | None,
+    as_json: bool,
+) -> ExitCode:
+    """Say whether a device may do ACTION on RESOURCE by these policies, and why.
+
+    Account and Region are those of --deployment; else of the ARNs in question or policy; else examples. Exit code:
+    0 allowed, 1 denied, 2 the policies cannot be evaluated or, with --aws, AWS decides otherwise.
+    """
+    aws = access.connect() if access is not None else None
+    try:
+        templates = [_template(file) for file in files]
+        values = _values(fleet, deployment, aws) or _values_of(resource, templates)
+        request = _request(action, resource, facts, values)
+        documents = [_document(template, values, request.facts) for template in templates]
+        decision = evaluate(documents, request)
+    except PolicyError as error:
+        if as_json:
+            emit_json({"decision": None, "statement": None, "problem": str(error)})
+        say(f"undetermined: {printable(str(error))}")
+        return ExitCode.UNDETERMINED
+    answer = None if aws is None else ask_aws(aws.client("iot"), request, principal=_principal(request.facts, values))
+    names = [str(file) for file in files]
+    if as_json:
+        emit_json(_as_data(decision, request, names, answer))
+    else:
+        for line in decision.explanation(names):
+            click.echo(printable(line))
+    if answer is not None and answer.decision is not decision.decision:
+        say(_difference(decision, answer))
+        return ExitCode.UNDETERMINED
+    return ExitCode.DONE if decision.allowed else ExitCode.NO
+
+
+def _template(file: Path) -> str:
+    source, findings = read_policy_file(file)
+    if source is None or findings:
+        raise PolicyError("\n".join(map(str, findings)))
+    return source.text
+
+
+def _values(fleet: Path, deployment: str | None, aws: Aws | None) -> dict[str, str] | None:
+    """Return account, Region and partition of the deployment named, or of where AWS is asked."""
+    if deployment is not None:
+        values = deployment_values(read_deployment(fleet, deployment))
+        if aws is not None and aws.region != values["region"]:
+            raise CommandFailed(f"deployment {deployment} is in {values['region']}, AWS is asked in {aws.region}")
+        return values
+    if aws is not None:
+        return {"account": aws.account(), "region": aws.region, "partition": partition_of(aws.region)}
+    return None
+
+
+def _values_of(resource: str | None, templates: Sequence[str]) -> Mapping[str, str]:
+    """Return the account, Region and partition that question or policies name, or else examples."""
+    found = values_in([resource or ""]) or values_in(_literal_arns(templates))
+    if found is None and any("@{" in template for template in templates):
+        say(f"account {EXAMPLE_VALUES['account']} and Region {EXAMPLE_VALUES['region']} are examples; see --deployment")
+    return found or EXAMPLE_VALUES
+
+
+def _literal_arns(templates: Sequence[str]) -> Iterator[str]:
+    for template in templates:
+        for statement in parse_document(json.loads(template)).statements:
+            yield from statement.resources
+
+
+def _request(action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> Request:
+    """Return the question; one whose answer would say nothing is refused as in cases."""
+    try:
+        request = Request.of(action, resource, with_client_id(facts, action, resource), values)
+    except PolicyError as error:
+        raise CommandFailed(str(error)) from error
+    if (wrong := unknown_action(action) or unfitting_resource(request)) is not None:
+        raise CommandFailed("; ".join(wrong))
+    return request
+
+
+def _document(template: str, values: Mapping[str, str], facts: DeviceFacts) -> PolicyDocument:
+    missing = sorted(device_values_in(template) - facts.device_values().keys())
+    if missing:
+        raise CommandFailed(f"the template asks for @{{{missing[0]}}}: give --certificate or --thing-name")
+    return policy_of(template, values, facts)
+
+
+def _principal(facts: DeviceFacts, values: Mapping[str, str]) -> str:
+    identity = facts.certificate.certificate_id
+    if identity is None:
+        raise CommandFailed("--aws asks about a certificate: give --certificate")
+    return f"arn:{values['partition']}:iot:{values['region']}:{values['account']}:cert/{identity}"
+
+
+def _difference(decision: Decision, answer: AwsAnswer) -> str:
+    policies = ", ".join(answer.policies) or "none"
+    missing = f"; AWS had no value for {', '.join(answer.missing)}" if answer.missing else ""
+    return printable(
+        f"AWS says {answer.decision} where this computer says {decision.decision}. AWS looked at the policies attached "
+        f"to the certificate ({policies}), which may not be these files{missing}"
+    )
+
+
+def _as_data(decision: Decision, request: Request, names: Sequence[str], answer: AwsAnswer | None) -> dict[str, Any]:
+    statement = None
+    if decision.statement is not None and decision.policy is not None:
+        statement = _statement_as_data(decision.statement, names[decision.policy])
+    data: dict[str, Any] = {
+        "decision": decision.decision.value,
+        "statement": statement,
+        "action": request.action,
+        "resource": request.resource,
+        "client_id": request.facts.client_id,
+        "explanation": decision.explanation(names),
+        "statements": [
+            {**_statement_as_data(each.statement, names[each.policy]), "applies": each.applies, "reason": each.reason}
+            for each in decision.results
+        ],
+        "variables": [{"name": each.name, "value": each.value, "problem": each.problem} for each in decision.variables],
+    }
+    if answer is not None:
+        data["aws"] = {"decision": answer.decision.value, "policies": answer.policies, "missing": answer.missing}
+        data["differs"] = answer.decision is not decision.decision
+    return data
+
+
+def _statement_as_data(statement: Statement, name: str) -> dict[str, Any]:
+    return {
+        "policy": name,
+        "path": statement.pointer,
+        "index": statement.index,
+        "sid": statement.sid,
+        "effect": statement.effect.value,
+    }

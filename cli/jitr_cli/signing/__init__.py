@@ -1,0 +1,1 @@
+"""Keys and signatures of CAs: with a key file, or in AWS Private CA."""

@@ -1,0 +1,113 @@
+"""What `jitr ca create` is told of every new CA, and of one in AWS Private CA; its key files are in new_ca.py."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from jitr_cli.signing.private_ca import PrivateCaArn
+from jitr_fleet.issuing.cas import KEY_KINDS
+
+_LONGEST_DAYS = 36500
+_TEN_YEARS = 3650
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateCaWish:
+    """What was asked for of AWS Private CA; `kind` is root, subordinate or None: then the CA is made here."""
+
+    kind: str | None
+    parent: str | None
+    finish: str | None
+    crl_bucket: str | None
+    crl_days: int
+    crl_type: str
+
+    def is_given(self) -> bool:
+        """Return whether AWS Private CA is meant."""
+        return self.kind is not None or self.finish is not None
+
+    def revocation(self) -> dict[str, Any]:
+        """Return CreateCertificateAuthority's RevocationConfiguration."""
+        if self.crl_bucket is None:
+            return {"CrlConfiguration": {"Enabled": False}}
+        # The bucket blocks public access, as every bucket should; PUBLIC_READ is the default and would fail there.
+        return {
+            "CrlConfiguration": {
+                "Enabled": True,
+                "S3BucketName": self.crl_bucket,
+                "S3ObjectAcl": "BUCKET_OWNER_FULL_CONTROL",
+                "ExpirationInDays": self.crl_days,
+                "CrlType": self.crl_type,
+            }
+        }
+
+
+def private_ca_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a CA in AWS Private CA, and hand the command `wish: PrivateCaWish`."""
+
+    @click.option(
+        "--private-ca",
+        type=click.Choice(["root", "subordinate"]),
+        metavar="KIND",
+        help="make a root or subordinate CA in AWS Private CA, which has a price",
+    )
+    @click.option("--parent", type=PrivateCaArn(), help="the CA in AWS Private CA that signs a subordinate one")
+    @click.option("--finish", type=PrivateCaArn(), help="go on with a CA in AWS Private CA that has no certificate yet")
+    @click.option("--crl-bucket", metavar="NAME", help="the bucket that AWS Private CA writes CRLs into")
+    @click.option(
+        "--crl-days", type=click.IntRange(1, 5000), default=7, show_default=True, help="how long such a CRL is valid"
+    )
+    @click.option(
+        "--crl-type",
+        type=click.Choice(["COMPLETE", "PARTITIONED"]),
+        metavar="TYPE",
+        default="COMPLETE",
+        show_default=True,
+        help="COMPLETE, or PARTITIONED for more than a million certificates",
+    )
+    @functools.wraps(function)
+    def with_wish(*, private_ca: str | None, **options: Any) -> object:  # noqa: ANN401 - whatever click hands over
+        names = ("parent", "finish", "crl_bucket", "crl_days", "crl_type")
+        wish = PrivateCaWish(kind=private_ca, **{name: options.pop(name) for name in names})
+        return function(wish=wish, **options)
+
+    return with_wish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Properties:
+    """What every new CA has."""
+
+    common_name: str | None
+    organization: str | None
+    days: int
+    key_type: str
+
+
+def property_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every new CA, and hand the command `properties: Properties`."""
+
+    @click.option("--common-name", metavar="TEXT", help="the CA's name")
+    @click.option("--organization", metavar="TEXT", help="the organization in its subject")
+    @click.option(
+        "--days", type=click.IntRange(1, _LONGEST_DAYS), default=_TEN_YEARS, show_default=True, help="how long it lives"
+    )
+    @click.option(
+        "--key-type",
+        type=click.Choice(KEY_KINDS),
+        default="ec-p256",
+        show_default=True,
+        metavar="KIND",
+        help=f"its key: {', '.join(KEY_KINDS)}",
+    )
+    @functools.wraps(function)
+    def with_properties(**options: Any) -> object:  # noqa: ANN401 - whatever click hands over
+        names = ("common_name", "organization", "days", "key_type")
+        return function(properties=Properties(**{name: options.pop(name) for name in names}), **options)
+
+    return with_properties

@@ -1,0 +1,1 @@
+"""One deployment as the fleet file describes it and as its stack reports it."""

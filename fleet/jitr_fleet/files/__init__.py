@@ -1,0 +1,1 @@
+"""Reading files that people write, with a mistake that names its place."""

@@ -1,0 +1,157 @@
+"""The keys of the fleet file, as data: reading checks against them, and the JSON Schema for editors is made of them.
+
+Those of a deployment are here, those of a CA in ca_keys.py. Rules that need other files or other keys (certificates,
+templates, duplicates) are in neither, but where the file is read: fleet_file.py, ca_tables.py, fleet_rules.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jitr.settings import Mode
+from jitr_fleet.deployments.deployment import Ingestion
+from jitr_fleet.deployments.names import HOST, PORT
+from jitr_fleet.files.key import Key
+
+# What CloudWatch Logs accepts as retention (API reference, PutRetentionPolicy).
+_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180)
+
+_YEARS: Final = (365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+
+DEPLOYMENT_KEYS: Final = (
+    Key(
+        name="account",
+        about="AWS account id",
+        required=True,
+        pattern=r"[0-9]{12}",
+        shape="12 digits in quotes",
+    ),
+    Key(
+        name="region",
+        about="AWS Region",
+        required=True,
+        pattern=r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}",
+        shape='an AWS Region such as "eu-west-1"',
+    ),
+    Key(
+        name="ingestion",
+        about="how events reach the function: the rule invokes it (direct), or sends them to a queue that it works off "
+        "at the pace of its share (queue)",
+        default=Ingestion.DIRECT.value,
+        choices=tuple(each.value for each in Ingestion),
+    ),
+    Key(
+        name="mode",
+        about="activate; or observe: only log what would be decided, and write nothing, beside a handler that is there "
+        "already",
+        default=Mode.ACTIVATE.value,
+        choices=tuple(each.value for each in Mode),
+    ),
+    Key(
+        name="crl_hosts",
+        about="hosts that CRLs may be fetched from, besides the stack's CRL bucket",
+        kind=list,
+        default=(),
+        pattern=f"{HOST}(:{PORT})?",
+        shape="host names in lower case, with :port where it is not the scheme's own, without scheme or path",
+    ),
+    Key(
+        name="crl_publishers",
+        about="roles that may write CRLs into the stack's CRL bucket",
+        kind=list,
+        default=(),
+        pattern=r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,576}",
+        shape="ARNs of roles (arn:aws:iam::111122223333:role/name), no wildcards",
+    ),
+    Key(
+        name="alarm_email",
+        about="address that the alarm topic is subscribed with; AWS asks it to confirm",
+        pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+",
+        shape="an e-mail address",
+    ),
+    Key(
+        name="api_tps",
+        about="the account's quota of AWS IoT API calls a second (the lowest of DescribeCertificate, "
+        "UpdateCertificate and AttachPolicy)",
+        kind=int,
+        default=10,
+        minimum=1,
+    ),
+    Key(
+        name="activation_share",
+        about="percent of api_tps that activation may use",
+        kind=int,
+        default=60,
+        minimum=1,
+        maximum=100,
+    ),
+    Key(
+        name="enforcement_share",
+        about="percent of api_tps that switching off revoked devices may use",
+        kind=int,
+        default=30,
+        minimum=1,
+        maximum=100,
+    ),
+    Key(
+        name="bulk_share",
+        about="percent of api_tps that operators' bulk work may use",
+        kind=int,
+        default=10,
+        minimum=1,
+        maximum=100,
+    ),
+    Key(
+        name="enforcement_minutes",
+        about="minutes from one look at every CRL to the next; one put into the stack's CRL bucket counts at once",
+        kind=int,
+        default=5,
+        minimum=1,
+        maximum=60,
+    ),
+    Key(
+        name="reserved_concurrency",
+        about='concurrent executions that activation reserves, beside one for enforcement: "auto" derives them from '
+        'api_tps, "off" reserves none for either',
+        kind=int,
+        default="auto",
+        choices=("auto", "off"),
+        minimum=1,
+    ),
+    Key(
+        name="maximum_concurrency",
+        about='batches of the queue that are at work at once; "auto" derives them from api_tps',
+        kind=int,
+        default="auto",
+        choices=("auto",),
+        minimum=2,
+        maximum=1000,
+    ),
+    Key(
+        name="log_retention_days",
+        about="how many days the functions' logs are kept",
+        kind=int,
+        default=90,
+        choices=(*_DAYS, *_YEARS),
+    ),
+    Key(
+        name="policies",
+        about="folder with the policy templates, relative to the fleet file",
+        default="policies",
+    ),
+    Key(
+        name="create_thing_groups",
+        about="whether the stack creates the thing types and groups that its CAs name; false: they are there already",
+        kind=bool,
+        default=True,
+    ),
+    Key(
+        name="released_cas",
+        about="names or ids of CAs that may leave this file although they have ACTIVE devices",
+        kind=list,
+        default=(),
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
+        shape="names of CAs, or their ids",
+    ),
+)

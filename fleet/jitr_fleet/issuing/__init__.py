@@ -1,0 +1,1 @@
+"""What a CA issues: its own certificate, device certificates, CRLs."""

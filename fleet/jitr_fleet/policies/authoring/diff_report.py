@@ -1,0 +1,117 @@
+"""A policy diff for those who read it: as data for JSON, as rows of a table, and as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from jitr.policies.comparison import Atom
+from jitr_fleet.policies.authoring.diff import Kind, PolicyDiff, Status
+
+COLUMNS: Final = ("change", "action", "resource", "condition")
+WORDS: Final = {
+    Kind.NEWLY_ALLOWED: "newly allowed",
+    Kind.NO_LONGER_ALLOWED: "no longer allowed",
+    Kind.NEWLY_DENIED: "newly denied",
+    Kind.NO_LONGER_DENIED: "no longer denied",
+}
+_ARN: Final = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:")
+_PLAIN: Final = re.compile(r"[^a-zA-Z0-9 /:.,=-]")
+_FENCE: Final = re.compile(r"`{3,}")
+_SHORTEST_FENCE: Final = 3
+
+
+def summary(diff: PolicyDiff) -> str:
+    """Return in one sentence what has happened to a policy."""
+    match diff.status:
+        case Status.SAME:
+            return "no difference"
+        case Status.REWRITTEN:
+            return "written differently, the same rights; a deploy makes a new version"
+        case Status.ADDED:
+            return "a new policy"
+        case Status.REMOVED:
+            return "there is no such template any more; what is deployed stays"
+        case Status.UNREADABLE:
+            return f"cannot be compared: {diff.problem}"
+        case Status.CHANGED:
+            words = ("gives devices more",) * diff.widens + ("takes rights from devices",) * diff.narrows
+            return " and ".join(words)
+
+
+def as_data(diff: PolicyDiff) -> dict[str, Any]:
+    """Return a diff as JSON shows it: full ARNs, every condition."""
+    return {
+        "name": diff.name,
+        "before": diff.before,
+        "after": diff.after,
+        "status": diff.status.value,
+        "widens": diff.widens,
+        "narrows": diff.narrows,
+        "problem": diff.problem,
+        **{kind.value: [_atom_data(atom) for atom in diff.of(kind)] for kind in Kind},
+        "text_diff": "\n".join(diff.text),
+    }
+
+
+def rows(diff: PolicyDiff) -> list[tuple[str, str, str, str]]:
+    """Return the changes as rows; the ARN's beginning is left out where it is the same everywhere."""
+    beginnings = {_ARN.match(atom.resource) for _, atom in diff.changes}
+    common = {found.group() for found in beginnings if found is not None}
+    cut = common.pop() if len(common) == 1 else ""
+    return [
+        (WORDS[kind], atom.action, atom.resource.removeprefix(cut), _conditions(atom)) for kind, atom in diff.changes
+    ]
+
+
+def markdown(diffs: Sequence[PolicyDiff], *, title: str) -> str:
+    """Return a comment for a pull request; nothing in a policy can become markup, a mention or a link."""
+    lines = [f"### {_escaped(title)}", ""]
+    for diff in diffs:
+        lines += [f"**{_code(diff.name)}**: {_escaped(summary(diff))}", ""]
+        if diff.changes:
+            lines += _table(rows(diff))
+        if diff.text:
+            lines += _details(diff.text)
+    lines.append("_AWS IoT takes 6 to 8 minutes to apply what is deployed._")
+    return "\n".join(lines)
+
+
+def _atom_data(atom: Atom) -> dict[str, Any]:
+    conditions = sorted((each.operator, each.key, each.values) for each in atom.conditions)
+    return {
+        "action": atom.action,
+        "resource": atom.resource,
+        "conditions": [
+            {"operator": operator, "key": key, "values": list(values)} for operator, key, values in conditions
+        ],
+    }
+
+
+def _conditions(atom: Atom) -> str:
+    found = sorted((each.operator, each.key, each.values) for each in atom.conditions)
+    return "; ".join(f"{operator} {key} = {', '.join(values)}" for operator, key, values in found)
+
+
+def _table(found: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
+    yield f"| {' | '.join(COLUMNS)} |"
+    yield "|---|---|---|---|"
+    for change, *cells in found:
+        yield f"| {change} | {' | '.join(_code(cell) for cell in cells)} |"
+    yield ""
+
+
+def _details(text: Sequence[str]) -> Iterator[str]:
+    longest = max((len(run) for line in text for run in _FENCE.findall(line)), default=0)
+    fence = "`" * max(_SHORTEST_FENCE, longest + 1)
+    yield from ("<details><summary>as text</summary>", "", f"{fence}diff", *text, fence, "", "</details>", "")
+
+
+def _code(text: str) -> str:
+    return f"<code>{_escaped(text)}</code>" if text else ""
+
+
+def _escaped(text: str) -> str:
+    """Return text in which every sign that Markdown, HTML or a table could take for its own is a number."""
+    return _PLAIN.sub(lambda found: f"&#{ord(found.group())};", text)

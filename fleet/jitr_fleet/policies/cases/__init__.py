@@ -1,0 +1,1 @@
+"""Policy cases: what a template must allow and deny, written as tests."""

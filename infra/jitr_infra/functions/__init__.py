@@ -1,0 +1,1 @@
+"""The Lambda functions and the bundle that they run from."""

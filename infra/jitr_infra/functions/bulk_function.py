@@ -1,0 +1,75 @@
+"""The bulk function: does in the account what would take a computer at somebody's desk days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from jitr.bulk.queue import QUEUE_VARIABLE
+from jitr_fleet.deployments.deployment import Deployment
+from jitr_infra.functions.bundled_function import BundledFunction, FunctionPlan
+from jitr_infra.parts.bulk_queue import BulkQueue
+from jitr_infra.parts.target import Target
+
+HANDLER = "jitr.handlers.bulk.handle"
+MEMORY_MB = 256
+# Short enough that whoever stops, resumes or kills something waits minutes for it; the lease of a turn is longer.
+TIMEOUT = Duration.minutes(10)
+# The least that Lambda allows for a queue. They share one pace, so a second one makes nothing faster.
+AT_ONCE = 2
+BATCH = 2
+FUNCTION_NAME = "jitr-{deployment}-Bulk"
+
+
+class BulkFunction(BundledFunction):
+    """The function behind the work queue.
+
+    It reserves no concurrency: it may wait for what is left, and the mapping's maximum keeps it from taking more.
+    Failed turns are in the queue's own dead letters, so asynchronous invocations, which nobody makes, have none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        code: lambda_.Code,
+        environment: Mapping[str, str],
+        work: BulkQueue,
+        target: Target,
+    ) -> None:
+        plan = FunctionPlan(
+            name=FUNCTION_NAME.format(deployment=deployment.name),
+            description=f"Revokes, re-attaches and imports in bulk, paced (deployment {deployment.name})",
+            handler=HANDLER,
+            memory=MEMORY_MB,
+            timeout=TIMEOUT,
+            reserved=None,
+            log_retention_days=deployment.log_retention_days,
+        )
+        super().__init__(
+            scope,
+            construct_id,
+            plan=plan,
+            code=code,
+            environment={**environment, QUEUE_VARIABLE: work.queue.queue_url},
+            dead_letters=None,
+            target=target,
+        )
+        self.role.allow(
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"],
+            [work.queue.queue_arn],
+        )
+        lambda_.EventSourceMapping(
+            self,
+            "Work",
+            target=self.function,
+            event_source_arn=work.queue.queue_arn,
+            batch_size=BATCH,
+            max_concurrency=AT_ONCE,
+            report_batch_item_failures=True,
+        )

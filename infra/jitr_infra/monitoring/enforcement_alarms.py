@@ -1,0 +1,150 @@
+"""What wakes somebody up about enforcement: it does not run, was braked, or a CRL or CA is or will be unusable."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from jitr.telemetry import metric_names
+from jitr_fleet.deployments.deployment import Deployment
+from jitr_infra.monitoring import metrics
+from jitr_infra.monitoring.alarm import Watch, raise_alarm
+
+_SHORTEST_PERIOD = 5  # minutes
+# A single failure is a hiccup of somebody's server; what lasts for so many periods is not.
+_FAILURES_IN_A_ROW = 3
+_LIFE_PASSED = 0.75
+_CA_DAYS = (90, 30, 7)
+_ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+_BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+# A CRL that cannot be used any more reports no figures; what was wrong before is then still wrong.
+_STAYS = cloudwatch.TreatMissingData.IGNORE
+
+
+class EnforcementAlarms(Construct):
+    """Alarms that speak to the deployment's topic; one period is the time between two scheduled sweeps."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, topic: sns.ITopic) -> None:
+        super().__init__(scope, construct_id)
+        self._deployment = deployment.name
+        self._topic = topic
+        self.period = Duration.minutes(max(_SHORTEST_PERIOD, deployment.enforcement_minutes))
+
+    def watch_function(self, function: lambda_.IFunction) -> None:
+        """Alarm when the schedule does not reach the function: everything else here would stay quiet then."""
+        raise_alarm(
+            self,
+            "EnforcementSilent",
+            function.metric_invocations(period=self.period, statistic="Sum"),
+            Watch(
+                deployment=self._deployment,
+                section="enforcement-silent",
+                words="the enforcement function does not run: revoked devices stay ACTIVE",
+                comparison=_BELOW,
+                threshold=1,
+                periods=_FAILURES_IN_A_ROW,
+                missing=cloudwatch.TreatMissingData.BREACHING,
+            ),
+            self._topic,
+        )
+
+    def watch_dead_letters(self, queue: sqs.IQueue) -> None:
+        """Alarm as long as there is a sweep that was given up."""
+        raise_alarm(
+            self,
+            "EnforcementDeadLetters",
+            queue.metric_approximate_number_of_messages_visible(period=self.period, statistic="Maximum"),
+            Watch(
+                deployment=self._deployment,
+                section="enforcement-dead-letters",
+                words="sweeps failed three times: AWS calls fail, or the function crashes",
+            ),
+            self._topic,
+        )
+
+    def watch_sweeps(self) -> None:
+        """Alarm on CRLs that cannot be used, near their end, list too much, or list less than before."""
+        self._figure(
+            "SweepFailed",
+            metric_names.SWEEP_FAILED,
+            "Sum",
+            Watch(
+                deployment=self._deployment,
+                section="sweep-failed",
+                words="a CRL could not be used or enforced several times in a row; the log's field `reason` says why",
+                periods=_FAILURES_IN_A_ROW,
+            ),
+        )
+        self._figure(
+            "CrlLifePassed",
+            metric_names.CRL_LIFE_PASSED,
+            "Maximum",
+            Watch(
+                deployment=self._deployment,
+                section="crl-life-passed",
+                words="a CRL has passed 75 % of its life and was not replaced: after its nextUpdate no device gets in",
+                threshold=_LIFE_PASSED,
+                missing=_STAYS,
+            ),
+        )
+        self._figure(
+            "BrakedDevices",
+            metric_names.BRAKED_DEVICES,
+            "Maximum",
+            Watch(
+                deployment=self._deployment,
+                section="braked-devices",
+                words="a CRL newly lists so many devices that they were only set INACTIVE: confirm or reject it",
+                missing=_STAYS,
+            ),
+        )
+        self._figure(
+            "VanishedFromCrl",
+            metric_names.VANISHED_FROM_CRL,
+            "Sum",
+            Watch(
+                deployment=self._deployment,
+                section="vanished-from-crl",
+                words="revoked devices whose certificates are still valid are no longer on their CRL",
+            ),
+        )
+
+    def watch_policies(self) -> None:
+        """Alarm on policies that stay different from their templates; during a deploy they are for a moment."""
+        self._figure(
+            "DriftedPolicies",
+            metric_names.DRIFTED_POLICIES,
+            "Minimum",
+            Watch(
+                deployment=self._deployment,
+                section="drifted-policies",
+                words="policies in AWS IoT are not what their templates say: somebody changed them by hand",
+                periods=_FAILURES_IN_A_ROW,
+                missing=_STAYS,
+            ),
+        )
+
+    def watch_cas(self) -> None:
+        """Alarm 90, 30 and 7 days before a CA expires."""
+        for days in _CA_DAYS:
+            self._figure(
+                f"CaDaysLeft{days}",
+                metric_names.CA_DAYS_LEFT,
+                "Minimum",
+                Watch(
+                    deployment=self._deployment,
+                    section="ca-days-left",
+                    words=f"a CA certificate expires in less than {days} days: after that no device gets in",
+                    comparison=_BELOW,
+                    threshold=days,
+                    missing=_STAYS,
+                ),
+            )
+
+    def _figure(self, construct_id: str, name: str, statistic: str, watch: Watch) -> None:
+        metric = metrics.own(self._deployment, name, statistic, period=self.period)
+        raise_alarm(self, construct_id, metric, watch, self._topic)

@@ -1,0 +1,1 @@
+"""What the functions stand on: table, bucket, queues, roles."""

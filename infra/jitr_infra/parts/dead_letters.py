@@ -1,0 +1,34 @@
+"""Where events end that nobody could decide, finish or deliver: a queue for each function and the rules before it."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from jitr_infra.parts.acknowledgements import acknowledge
+
+RETENTION = Duration.days(14)
+
+
+class DeadLetters(Construct):
+    """A standard queue (rules and destinations take no FIFO), encrypted with SQS's own key, TLS only, kept 14 days."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, queue_name: str) -> None:
+        super().__init__(scope, construct_id)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            queue_name=queue_name,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=RETENTION,
+        )
+        acknowledge(self.queue, {"AwsSolutions-SQS3": "This is the dead-letter queue; there is nothing behind it."})
+
+    def grant_send(self, grantee: iam.IGrantable) -> None:
+        """Allow sending, and nothing else: CDK's own grant adds reading the queue's attributes."""
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn])
+        )

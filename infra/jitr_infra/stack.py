@@ -1,0 +1,249 @@
+"""One deployment: reads like the diagram, defines no resource itself, and says who may do what to whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aws_cdk import Annotations, CfnOutput, Environment, Stack, Tags
+from constructs import Construct, IDependable
+
+from jitr.policies.rollout import shared_policies
+from jitr.policies.template import uses_device_values
+from jitr.settings import Environment as FunctionEnvironment
+from jitr_fleet.deployments.configuration import configuration_of
+from jitr_fleet.deployments.deployment import Deployment, NewPrivateCa
+from jitr_fleet.deployments.stack_outputs import NO_HOSTS, StackOutputs
+from jitr_fleet.fleet_file.warnings import notes_of, warnings_of
+from jitr_infra.authorities import Authorities
+from jitr_infra.enforcement_triggers import EnforcementTriggers
+from jitr_infra.functions.activation_function import ActivationFunction
+from jitr_infra.functions.bulk_work import BulkWork
+from jitr_infra.functions.bundle import fetch_wheels, function_code
+from jitr_infra.functions.enforcement_function import EnforcementFunction
+from jitr_infra.functions.roll_out_function import RollOutFunction
+from jitr_infra.monitoring.monitoring import Parts, monitor
+from jitr_infra.parts.activation_queue import ActivationQueue
+from jitr_infra.parts.crl_bucket import CrlBucket
+from jitr_infra.parts.dead_letters import DeadLetters
+from jitr_infra.parts.state_table import StateTable
+from jitr_infra.parts.target import Target
+from jitr_infra.registration_rule import RegistrationRule
+from jitr_infra.shared_policies import SharedPolicies
+from jitr_infra.thing_groups import ThingGroups
+
+_PARTITION_LITERALS = "@aws-cdk/core:enablePartitionLiterals"
+
+
+class DeploymentStack(Stack):
+    """The stack of one deployment of the fleet file; its id is the deployment's name.
+
+    Physical names are fixed on purpose: they are what the command line, alarms and runbooks talk about, and what
+    `cdk deploy --import-existing-resources` finds retained resources by.
+    """
+
+    def __init__(self, scope: Construct, *, deployment: Deployment, target: Target | None = None) -> None:
+        target = target or Target()
+        super().__init__(
+            scope,
+            deployment.name,
+            description=f"jitr: just-in-time registration on AWS IoT Core, deployment {deployment.name}",
+            env=Environment(account=deployment.account, region=deployment.region),
+            synthesizer=target.synthesizer,
+            # What must not be lost is retained, and a deploy brings the rest back; `cdk destroy` asks before it acts.
+            termination_protection=False,
+        )
+        # ARNs in full, whatever context the app was started with: acknowledgements name them.
+        self.node.set_context(_PARTITION_LITERALS, True)  # noqa: FBT003 - CDK's signature
+        if self.bundling_required:
+            fetch_wheels(target)
+        Tags.of(self).add("jitr:deployment", deployment.name)
+        self._deployment = deployment
+        self._configuration = configuration_of(deployment)
+        prefix = f"jitr-{deployment.name}"
+
+        self.dead_letters = DeadLetters(self, "DeadLetters", queue_name=f"{prefix}-dead-letters")
+        self.state_table = StateTable(self, "StateTable", table_name=f"{prefix}-state")
+        self.crl_bucket = CrlBucket(
+            self,
+            "CrlBucket",
+            bucket_name=deployment.crl_bucket,
+            publishers=deployment.crl_publishers,
+            private_cas=any(isinstance(ca.private_ca, NewPrivateCa) for ca in deployment.cas),
+        )
+        code, plain = function_code(self._configuration, target), self._function_environment()
+        self.authorities = Authorities(
+            self,
+            "Authorities",
+            deployment=deployment,
+            code=code,
+            environment=plain,
+            crl_bucket=self.crl_bucket,
+            target=target,
+        )
+        environment = self.authorities.environment
+        self.activation_queue = ActivationQueue(
+            self, "ActivationQueue", deployment=deployment, dead_letters=self.dead_letters
+        )
+        self.activate = ActivationFunction(
+            self,
+            "Activate",
+            deployment=deployment,
+            code=code,
+            environment=environment,
+            queue=self.activation_queue,
+            dead_letters=self.dead_letters,
+            target=target,
+        )
+        self.enforcement_dead_letters = DeadLetters(
+            self, "EnforcementDeadLetters", queue_name=f"{prefix}-enforcement-dead-letters"
+        )
+        self.enforce = EnforcementFunction(
+            self,
+            "Enforce",
+            deployment=deployment,
+            code=code,
+            environment=environment,
+            dead_letters=self.enforcement_dead_letters,
+            target=target,
+        )
+        self.bulk = BulkWork(self, "BulkWork", deployment=deployment, code=code, environment=plain, target=target)
+        self.enforcement_triggers = EnforcementTriggers(
+            self,
+            "EnforcementTriggers",
+            deployment=deployment,
+            function=self.enforce.function,
+            crl_bucket=self.crl_bucket.name,
+            dead_letters=self.enforcement_dead_letters,
+        )
+        self.registration_rule = RegistrationRule(
+            self,
+            "RegistrationRule",
+            rule_name=f"jitr_{deployment.name.replace('-', '_')}_registered",
+            function=self.activate.function,
+            queue=self.activation_queue if deployment.queued else None,
+            dead_letters=self.dead_letters,
+        )
+        self.alarm_topic = monitor(
+            self,
+            deployment=deployment,
+            parts=Parts(
+                rule_name=self.registration_rule.rule_name,
+                activate=self.activate,
+                queue=self.activation_queue.queue if deployment.queued else None,
+                dead_letters=self.dead_letters,
+                enforce=self.enforce,
+                enforcement_dead_letters=self.enforcement_dead_letters,
+                bulk=self.bulk,
+            ),
+        )
+        if deployment.observes:
+            self._grant_observation()
+        else:
+            self._grant()
+            self._guard()
+            registrations = self.authorities.register(after=(self.registration_rule, self.activate, *self._things()))
+            roll_out = RollOutFunction(
+                self, "RollOut", deployment=deployment, code=code, environment=plain, target=target
+            )
+            self._roll_out_policies(
+                roll_out, after=(self.registration_rule, self.activate, self.enforce, *registrations)
+            )
+        self._remark()
+        self._write_outputs()
+
+    def _function_environment(self) -> dict[str, str]:
+        return FunctionEnvironment.to_environ(
+            {
+                "account": self.account,
+                "partition": self.partition,
+                "state_table": self.state_table.table.table_name,
+                "crl_bucket": self.crl_bucket.bucket.bucket_name,
+            }
+        )
+
+    def _grant(self) -> None:
+        activation, enforcement = self.activate.role, self.enforce.role
+        shared = self._configuration.policy_name("*")
+        activation.allow_activation(policies=shared)
+        if any(uses_device_values(template) for template in self._deployment.policies.values()):
+            activation.allow_device_policies(policies=self._configuration.device_policies)
+        enforcement.allow_enforcement(policies=shared)
+        self.bulk.grant(policies=shared, state_table=self.state_table)
+        self.state_table.grant_activation(activation.role)
+        self.state_table.grant_enforcement(enforcement.role)
+        self.crl_bucket.reserve_copies(enforcement)
+        elsewhere = self._crl_objects_elsewhere()
+        for role in (activation, enforcement):
+            self.crl_bucket.grant_read(role)
+            if elsewhere:
+                role.allow(["s3:GetObject"], elsewhere)
+
+    def _grant_observation(self) -> None:
+        """Let activation read, and nobody do more than that."""
+        role = self.activate.role
+        role.allow_observation()
+        self.state_table.grant_observation(role.role)
+        self.crl_bucket.grant_read(role)
+        if elsewhere := self._crl_objects_elsewhere():
+            role.allow(["s3:GetObject"], elsewhere)
+
+    def _guard(self) -> None:
+        """Let what decides about devices wait until it is clear that no CA leaves the fleet file too early."""
+        if self.authorities.guard is not None:
+            for function in (self.activate.function, self.enforce.function):
+                function.node.add_dependency(self.authorities.guard)
+
+    def _things(self) -> tuple[IDependable, ...]:
+        """Create the types and groups that Things get, and return what devices have to wait for."""
+        if groups := sorted({group for ca in self._deployment.cas for group in ca.thing_groups}):
+            self.activate.role.allow_grouping(groups=groups)
+        if not self._deployment.create_thing_groups:
+            return ()
+        return (ThingGroups(self, "ThingGroups", deployment=self._deployment),)
+
+    def _remark(self) -> None:
+        """Say what is allowed, but worth a word."""
+        for note in notes_of(self._deployment):
+            Annotations.of(self).add_info(note)
+        for number, warning in enumerate(warnings_of(self._deployment, at=datetime.now(UTC)), start=1):
+            Annotations.of(self).add_warning_v2(f"jitr-ca-{number}", warning)
+
+    def _crl_objects_elsewhere(self) -> list[str]:
+        """Return the ARNs of the CRLs that the fleet file names in other buckets: these objects and no others."""
+        own = f"s3://{self.crl_bucket.name}/"
+        sources = {ca.crl for ca in self._deployment.cas if ca.crl.startswith("s3://") and not ca.crl.startswith(own)}
+        return [f"arn:{self.partition}:s3:::{source.removeprefix('s3://')}" for source in sorted(sources)]
+
+    def _roll_out_policies(self, roll_out: RollOutFunction, *, after: tuple[IDependable, ...]) -> None:
+        roll_out.role.allow_roll_out(policies=self._configuration.policy_name("*"))
+        values = {"account": self.account, "region": self.region, "partition": self.partition}
+        documents = shared_policies(self._configuration, values)
+        if documents:
+            SharedPolicies(self, "Policies", documents=documents, function=roll_out.function, after=after)
+
+    def _write_outputs(self) -> None:
+        outputs = StackOutputs(
+            deployment=self._deployment.name,
+            function=self.activate.function.function_name,
+            enforcement_function=self.enforce.function.function_name,
+            state_table=self.state_table.table.table_name,
+            crl_bucket=self.crl_bucket.bucket.bucket_name,
+            activation_queue=self.activation_queue.queue.queue_url,
+            ingestion=self._deployment.ingestion.value,
+            dead_letter_queue=self.dead_letters.queue.queue_url,
+            enforcement_dead_letter_queue=self.enforcement_dead_letters.queue.queue_url,
+            bulk_function=self.bulk.function.function.function_name,
+            bulk_queue=self.bulk.work.queue.queue_url,
+            bulk_dead_letter_queue=self.bulk.dead_letters.queue.queue_url,
+            alarm_topic=self.alarm_topic.topic_arn,
+            rule=self.registration_rule.rule_name,
+            policies=",".join(sorted(self._deployment.policies)),
+            crl_hosts=",".join(self._deployment.crl_hosts) or NO_HOSTS,
+            bulk_tps=f"{self._deployment.bulk_tps:g}",
+            api_tps=str(self._deployment.api_tps),
+            mode=self._configuration.mode.value,
+        )
+        # A scope of their own, because some keys are names of constructs too.
+        scope = Construct(self, "Outputs")
+        for key, value in outputs.to_outputs().items():
+            CfnOutput(scope, key, value=value).override_logical_id(key)

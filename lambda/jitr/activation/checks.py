@@ -1,0 +1,128 @@
+"""Steps 2 to 5a of an activation: what can be established about a certificate without writing anything to AWS IoT.
+
+The activation function acts on it; whoever only wants to know (`mode = "observe"`, `jitr device explain`, an operator's
+`jitr device reinstate`) runs the same steps. Their numbers are those of activation.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from jitr import certificates
+from jitr.activation.candidate import Candidate
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import unpaced
+from jitr.crls.cache import CrlCache, CurrentCrl
+from jitr.crls.sources import HTTP_SCHEMES, NONE
+from jitr.errors import Reason, Undecided, Waiting
+from jitr.registry.allow_list import AllowList
+from jitr.revocation import Options, Verdict, decide
+from jitr.settings import ManagedCa
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevocationCheck:
+    """Step 5's answer: `verdict` is None where the CA's CRL source is `none`, `used` what it was made of."""
+
+    verdict: Verdict | None
+    used: tuple[CurrentCrl, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is odd about the CRLs, and which newer content could not be used."""
+        failures = tuple(f"newer CRL not used: {each.failure.reason}" for each in self.used if each.failure)
+        return (*(self.verdict.warnings if self.verdict else ()), *failures)
+
+    @property
+    def listing(self) -> CurrentCrl:
+        """Return the CRL that the verdict rests on; only where there is a verdict of good or revoked."""
+        return next(each for each in self.used if self.verdict and each.crl is self.verdict.crl)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """The steps, one method each; `account` is the AWS account in which certificates have to be, `clock` is UTC.
+
+    `turn` waits until AWS IoT may be asked about one more certificate.
+    """
+
+    account: str
+    authorities: CertificateAuthorities
+    registry: IotRegistry
+    crls: CrlCache
+    allowed: AllowList
+    clock: Callable[[], datetime]
+    turn: Callable[[], None] = unpaced
+
+    def describe(self, certificate_id: str, ca: ManagedCa) -> Candidate:
+        """(2) Read the certificate and compare it with the id, the CA and the account that were named.
+
+        Not checked: its status. Raises Undecided.
+        """
+        self.turn()
+        at = self.clock()
+        registered = self.registry.describe_certificate(certificate_id)
+        certificate = certificates.load_certificate(registered.pem)
+        if certificates.fingerprint(certificate) != certificate_id:
+            raise Undecided(Reason.CERTIFICATE_MISMATCH, "AWS IoT returned another certificate than the event names")
+        if registered.ca_certificate_id != ca.ca_certificate_id:
+            raise Undecided(
+                Reason.CA_MISMATCH, "AWS IoT registered the certificate under another CA than the event names"
+            )
+        if registered.owner != self.account:
+            raise Undecided(Reason.FOREIGN_ACCOUNT, "the certificate belongs to another account")
+        return Candidate(
+            registered=registered,
+            described_at=at,
+            certificate=certificate,
+            ca=ca,
+            ca_certificate=self.authorities.certificate(ca, at=at),
+        )
+
+    def verify_ca(self, candidate: Candidate) -> None:
+        """(3) Check that the CA may bring in devices now; raises Waiting or Undecided."""
+        self.authorities.verify_active(candidate.ca, at=self.clock())
+
+    def verify_certificate(self, candidate: Candidate) -> Candidate:
+        """(4) Check the certificate itself, and name its Thing; raises Rejected or Waiting."""
+        certificates.verify_issued_by(candidate.certificate, candidate.ca_certificate)
+        certificates.verify_validity(candidate.certificate, at=self.clock())
+        certificates.verify_strength(candidate.certificate)
+        name = certificates.thing_name(candidate.certificate, candidate.ca.thing_name)
+        return replace(candidate, thing_name=name)
+
+    def revocation(self, candidate: Candidate, *, newest: bool = False) -> RevocationCheck:
+        """(5) Look the certificate up in its CA's CRLs; `newest` asks every source again.
+
+        Raises Undecided where no CRL can be had; a verdict may be undetermined too.
+        """
+        source = candidate.ca.crl
+        if source == NONE:
+            return RevocationCheck(verdict=None)
+        at = self.clock()
+        options = Options(
+            max_age=candidate.ca.crl_max_age,
+            distribution_points=(source,) if source.startswith(HTTP_SCHEMES) else (),
+        )
+        points = certificates.distribution_points(candidate.certificate)
+        used = self.crls.usable(source, candidate.ca_certificate, points, at=at, options=options, newest=newest)
+        crls = [each.crl for each in used]
+        verdict = decide(candidate.certificate, candidate.ca_certificate, crls, at=at, options=options)
+        return RevocationCheck(verdict=verdict, used=used)
+
+    def verify_allowed(self, candidate: Candidate) -> None:
+        """(5a) Where the CA has an allow-list: check that it names the certificate; raises Waiting (`not_allowed`)."""
+        if not candidate.ca.allow_list:
+            return
+        if not self.allowed.lists(candidate.ca.ca_certificate_id, candidate.certificate.serial_number):
+            raise Waiting(Reason.NOT_ALLOWED, "the CA's allow-list does not name this serial number")
+
+    def is_outdated(self, used: CurrentCrl) -> bool:
+        """Say whether another CRL was accepted for its scope since, read consistently (6)."""
+        accepted = self.crls.versions.accepted(used.scope)
+        if accepted is None:
+            return False
+        return used.version.goes_back_from(accepted) or used.version.contradicts(accepted)

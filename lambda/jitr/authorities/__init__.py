@@ -1,0 +1,1 @@
+"""Certificate authorities: which are managed, and what a deploy has to find out about them."""

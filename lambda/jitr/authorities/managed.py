@@ -1,0 +1,176 @@
+"""Which CAs this deployment manages, and whether one may bring in devices right now.
+
+The fleet file (in the bundle) owns its CAs; the state table knows those that an operator adopted, and holds. For
+status the strictest of fleet file, operator hold and AWS IoT wins. What AWS IoT and the table say is kept for
+half a minute, so that a CA that is switched off stops waiting events within a minute without a call for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from cryptography import x509
+
+from jitr.authorities.records import CaRecord, CaRecords
+from jitr.aws.iot import IotRegistry, RegisteredCa
+from jitr.certificates import distribution_points, fingerprint, load_certificate
+from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location, named_locations
+from jitr.errors import Reason, Undecided, Waiting
+from jitr.settings import CaStatus, Configuration, ManagedCa
+
+LIFETIME = timedelta(seconds=30)
+# That a CA is unknown is kept for a moment only: it may be adopted while its first device knocks.
+UNKNOWN_LIFETIME = timedelta(seconds=3)
+# Event topics name CAs, so their number is bounded by the account; this bound is against surprises only.
+_MAXIMUM_KEPT = 1000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[T]):
+    value: T
+    read_at: datetime
+
+
+@dataclass(frozen=True)
+class CertificateAuthorities:
+    """The CAs of one deployment."""
+
+    configuration: Configuration
+    registry: IotRegistry
+    records: CaRecords
+    crl_bucket: str
+    _records: dict[str, _Kept[CaRecord | None]] = field(default_factory=dict)
+    _registered: dict[str, _Kept[RegisteredCa]] = field(default_factory=dict)
+
+    def find(self, ca_certificate_id: str, *, at: datetime) -> ManagedCa | None:
+        """Return the CA if this deployment manages it; no AWS IoT call. The fleet file wins over an adoption."""
+        for ca in self.configuration.cas:
+            if ca.ca_certificate_id == ca_certificate_id:
+                return ca
+        record = self._record(ca_certificate_id, at=at)
+        if record is None or record.adopted_policy is None or record.adopted_crl is None:
+            return None
+        return self._adopted(record)
+
+    def all(self, *, at: datetime) -> Iterator[ManagedCa]:
+        """Yield every managed CA, whatever its status: the fleet file's, then the adopted ones that are usable."""
+        yield from self.configuration.cas
+        owned = {ca.ca_certificate_id for ca in self.configuration.cas}
+        for record in self.records.records():
+            if record.adopted_policy is not None and record.ca_certificate_id not in owned:
+                try:
+                    ca = self.find(record.ca_certificate_id, at=at)
+                except Undecided:
+                    # An adoption that is not valid manages nothing; its devices' events say so.
+                    continue
+                if ca is not None:
+                    yield ca
+
+    def locations(self, ca: ManagedCa, *, at: datetime) -> tuple[str, ...]:
+        """Return the addresses of a CA's CRLs: its source, or for `cdp` those that activated certificates name."""
+        if ca.crl == NONE:
+            return ()
+        if ca.crl != CDP:
+            return (ca.crl,)
+        record = self._record(ca.ca_certificate_id, at=at)
+        return record.locations if record is not None else ()
+
+    def watch(self, ca: ManagedCa, locations: Iterable[str], *, at: datetime) -> None:
+        """Let enforcement look at these addresses too; called before a certificate that names them becomes ACTIVE.
+
+        Afterwards would be too late: whoever is killed in between leaves a device that no CRL ever switches off.
+        """
+        if unknown := set(locations) - set(self.locations(ca, at=at)):
+            self.records.watch(ca.ca_certificate_id, unknown)
+            self._records.pop(ca.ca_certificate_id, None)
+
+    def watch_named(self, ca_certificate_id: str, certificate: x509.Certificate, *, at: datetime) -> None:
+        """Do the same with the addresses that a certificate names, where its CA's CRL source is its certificates."""
+        ca = self.find(ca_certificate_id, at=at)
+        if ca is not None and ca.crl == CDP:
+            self.watch(ca, named_locations(distribution_points(certificate), self.crl_bucket), at=at)
+
+    def devices(self, ca: ManagedCa, *, at: datetime) -> int:
+        """Return how many devices of a CA were activated here."""
+        record = self._record(ca.ca_certificate_id, at=at)
+        return record.devices if record is not None else 0
+
+    def certificate(self, ca: ManagedCa, *, at: datetime) -> x509.Certificate:
+        """Return the CA certificate: the reviewed one, or AWS IoT's for an adopted CA and for one in AWS Private CA.
+
+        The deploy read the latter's fingerprint from AWS Private CA; raises Undecided (`ca_mismatch`) for any other.
+        """
+        found = load_certificate(ca.certificate or self._describe(ca, at=at).pem)
+        if ca.known_at_deploy and fingerprint(found) != ca.ca_certificate_id:
+            raise Undecided(
+                Reason.CA_MISMATCH, f"AWS IoT holds another certificate for CA {ca.name} than AWS Private CA"
+            )
+        return found
+
+    def verify_active(self, ca: ManagedCa, *, at: datetime) -> x509.Certificate:
+        """Check that the CA may bring in devices now, and return its certificate.
+
+        Raises Waiting (`ca_inactive`, `ca_retired`, `ca_on_hold`) or Undecided (`ca_mismatch`, `ca_expired`).
+        """
+        if ca.status is CaStatus.RETIRED:
+            raise Waiting(Reason.CA_RETIRED, f"CA {ca.name} is retired in the fleet file")
+        if ca.status is CaStatus.INACTIVE:
+            raise Waiting(Reason.CA_INACTIVE, f"CA {ca.name} is INACTIVE in the fleet file")
+        record = self._record(ca.ca_certificate_id, at=at)
+        if record is not None and record.on_hold:
+            raise Waiting(Reason.CA_ON_HOLD, f"an operator holds CA {ca.name}")
+        registered = self._describe(ca, at=at)
+        if not registered.active:
+            raise Waiting(Reason.CA_INACTIVE, f"CA {ca.name} is INACTIVE in AWS IoT")
+        certificate = self.certificate(ca, at=at)
+        if ca.certificate and load_certificate(registered.pem) != certificate:
+            raise Undecided(
+                Reason.CA_MISMATCH, f"AWS IoT holds another certificate for CA {ca.name} than the fleet file"
+            )
+        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+            raise Undecided(Reason.CA_EXPIRED, f"the certificate of CA {ca.name} is outside its validity")
+        return certificate
+
+    def _adopted(self, record: CaRecord) -> ManagedCa:
+        """Check an adoption as if it were input: others than the command line may be able to write to the table."""
+        policy, crl = record.adopted_policy or "", record.adopted_crl or ""
+        if policy not in self.configuration.policies:
+            raise Undecided(Reason.CONFIGURATION, f"the CA was adopted with policy {policy!r}, which is not deployed")
+        # HTTP sources need no check here: the fetcher asks allowed hosts only.
+        if crl not in (NONE, CDP) and not crl.startswith(HTTP_SCHEMES) and not self._in_own_bucket(crl):
+            raise Undecided(Reason.CONFIGURATION, "the CA was adopted with a CRL outside the deployment's bucket")
+        return ManagedCa(
+            name=f"adopted-{record.ca_certificate_id[:12]}",
+            ca_certificate_id=record.ca_certificate_id,
+            certificate="",
+            crl=crl,
+            policy=policy,
+        )
+
+    def _in_own_bucket(self, crl: str) -> bool:
+        try:
+            return S3Location.parse(crl).bucket == self.crl_bucket
+        except ValueError:
+            return False
+
+    def _record(self, ca_certificate_id: str, *, at: datetime) -> CaRecord | None:
+        kept = self._records.get(ca_certificate_id)
+        lifetime = UNKNOWN_LIFETIME if kept is None or kept.value is None else LIFETIME
+        if kept is None or at - kept.read_at >= lifetime:
+            if len(self._records) >= _MAXIMUM_KEPT:
+                self._records.clear()
+            kept = _Kept(self.records.record(ca_certificate_id), at)
+            self._records[ca_certificate_id] = kept
+        return kept.value
+
+    def _describe(self, ca: ManagedCa, *, at: datetime) -> RegisteredCa:
+        kept = self._registered.get(ca.ca_certificate_id)
+        if kept is None or at - kept.read_at >= LIFETIME:
+            kept = _Kept(self.registry.describe_ca(ca.ca_certificate_id), at)
+            self._registered[ca.ca_certificate_id] = kept
+        return kept.value

@@ -1,0 +1,1 @@
+"""Work on thousands of certificates, in function runs that follow one another."""

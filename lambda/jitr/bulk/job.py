@@ -1,0 +1,116 @@
+"""A job of bulk work as data: what is to be done, how far it is, and who started it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from jitr.aws.iot import CertificateStatus
+
+
+class JobKind(StrEnum):
+    """What a job does to each certificate."""
+
+    REVOKE = "revoke"
+    CONFIRM = "confirm"
+    UNDO = "undo"
+    REATTACH = "reattach"
+    IMPORT = "import"
+
+
+class JobState(StrEnum):
+    """Where a job stands. Only RUNNING ones are worked on; STOPPED and FAILED ones can be resumed."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a job is to do; nothing of it ever changes.
+
+    Its certificates are those in the list of the job `list_of`, or all of the CA's; of these only the ones registered
+    by `registered_until` (epoch seconds), if that is set. `total` is how many there were when it was started.
+    `wanted` is the status that revoking sets. `follows` is the job that this one confirms or undoes. `template` is
+    attached and the policy `old_policy` detached. `reason` is what the operator said.
+    """
+
+    kind: JobKind
+    ca_certificate_id: str
+    total: int
+    list_of: str | None = None
+    registered_until: int | None = None
+    wanted: CertificateStatus | None = None
+    follows: str | None = None
+    template: str | None = None
+    old_policy: str | None = None
+    reason: str | None = None
+
+    def to_json(self) -> str:
+        """Return it as text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
+        data = json.loads(text)
+        wanted = data["wanted"]
+        return cls(
+            **{**data, "kind": JobKind(data["kind"]), "wanted": None if wanted is None else CertificateStatus(wanted)}
+        )
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a job is: `marker` begins a page of its list, `last` is the certificate on it that was looked at last."""
+
+    marker: str | None = None
+    last: str | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the certificates so far: as wanted, none of the job's business, or failed."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+    @property
+    def seen(self) -> int:
+        """Return how many were looked at."""
+        return self.done + self.skipped + self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One job; `failure` is why its last turn ended early: a reason code and a sentence."""
+
+    job_id: str
+    plan: Plan
+    started_by: str
+    started_at: datetime
+    state: JobState
+    turn: int
+    position: Position
+    tally: Tally
+    lease_until: datetime
+    changed_at: datetime
+    failure: tuple[str, str] | None
+
+    def at_work(self, *, at: datetime) -> bool:
+        """Say whether some turn may be at work on it."""
+        return self.lease_until > at
+
+
+@dataclass(frozen=True)
+class FailedCertificate:
+    """One certificate that a job could not do, and why."""
+
+    certificate_id: str
+    reason: str
+    message: str

@@ -1,0 +1,248 @@
+"""Bulk work: what takes too long for one computer and one invocation, done in turns that follow one another.
+
+One turn, whose numbers appear in docs/bulk-work.md:
+
+B1. Take the job's lease. Stopped, done, or at another turn: this message is about nothing any more.
+B2. Read a page: of the CA's certificates in AWS IoT, or of the list that the operator gave. Begin behind the last one.
+B3. Do each certificate. What cannot be done for one is noted and counted; what fails for all ends the turn.
+B4. After every few: settle what was left open, then write position and counts. Stopped meanwhile: end here.
+B5. The time is over: count the turn up, then send the message for the next one. The list is over: the job is DONE.
+
+Killed anywhere, the message comes back and the turn goes on behind the last written position. Killed between the two
+halves of B5, it finds the turn counted up, and sends the next one's message. A message that comes twice starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+
+from jitr.aws.iot import CertificatePage, IotRegistry, ListedCertificate
+from jitr.bulk.job import FailedCertificate, Job, JobState, Position, Tally
+from jitr.bulk.jobs import Jobs
+from jitr.bulk.queue import ATTEMPTS, Turn, WorkQueue
+from jitr.bulk.tasks import Handled, Task
+from jitr.errors import ActivationError, Reason, Rejected
+from jitr.registry.notes import DeviceNote, Report, unreported
+
+# Longer than the function may run at all, so that whoever finds it ended knows that its owner is dead.
+LEASE = timedelta(minutes=11)
+# No certificate is begun with less time left: its calls may all be slow, and an activation may have to be waited for.
+RESERVED_SECONDS = 180.0
+# A message that meets a turn at work looks again after that.
+AGAIN_SECONDS = 60
+_WRITE_EVERY = 20
+# A job that takes days does now and then what follows from its work.
+_CONCLUDE_EVERY = 10_000
+# Failures of one certificate; everything else would happen to the next one too.
+_OF_ONE = frozenset({Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE, Reason.AWS_REFUSED})
+
+
+class TurnEnd(StrEnum):
+    """How a turn ended."""
+
+    MORE = "more"
+    DONE = "done"
+    STOPPED = "stopped"
+    BUSY = "busy"
+    PASSED = "passed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnResult:
+    """What one message led to; `job` as it was then, None where there is none of that id."""
+
+    end: TurnEnd
+    job: Job | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkWork:
+    """The use case; `task_of` says what a job does to each certificate. `clock` is in UTC.
+
+    `report` is told of each certificate that a job did, or could not do; not of those that were none of its business.
+    """
+
+    jobs: Jobs
+    registry: IotRegistry
+    task_of: Callable[[Job], Task]
+    clock: Callable[[], datetime]
+    report: Report = unreported
+
+    def take(
+        self,
+        turn: Turn,
+        queue: WorkQueue,
+        *,
+        owner: str,
+        attempt: int,
+        seconds_left: Callable[[], float],
+    ) -> TurnResult:
+        """Do what a message asks for, and send the one that follows; `attempt` counts its deliveries from 1.
+
+        Raises whatever ended the turn early; the message has to come back then, unless it was the last attempt.
+        """
+        result = self.work(turn, owner=owner, last_attempt=attempt >= ATTEMPTS, seconds_left=seconds_left)
+        if result.end is TurnEnd.MORE:
+            queue.send(Turn(turn.job_id, turn.number + 1))
+        elif result.end is TurnEnd.BUSY:
+            # Not just left to its owner: this may be the owner's own message, delivered twice.
+            queue.send(turn, delay_seconds=AGAIN_SECONDS)
+        elif result.end is TurnEnd.PASSED and result.job is not None and not result.job.at_work(at=self.clock()):
+            # Whoever did this turn may have been killed before the next one's message.
+            queue.send(Turn(turn.job_id, result.job.turn))
+        return result
+
+    def work(
+        self, turn: Turn, *, owner: str, seconds_left: Callable[[], float], last_attempt: bool = False
+    ) -> TurnResult:
+        """Do one turn, as far as the time reaches; raises what ended it early, which the job then says."""
+        at = self.clock()
+        # (B1)
+        job = self.jobs.claim(turn.job_id, turn.number, owner=owner, until=at + LEASE, at=at)
+        if job is None:
+            return self._unclaimed(turn, at)
+        run = _Run(work=self, task=None, job=job, owner=owner)
+        try:
+            run.task = self.task_of(job)
+            end = run.until(seconds_left)
+        except Exception as error:
+            run.break_off(error, JobState.FAILED if last_attempt else JobState.RUNNING)
+            raise
+        return TurnResult(end=end, job=run.job)
+
+    def _unclaimed(self, turn: Turn, at: datetime) -> TurnResult:
+        job = self.jobs.job(turn.job_id)
+        if job is None or job.state is not JobState.RUNNING or not 0 <= job.turn - turn.number <= 1:
+            return TurnResult(end=TurnEnd.STOPPED, job=job)
+        busy = job.turn == turn.number and job.at_work(at=at)
+        return TurnResult(end=TurnEnd.BUSY if busy else TurnEnd.PASSED, job=job)
+
+    def page(self, job: Job) -> CertificatePage:
+        """Read the page that a job is at."""
+        plan, marker = job.plan, job.position.marker
+        if plan.list_of is None:
+            return self.registry.certificate_page(plan.ca_certificate_id, marker)
+        page = int(marker or 0)
+        listed = self.jobs.listed(plan.list_of, page)
+        return CertificatePage(tuple(map(ListedCertificate, listed)), str(page + 1) if listed else None)
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """One turn at work: the job as it is in memory, written to the table now and then."""
+
+    work: BulkWork
+    task: Task | None
+    job: Job
+    owner: str
+
+    def until(self, seconds_left: Callable[[], float]) -> TurnEnd:
+        """Work until the time or the list is over, or somebody stops the job."""
+        while True:
+            # (B2)
+            page = self.work.page(self.job)
+            waiting = iter(_behind(page.certificates, self.job.position.last))
+            while seconds_left() >= RESERVED_SECONDS and (some := list(islice(waiting, _WRITE_EVERY))):
+                self._do(some, seconds_left)
+                # (B4)
+                if not self._record():
+                    return self._stopped()
+            # (B5)
+            if seconds_left() < RESERVED_SECONDS:
+                return self._end(TurnEnd.MORE, JobState.RUNNING)
+            if page.next_marker is None:
+                return self._end(TurnEnd.DONE, JobState.DONE)
+            self.job = replace(self.job, position=Position(marker=page.next_marker))
+
+    def break_off(self, error: Exception, state: JobState) -> None:
+        """Write why the turn ended early; what it did since the last write is done again."""
+        reason = error.reason if isinstance(error, ActivationError) else Reason.INTERNAL
+        message = error.message if isinstance(error, ActivationError) else f"unexpected {type(error).__name__}"
+        self.work.jobs.break_off(
+            self.job, owner=self.owner, state=state, failure=(reason, message), at=self.work.clock()
+        )
+
+    def _do(self, certificates: Sequence[ListedCertificate], seconds_left: Callable[[], float]) -> None:
+        """Do some certificates; the job in memory then says how far it came."""
+        task = self._task
+        task.prepare([each.certificate_id for each in certificates])
+        # (B3)
+        for certificate in certificates:
+            if seconds_left() < RESERVED_SECONDS:
+                break
+            tally = _counted(self.job.tally, self._one(certificate))
+            position = replace(self.job.position, last=certificate.certificate_id)
+            self.job = replace(self.job, tally=tally, position=position)
+
+    def _one(self, certificate: ListedCertificate) -> Handled | None:
+        """Do one certificate; None where it could not be done."""
+        try:
+            handled = self._task.handle(certificate)
+        except ActivationError as error:
+            error.certificate_id = certificate.certificate_id
+            if not isinstance(error, Rejected) and error.reason not in _OF_ONE:
+                raise
+            failed = FailedCertificate(certificate.certificate_id, error.reason, error.message)
+            self.work.jobs.note_failed(self.job.job_id, failed)
+            self.work.report(_note(self.job, certificate.certificate_id, "failed", error))
+            return None
+        if handled is Handled.DONE:
+            self.work.report(_note(self.job, certificate.certificate_id, handled.value, None))
+        return handled
+
+    def _record(self) -> bool:
+        self._task.settle()
+        at = self.work.clock()
+        if not self.work.jobs.record(self.job, owner=self.owner, until=at + LEASE, at=at):
+            return False
+        if self.job.tally.seen % _CONCLUDE_EVERY < _WRITE_EVERY:
+            self._task.conclude()
+        return True
+
+    def _end(self, end: TurnEnd, state: JobState) -> TurnEnd:
+        if end is TurnEnd.DONE:
+            self._task.conclude()
+        if self.work.jobs.end_turn(self.job, owner=self.owner, state=state, at=self.work.clock()):
+            return end
+        return self._stopped()
+
+    def _stopped(self) -> TurnEnd:
+        self._task.conclude()
+        self.work.jobs.release(self.job.job_id, owner=self.owner)
+        return TurnEnd.STOPPED
+
+    @property
+    def _task(self) -> Task:
+        if self.task is None:
+            raise TypeError(self.task)
+        return self.task
+
+
+def _behind(certificates: Sequence[ListedCertificate], last: str | None) -> Iterator[ListedCertificate]:
+    """Yield the certificates behind the last one that was done; all of them where that one has left the list."""
+    ids = [each.certificate_id for each in certificates]
+    return iter(certificates[ids.index(last) + 1 :] if last in ids else certificates)
+
+
+def _note(job: Job, certificate_id: str, outcome: str, error: ActivationError | None) -> DeviceNote:
+    about = f"bulk work, {job.plan.kind}, job {job.job_id}"
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome=outcome,
+        reason=error.reason if error else None,
+        message=f"{about}: {error.message}" if error else about,
+        details={"job": job.job_id, "kind": job.plan.kind.value, "wanted": job.plan.wanted},
+    )
+
+
+def _counted(tally: Tally, handled: Handled | None) -> Tally:
+    match handled:
+        case Handled.DONE:
+            return replace(tally, done=tally.done + 1)
+        case Handled.SKIPPED:
+            return replace(tally, skipped=tally.skipped + 1)
+    return replace(tally, failed=tally.failed + 1)

@@ -1,0 +1,141 @@
+"""Where CRLs come from: objects in S3 and URLs on allowed hosts, read conditionally and never larger than we parse.
+
+A source is a text of the fleet file: `s3://bucket/key`, `http://…`, `https://…`, `cdp` (the certificate's own
+distribution points) or `none`. `locations` turns it into the addresses to fetch, `fetch` fetches one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jitr.aws.failures import error_code
+from jitr.crls.fetched import MAXIMUM_BYTES, Fetched
+from jitr.crls.http_fetch import HttpFetcher
+from jitr.errors import Reason, Undecided
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NONE = "none"
+CDP = "cdp"
+S3_SCHEME = "s3://"
+HTTP_SCHEMES = ("http://", "https://")
+# HTTP servers of CAs are not asked for each device; S3 is, as that costs some milliseconds and nobody else's capacity.
+HTTP_REFRESH = timedelta(seconds=60)
+# A certificate names one or two distribution points; more than a few are somebody's game.
+_MAXIMUM_POINTS = 4
+_ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+_FORBIDDEN = frozenset({"AccessDenied", "403", "AllAccessDisabled"})
+_UNCHANGED = frozenset({"304", "NotModified"})
+_S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Location:
+    """One object in S3."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, source: str) -> S3Location:
+        """Read `s3://bucket/key`; raises ValueError for anything else."""
+        parts = urlsplit(source)
+        key = source.removeprefix(f"{S3_SCHEME}{parts.netloc}/")
+        if parts.scheme != "s3" or not parts.netloc or not key or key == source:
+            raise ValueError(f"{source!r} is not s3://bucket/key")
+        return cls(bucket=parts.netloc, key=key)
+
+    @classmethod
+    def of_url(cls, url: str) -> S3Location | None:
+        """Return the object that a public S3 URL names (virtual-hosted or path style), None for any other URL."""
+        parts = urlsplit(url)
+        match = _S3_HOST.fullmatch(parts.hostname or "")
+        path = unquote(parts.path).removeprefix("/")
+        if match is None or parts.query or not path:
+            return None
+        bucket, key = (match["bucket"], path) if match["bucket"] else tuple(path.partition("/")[::2])
+        return cls(bucket=bucket, key=key) if bucket and key else None
+
+    def __str__(self) -> str:
+        """Return `s3://bucket/key`."""
+        return f"{S3_SCHEME}{self.bucket}/{self.key}"
+
+
+def named_locations(distribution_points: Sequence[str], own_bucket: str) -> tuple[str, ...]:
+    """Return the addresses that a certificate names, own S3 objects by their S3 name; empty where none is http(s)."""
+
+    def by_s3_name(url: str) -> str:
+        location = S3Location.of_url(url)
+        return str(location) if location is not None and location.bucket == own_bucket else url
+
+    points = [point for point in distribution_points if point.startswith(HTTP_SCHEMES)][:_MAXIMUM_POINTS]
+    return tuple(dict.fromkeys(map(by_s3_name, points)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrlSources:
+    """Fetches CRLs; `own_bucket` must belong to `account`, so that nobody can put another bucket in its place."""
+
+    s3: S3Client
+    http: HttpFetcher
+    own_bucket: str
+    account: str
+
+    def locations(self, source: str, distribution_points: Sequence[str]) -> tuple[str, ...]:
+        """Return the addresses behind a source; for `cdp` those of the certificate, own S3 objects by their S3 name.
+
+        Raises Undecided (`no_crl`) for `cdp` where the certificate names no distribution point that can be fetched.
+        """
+        if source != CDP:
+            return (source,)
+        found = named_locations(distribution_points, self.own_bucket)
+        if not found:
+            raise Undecided(Reason.NO_CRL, "the certificate names no CRL distribution point with an http(s) URL")
+        return found
+
+    def fetch(self, location: str, *, etag: str | None) -> Fetched | None:
+        """Return the CRL at one address, or None when it is still the one that `etag` names.
+
+        Raises Undecided: `no_crl` (nothing there), `too_large`, `fetch_failed` (denied, not allowed, broken off).
+        """
+        if location.startswith(HTTP_SCHEMES):
+            return self.http.fetch(location, etag=etag)
+        return self._fetch_object(S3Location.parse(location), etag)
+
+    def _fetch_object(self, location: S3Location, etag: str | None) -> Fetched | None:
+        """Read one object. Without permission to list a bucket S3 answers 403 for a missing key; both are undecided."""
+        request: dict[str, Any] = {"Bucket": location.bucket, "Key": location.key}
+        if etag is not None:
+            request["IfNoneMatch"] = etag
+        if location.bucket == self.own_bucket:
+            request["ExpectedBucketOwner"] = self.account
+        try:
+            answer = self.s3.get_object(**request)
+            if answer["ContentLength"] > MAXIMUM_BYTES:
+                answer["Body"].close()
+                size = answer["ContentLength"]
+                raise Undecided(Reason.TOO_LARGE, f"the CRL has {size} bytes; {MAXIMUM_BYTES} are allowed")
+            # The cap holds whatever the header said.
+            data = answer["Body"].read(MAXIMUM_BYTES + 1)
+        except ClientError as error:
+            code = error_code(error)
+            if code in _UNCHANGED:
+                return None
+            if code in _FORBIDDEN:
+                raise Undecided(Reason.ACCESS_DENIED, f"reading {location} is not allowed: {code}") from error
+            if code in _ABSENT:
+                raise Undecided(Reason.NO_CRL, f"there is no CRL at {location}") from error
+            raise Undecided(Reason.FETCH_FAILED, f"reading {location} failed: {code}") from error
+        except BotoCoreError as error:
+            raise Undecided(Reason.FETCH_FAILED, f"reading {location} broke off: {type(error).__name__}") from error
+        if len(data) > MAXIMUM_BYTES:
+            raise Undecided(Reason.TOO_LARGE, f"the CRL has more than {MAXIMUM_BYTES} bytes")
+        return Fetched(data=data, etag=answer["ETag"])

@@ -1,0 +1,1 @@
+"""What a CRL lists after activation is switched off too."""

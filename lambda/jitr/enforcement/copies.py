@@ -1,0 +1,63 @@
+"""Copies of the CRLs that were enforced, to compare the next ones with: a private prefix of the CRL bucket.
+
+A copy is trusted only if it is the very content whose SHA-256 the state table names, and verifies like any CRL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+from cryptography import x509
+
+from jitr.aws.failures import aws_call
+from jitr.crls.fetched import COPIES_PREFIX
+from jitr.revocation import CrlRefused, Options, VerifiedCrl, read_crl, verify_crl
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PREFIX = COPIES_PREFIX
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class EnforcedCrls:
+    """The copies of one deployment; publishers have no right to write below the prefix."""
+
+    s3: S3Client
+    bucket: str
+    account: str
+
+    def load(self, scope: str, crl: str, ca: x509.Certificate) -> VerifiedCrl | None:
+        """Return the copy whose SHA-256 is `crl`, or None where it is gone or another: then all is compared anew."""
+        with aws_call("GetObject"):
+            try:
+                answer = self.s3.get_object(Bucket=self.bucket, Key=_key(scope, crl), ExpectedBucketOwner=self.account)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "AccessDenied"):
+                    return None
+                raise
+            data = answer["Body"].read()
+        if hashlib.sha256(data).hexdigest() != crl:
+            return None
+        try:
+            # It was fresh when it was enforced; what matters now is what it lists.
+            fields = read_crl(data)
+            return verify_crl(data, ca, at=fields.this_update + _SECOND, options=Options(max_age=timedelta.max))
+        except CrlRefused:
+            return None
+
+    def store(self, scope: str, crl: VerifiedCrl) -> None:
+        """Keep a copy; storing it again changes nothing."""
+        with aws_call("PutObject"):
+            self.s3.put_object(
+                Bucket=self.bucket, Key=_key(scope, crl.sha256), Body=crl.der, ExpectedBucketOwner=self.account
+            )
+
+
+def _key(scope: str, crl: str) -> str:
+    return f"{PREFIX}{hashlib.sha256(scope.encode()).hexdigest()[:32]}/{crl}.crl"

@@ -1,0 +1,278 @@
+"""Enforcement: what a CRL lists after activation is switched off in AWS IoT too.
+
+One sweep of one scope (a CA's key and one address of its CRL), whose numbers appear in the code, in log lines and in
+docs/enforcement.md:
+
+E1. Lease of the scope: one sweep at a time. Somebody else has it: `busy`.
+E2. Fetch and verify. The version is written as accepted *before* anything else, so that no activation goes on with an
+    older one. The CRL that an operator rejected, or that is enforced already: nothing to do.
+E3. Compare with the CRL enforced last: newly listed, newly on hold, vanished.
+E4. Read the registry rows of the newly listed serial numbers, consistently. Serials without a row were never activated.
+E5. The brake: more of them registered than max(100, 1 % of the CA's devices)? Then INACTIVE instead of REVOKED, until
+    an operator confirms or rejects the CRL.
+E6. For each row: mark it, switch its certificates off, record it.
+E7. Activations that held a lease when they were marked may still have asked for ACTIVE: once their leases have ended,
+    switch these certificates off once more.
+E8. Only now: this CRL is enforced. Keep a copy to compare the next one with. Not so if somebody asked meanwhile for
+    every entry to be looked at again, after an import or an operator's decision.
+
+Killed anywhere, the next sweep begins at E1 and ends in the same state: rows that are done are skipped, and the brake's
+decision is kept before it is acted upon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+
+from cryptography import x509
+
+from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.certificates import issuer_key
+from jitr.crls.cache import CrlCache, scope_of
+from jitr.crls.versions import CrlVersions, ScopeState
+from jitr.enforcement.brake import brake_limit
+from jitr.enforcement.changes import CrlChanges, compare
+from jitr.enforcement.copies import EnforcedCrls
+from jitr.errors import Reason, Undecided
+from jitr.registry.notes import DeviceNote, Report, unreported
+from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.rows import Registry
+from jitr.revocation import Options, VerifiedCrl
+
+# Longer than a function may run at all (15 minutes): whoever finds it ended knows that its owner is dead.
+SWEEP_LEASE = timedelta(minutes=16)
+
+_READ_AT_ONCE = 100
+
+
+class SweepOutcome(StrEnum):
+    """How a sweep ended."""
+
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNCHANGED = "unchanged"
+    ENFORCED = "enforced"
+    BRAKED = "braked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What one sweep did: certificates switched off, registered devices that vanished from the CRL."""
+
+    scope: str
+    outcome: SweepOutcome
+    crl: VerifiedCrl | None = None
+    switched_off: int = 0
+    vanished: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What one CRL asks for its devices: a status, why, and its brake's name where an operator may take it back."""
+
+    crl: VerifiedCrl
+    location: str
+    wanted: CertificateStatus
+    reason: Reason
+    braked_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enforcement:
+    """The use case. `pace` waits before each quota-limited call; `sleep` takes seconds; `clock` is in UTC.
+
+    `report` is told of each certificate that was switched off.
+    """
+
+    registry: IotRegistry
+    rows: Registry
+    crls: CrlCache
+    enforced: EnforcedCrls
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    pace: Callable[[], None]
+    report: Report = unreported
+
+    @property
+    def versions(self) -> CrlVersions:
+        """What is known of each scope."""
+        return self.crls.versions
+
+    def sweep(
+        self,
+        location: str,
+        ca: x509.Certificate,
+        *,
+        devices: int,
+        owner: str,
+        options: Options = Options(),  # noqa: B008 - frozen
+    ) -> Sweep:
+        """Enforce the CRL at one address; `devices` is how many the CA has, `owner` names this run.
+
+        Raises Undecided when the CRL cannot be used or an AWS call fails; the next sweep takes over.
+        """
+        scope = scope_of(ca, location)
+        # (E1)
+        at = self.clock()
+        if not self.versions.lease(scope, owner=owner, until=at + SWEEP_LEASE, at=at):
+            return Sweep(scope=scope, outcome=SweepOutcome.BUSY)
+        try:
+            return self._sweep(scope, location, ca, devices, options)
+        finally:
+            self.versions.release(scope, owner=owner)
+
+    def _sweep(self, scope: str, location: str, ca: x509.Certificate, devices: int, options: Options) -> Sweep:
+        # (E2)
+        crl = self.crls.current(location, ca, at=self.clock(), options=options, newest=True).crl
+        state = self.versions.state(scope)
+        if state.rejected == crl.sha256:
+            return Sweep(scope=scope, outcome=SweepOutcome.REJECTED, crl=crl)
+        if state.enforced == crl.sha256:
+            return Sweep(scope=scope, outcome=SweepOutcome.UNCHANGED, crl=crl)
+        # (E3)
+        previous = self.enforced.load(scope, state.enforced, ca) if state.enforced else None
+        changes = compare(previous, crl)
+        if state.brake_waits:
+            # A braked CRL is nothing to compare with: whatever comes after it is judged by all that it lists.
+            changes = replace(compare(None, crl), vanished=changes.vanished)
+        issuer = issuer_key(ca)
+        # (E4), (E5)
+        braked = self._braked(scope, state, crl, self._registered(issuer, changes.revoked), devices)
+        # (E6)
+        if braked:
+            self.enforced.store(scope, crl)
+        switched_off, leases = self._switch_off(issuer, changes, _orders(crl, location, braked=braked))
+        # (E7)
+        self._once_more(leases)
+        # (E8)
+        self.enforced.store(scope, crl)
+        self.versions.record_enforced(scope, crl.sha256, seen=state.forgotten)
+        return Sweep(
+            scope=scope,
+            outcome=SweepOutcome.BRAKED if braked else SweepOutcome.ENFORCED,
+            crl=crl,
+            switched_off=switched_off,
+            vanished=self._vanished(issuer, changes),
+        )
+
+    def _registered(self, issuer: str, serials: Iterable[int]) -> Iterator[RegistryRow]:
+        """Yield the rows of serial numbers, a hundred read at once, so that a million entries need little memory."""
+        keys = (f"{issuer}#{serial:x}" for serial in serials)
+        while batch := list(islice(keys, _READ_AT_ONCE)):
+            yield from self.rows.rows(batch)
+
+    def _braked(
+        self, scope: str, state: ScopeState, crl: VerifiedCrl, rows: Iterator[RegistryRow], devices: int
+    ) -> bool:
+        """Decide whether this CRL lists too many, and keep the decision: a retry sees some rows done already."""
+        if state.braked == crl.sha256:
+            return not state.confirmed
+        limit = brake_limit(devices)
+        affected = sum(1 for row in islice((row for row in rows if row.state is not RowState.REVOKED), limit + 1))
+        if affected <= limit:
+            return False
+        self.versions.record_brake(scope, crl.sha256, affected)
+        return True
+
+    def _switch_off(
+        self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order]
+    ) -> tuple[int, list[tuple[RegistryRow, _Order]]]:
+        """Mark and switch off what is newly listed; returns how many rows, and those whose activation was open."""
+        switched_off, leases = 0, []
+        for serials, order in zip((changes.revoked, changes.held), orders, strict=True):
+            for row in self._registered(issuer, serials):
+                if row.lease_owner is not None:
+                    leases.append((row, order))
+                if not _done(row, order.wanted, order.braked_by):
+                    self._revoke(row, order)
+                    switched_off += 1
+        return switched_off, leases
+
+    def _revoke(self, row: RegistryRow, order: _Order) -> None:
+        wanted = order.wanted
+        while not self.rows.mark(row, wanted=wanted, braked_by=(claim := self._claim(row, order))):
+            # Somebody was faster: an activation finished, or another revocation. Look again, and mark what it is now.
+            again = self.rows.row(row.key)
+            if again is None or _done(again, wanted, claim):
+                return
+            row = again
+        self._ask(row, order)
+        self.rows.finish_revocation(row.key, done=wanted)
+
+    def _claim(self, row: RegistryRow, order: _Order) -> str | None:
+        """Return the brake that may be undone on this row; None where an operator switched it off before (I3)."""
+        if order.braked_by is None or row.braked_by is not None or self._all_active(row):
+            return order.braked_by
+        return None
+
+    def _all_active(self, row: RegistryRow) -> bool:
+        for certificate_id in row.certificate_ids:
+            self.pace()
+            try:
+                registered = self.registry.describe_certificate(certificate_id)
+            except Undecided as error:
+                if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
+                    raise
+                return False
+            if registered.status is not CertificateStatus.ACTIVE:
+                return False
+        return True
+
+    def _ask(self, row: RegistryRow, order: _Order) -> None:
+        for certificate_id in row.certificate_ids:
+            self.pace()
+            try:
+                self.registry.switch_off(certificate_id, order.wanted)
+            except Undecided as failure:
+                failure.certificate_id = certificate_id
+                raise
+            self.report(_note(certificate_id, order))
+
+    def _once_more(self, leases: list[tuple[RegistryRow, _Order]]) -> None:
+        if not leases:
+            return
+        ends = max(row.lease_until for row, _ in leases)
+        self.sleep(max(0.0, (ends - self.clock()).total_seconds()) + 1)
+        for row, order in leases:
+            self._ask(row, order)
+            self.rows.clear_lease(row)
+
+    def _vanished(self, issuer: str, changes: CrlChanges) -> int:
+        """Count registered, unexpired devices that the CRL listed before and lists no more."""
+        now = self.clock().timestamp()
+        rows = self._registered(issuer, changes.vanished)
+        return sum(1 for row in rows if row.state.refuses_activation and row.not_after > now)
+
+
+def _orders(crl: VerifiedCrl, location: str, *, braked: bool) -> tuple[_Order, _Order]:
+    """Return what to do with what a CRL revokes, and with what it puts on hold."""
+    inactive = CertificateStatus.INACTIVE
+    final = _Order(crl=crl, location=location, wanted=CertificateStatus.REVOKED, reason=Reason.REVOKED)
+    if braked:
+        final = replace(final, wanted=inactive, reason=Reason.REVOCATION_BRAKED, braked_by=crl.sha256)
+    return final, _Order(crl=crl, location=location, wanted=inactive, reason=Reason.CERTIFICATE_HOLD)
+
+
+def _note(certificate_id: str, order: _Order) -> DeviceNote:
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome="switched_off",
+        reason=order.reason,
+        message=f"the CRL lists the certificate, so it is off: {order.wanted} unless it was REVOKED before",
+        details={"status": order.wanted.value, "crl_number": order.crl.number, "crl_location": order.location},
+    )
+
+
+def _done(row: RegistryRow, wanted: CertificateStatus, braked_by: str | None) -> bool:
+    """Say whether nothing has to be done: REVOKED is final, INACTIVE is enough where INACTIVE is wanted.
+
+    Not where another CRL's brake switched it off: undoing that one must not switch on what this one lists.
+    """
+    if row.state is RowState.REVOKED:
+        return True
+    inactive = row.state is RowState.INACTIVE and wanted is CertificateStatus.INACTIVE
+    return inactive and row.braked_by in (None, braked_by)

@@ -1,0 +1,129 @@
+"""Certificates that others activated: brought into the registry, so that revocation reaches them too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from cryptography import x509
+
+from jitr import certificates
+from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.crls.versions import CrlVersions
+from jitr.errors import ActivationError, Reason, Rejected, Undecided
+from jitr.registry.notes import DeviceNote, Report, unreported
+from jitr.registry.rows import Registry
+
+# Statuses of certificates that can connect, or could again without passing us.
+MATTERS = ("ACTIVE", "INACTIVE", "PENDING_TRANSFER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownCertificates:
+    """Finds certificates without a registry row; `pace` waits before each quota-limited call.
+
+    `watch` is told of each, by its CA's id, before it gets a row: where only certificates say where the CRL is, nobody
+    would look there otherwise. `report` is told of each that got one, and of each that was switched off because of its
+    serial number.
+    A certificate is remembered as known only after the next sweep of its issuer's CRLs was asked to look at every entry
+    again. Killed in between, it is unknown still, and found again.
+    """
+
+    registry: IotRegistry
+    rows: Registry
+    versions: CrlVersions
+    pace: Callable[[], None]
+    watch: Callable[[str, x509.Certificate], None]
+    report: Report = unreported
+
+    def import_newest(self, ca_certificate_id: str, ca: x509.Certificate, *, at_most: int) -> int:
+        """Import the unknown ones among a CA's newest certificates; returns how many were unknown."""
+        newest = islice(self.registry.certificates_of(ca_certificate_id, newest_first=True), at_most)
+        return self.import_these((each for each, status in newest if status in MATTERS), ca_certificate_id, ca)
+
+    def import_these(self, certificate_ids: Iterable[str], ca_certificate_id: str, ca: x509.Certificate) -> int:
+        """Import those of the certificates that are unknown; returns how many. Safe to repeat."""
+        unknown: Sequence[str] = self.rows.unknown(list(dict.fromkeys(certificate_ids)))
+        imported: dict[str, str] = {}
+        try:
+            for each in unknown:
+                if key := self.import_one(each, ca_certificate_id, ca):
+                    imported[each] = key
+        finally:
+            # Also when one of them fails: the others may be on the CRL.
+            self.settle(imported, ca)
+        return len(imported)
+
+    def settle(self, imported: Mapping[str, str], ca: x509.Certificate) -> None:
+        """Let the next sweep look at every entry again; only then is known what `import_one` wrote (id → row key)."""
+        if not imported:
+            return
+        self.versions.forget_enforced_of(certificates.issuer_key(ca))
+        for certificate_id, key in imported.items():
+            self.rows.remember(certificate_id, key)
+
+    def import_one(self, certificate_id: str, ca_certificate_id: str, ca: x509.Certificate) -> str | None:
+        """Describe one certificate and write its row; returns the row's key for `settle`, None where there is no row.
+
+        A certificate that is gone, unreadable, or not signed by this CA's key cannot be on its CRL and gets no row.
+        Raises Undecided for everything that may be different the next time.
+        """
+        self.pace()
+        try:
+            certificate = certificates.load_certificate(self.registry.describe_certificate(certificate_id).pem)
+            certificates.verify_issued_by(certificate, ca)
+        except ActivationError as error:
+            gone = error.reason in (Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE)
+            if isinstance(error, Undecided) and not gone:
+                error.certificate_id = certificate_id
+                raise
+            if isinstance(error, Rejected) and error.reason is Reason.WEAK_SIGNATURE:
+                # A signature we would not accept today does not make the serial number less revoked.
+                return self._write(certificate_id, ca_certificate_id, certificate, ca)
+            return None
+        return self._write(certificate_id, ca_certificate_id, certificate, ca)
+
+    def _write(
+        self, certificate_id: str, ca_certificate_id: str, certificate: x509.Certificate, ca: x509.Certificate
+    ) -> str:
+        key = f"{certificates.issuer_key(ca)}#{certificate.serial_number:x}"
+        facts = {
+            "ca_certificate_id": ca_certificate_id,
+            "not_after": int(certificate.not_valid_after_utc.timestamp()),
+        }
+        self.watch(ca_certificate_id, certificate)
+        new = self.rows.add_known(key, certificate_id=certificate_id, facts=facts)
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome="imported",
+                reason=None,
+                message="somebody else registered the certificate; from now on its CA's CRL reaches it",
+                details={"ca_certificate_id": ca_certificate_id},
+            )
+        )
+        if not new:
+            self._switch_off_too(key, certificate_id)
+        return key
+
+    def _switch_off_too(self, key: str, certificate_id: str) -> None:
+        """Treat a certificate like its row: serial numbers are listed for every certificate that has them."""
+        row = self.rows.row(key)
+        if row is None or not row.state.refuses_activation or row.braked_by is not None:
+            # With a claim, the certificate was in the row before it was made: its brake or job switches it off.
+            return
+        wanted = row.wanted or CertificateStatus.INACTIVE
+        self.rows.mark(row, wanted=wanted, braked_by=None)
+        self.pace()
+        self.registry.switch_off(certificate_id, wanted)
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome="switched_off",
+                reason=Reason.REVOKED_BEFORE,
+                message=f"its serial number was switched off before it was imported, so it is off: {wanted}",
+                details={"status": wanted.value},
+            )
+        )
+        self.rows.finish_revocation(key, done=wanted)

@@ -1,0 +1,1 @@
+"""What arrives and what is answered: events, envelopes, dead letters, custom resources."""

@@ -1,0 +1,1 @@
+"""AWS IoT policies: templates, documents, what they mean, and their roll-out."""

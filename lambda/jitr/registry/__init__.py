@@ -1,0 +1,1 @@
+"""What is remembered of each certificate, and the protocols that change it."""

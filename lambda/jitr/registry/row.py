@@ -1,0 +1,92 @@
+"""One row of the registry: what is known of one certificate that was ever on its way to ACTIVE or off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from jitr.aws.iot import CertificateStatus
+from jitr.aws.state_table import Item, number, text
+
+JOB_CLAIM = "job#"
+
+
+def job_claim(job_id: str) -> str:
+    """Return how a row names the job that switched it off and can be undone; no CRL's hash looks like it."""
+    return f"{JOB_CLAIM}{job_id}"
+
+
+class RowState(StrEnum):
+    """State of a registry row. From REVOKE_WANTED on it is sticky: only an operator leads back."""
+
+    ACTIVATING = "ACTIVATING"
+    ACTIVE = "ACTIVE"
+    REVOKE_WANTED = "REVOKE_WANTED"
+    REVOKED = "REVOKED"
+    INACTIVE = "INACTIVE"
+
+    @property
+    def refuses_activation(self) -> bool:
+        """Say whether the row wants or has revocation."""
+        return self in (RowState.REVOKE_WANTED, RowState.REVOKED, RowState.INACTIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryRow:
+    """One certificate in the registry.
+
+    `certificate_ids` are those of all certificates with this issuer and serial number; `activated_at` is a time at
+    which it was not ACTIVE later than that, None where others made it so; `wanted` is the AWS IoT status
+    that a revocation asks for; `braked_by` names the CRL (SHA-256) whose brake switched it off, or the operator's job
+    (`job_claim`), which can be undone too; `also_wanted_by` other jobs that want it off (see claims.py).
+    """
+
+    key: str
+    state: RowState
+    certificate_ids: tuple[str, ...]
+    lease_owner: str | None
+    lease_until: datetime
+    wanted: CertificateStatus | None
+    replaces: str | None
+    braked_by: str | None
+    not_after: int
+    activated_at: datetime | None = None
+    also_wanted_by: tuple[str, ...] = ()
+
+    def lease_open(self, *, at: datetime) -> bool:
+        """Say whether an invocation may be activating this certificate now; by whole seconds, as the writes compare."""
+        return self.state is RowState.ACTIVATING and self.lease_until >= at.replace(microsecond=0)
+
+    @property
+    def job(self) -> str | None:
+        """Return the job that switched it off and can be undone, if one did."""
+        held = self.braked_by
+        return held.removeprefix(JOB_CLAIM) if held is not None and held.startswith(JOB_CLAIM) else None
+
+    def may_come_back(self, *, after: str) -> bool:
+        """Say whether undoing the brake or job `after` may make it ACTIVE: it was, or a brake hands it on.
+
+        A job hands nothing on: rejecting a CRL must not undo what an operator did.
+        """
+        if self.state is RowState.ACTIVE or self.braked_by == after:
+            return True
+        return self.braked_by is not None and self.job is None
+
+
+def read_row(item: Item) -> RegistryRow:
+    """Return the row that an item of the state table is; raises ValueError or KeyError for one that is damaged."""
+    wanted = text(item, "wanted_status")
+    return RegistryRow(
+        key=item["pk"]["S"],
+        state=RowState(item["state"]["S"]),
+        certificate_ids=tuple(item.get("certificate_ids", {}).get("SS", ())),
+        lease_owner=text(item, "lease_owner"),
+        lease_until=datetime.fromtimestamp(number(item, "lease_until"), UTC),
+        wanted=CertificateStatus(wanted) if wanted else None,
+        replaces=text(item, "replaces"),
+        braked_by=text(item, "braked_by"),
+        also_wanted_by=tuple(sorted(item.get("also_wanted_by", {}).get("SS", ()))),
+        not_after=number(item, "not_after"),
+        activated_at=datetime.fromtimestamp(since / 1000, UTC) if (since := number(item, "activated_at_ms")) else None,
+    )

@@ -1,0 +1,302 @@
+"""The registry: one row for each certificate that was ever on its way to ACTIVE or off.
+
+The row key is the issuer (name and public key) and the serial number, because that is what CRLs list. Activation takes
+a lease in it before it asks AWS IoT for ACTIVE; revocation marks it before it asks for REVOKED or INACTIVE. Whoever
+comes second sees the other's mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jitr.aws.iot import CertificateStatus
+from jitr.aws.state_table import Item, Key, StateTable, text
+from jitr.registry.row import RegistryRow, RowState, read_row
+
+_KNOWN = "id#"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry rows of one deployment."""
+
+    table: StateTable
+
+    def row(self, key: str) -> RegistryRow | None:
+        """Read a row consistently."""
+        item = self.table.get(_key(key))
+        return None if item is None else read_row(item)
+
+    def rows(self, keys: Sequence[str]) -> Iterator[RegistryRow]:
+        """Yield those of the rows that exist, read consistently."""
+        return map(read_row, self.table.get_many([_key(key) for key in keys]))
+
+    def begin_activation(
+        self,
+        key: str,
+        *,
+        certificate_id: str,
+        owner: str,
+        lease_until: datetime,
+        at: datetime,
+        facts: Mapping[str, Any],
+        described_at: datetime | None = None,
+    ) -> RegistryRow | None:
+        """Write ACTIVATING with a lease; None when the row wants or has revocation, or another lease is open.
+
+        None, too, when it was activated after `described_at` (`at` unless given), when AWS IoT said that it was not:
+        that answer is outdated.
+
+        Returns the row as it is now. None, too, when the row is another certificate's: whoever has a device's key can
+        make a second certificate of it, by the other valid form of an ECDSA signature; that one must not bring back
+        what an operator switched off.
+
+        `facts` (CA id, notAfter) are kept for enforcement. A lease is one invocation's: the same event delivered twice
+        at a time has the same `owner`, and its second delivery is refused like everybody else's.
+        """
+        values = {
+            ":activating": {"S": RowState.ACTIVATING},
+            ":active": {"S": RowState.ACTIVE},
+            ":owner": {"S": owner},
+            ":until": {"N": str(int(lease_until.timestamp()))},
+            ":now": {"N": str(int(at.timestamp()))},
+            ":described": _milliseconds(described_at or at),
+            ":id": {"SS": [certificate_id]},
+            ":one": {"S": certificate_id},
+        }
+        item = self._update(
+            key,
+            "SET #state = :activating, lease_owner = :owner, lease_until = :until{facts} ADD certificate_ids :id",
+            values,
+            "attribute_not_exists(#state) OR (contains(certificate_ids, :one) AND ((#state = :active"
+            " AND (attribute_not_exists(activated_at_ms) OR activated_at_ms <= :described))"
+            " OR (#state = :activating AND lease_until < :now)))",
+            facts,
+        )
+        return None if item is None else read_row(item)
+
+    def begin_reinstatement(
+        self,
+        key: str,
+        *,
+        certificate_id: str,
+        owner: str,
+        lease_until: datetime,
+        at: datetime,
+        facts: Mapping[str, Any],
+    ) -> bool:
+        """Write ACTIVATING with a lease on an operator's word, also over INACTIVE; returns False where it must not be.
+
+        That is: REVOKE_WANTED and REVOKED, any lease that is open (also one that a revocation waits for), and the row
+        of another certificate. What a revocation wanted, and its brake, stay noted until the reinstatement is done.
+        """
+        values = {
+            ":activating": {"S": RowState.ACTIVATING},
+            ":active": {"S": RowState.ACTIVE},
+            ":inactive": {"S": RowState.INACTIVE},
+            ":owner": {"S": owner},
+            ":until": {"N": str(int(lease_until.timestamp()))},
+            ":now": {"N": str(int(at.timestamp()))},
+            ":id": {"SS": [certificate_id]},
+            ":one": {"S": certificate_id},
+        }
+        return self.write(
+            key,
+            "SET #state = :activating, lease_owner = :owner, lease_until = :until{facts} ADD certificate_ids :id",
+            values,
+            "attribute_not_exists(#state) OR (contains(certificate_ids, :one)"
+            " AND (attribute_not_exists(lease_until) OR lease_until < :now)"
+            " AND (#state = :active OR #state = :inactive OR #state = :activating))",
+            facts,
+        )
+
+    def abandon_reinstatement(self, key: str, *, owner: str) -> bool:
+        """Turn the row of a certificate that a revocation made INACTIVE, and that is still so, back into INACTIVE.
+
+        Returns False, and changes nothing, where no revocation had made it so, or something else decided since.
+        """
+        return self.write(
+            key,
+            "SET #state = :inactive REMOVE lease_owner, lease_until",
+            {
+                ":inactive": {"S": RowState.INACTIVE},
+                ":activating": {"S": RowState.ACTIVATING},
+                ":owner": {"S": owner},
+            },
+            "#state = :activating AND lease_owner = :owner AND attribute_exists(wanted_status)",
+        )
+
+    def finish_reinstatement(self, key: str, *, owner: str | None, at: datetime) -> bool:
+        """Do as `finish_activation`, and forget which revocation there was: a brake that is undone later is over."""
+        return self._finish(
+            key, owner, at, "lease_owner, lease_until, replaces, wanted_status, braked_by, also_wanted_by"
+        )
+
+    def finish_activation(
+        self, key: str, *, owner: str | None, at: datetime, activated_at: datetime | None = None
+    ) -> bool:
+        """Turn ACTIVATING into ACTIVE; `owner` None finishes for somebody whose lease ended. False: it was not so.
+
+        Knocks before `activated_at` (`at` unless given) are answered by it: a time before AWS IoT was asked for ACTIVE,
+        or at which it said so.
+        """
+        return self._finish(key, owner, at, "lease_owner, lease_until, replaces", activated_at)
+
+    def _finish(
+        self, key: str, owner: str | None, at: datetime, forgotten: str, activated_at: datetime | None = None
+    ) -> bool:
+        mine = "lease_owner = :owner" if owner is not None else "lease_until < :now"
+        return self.write(
+            key,
+            f"SET #state = :active, activated_at_ms = :since REMOVE {forgotten}",
+            {
+                ":active": {"S": RowState.ACTIVE},
+                ":since": _milliseconds(activated_at or at),
+                ":activating": {"S": RowState.ACTIVATING},
+                **({":owner": {"S": owner}} if owner is not None else {":now": {"N": str(int(at.timestamp()))}}),
+            },
+            f"#state = :activating AND {mine}",
+        )
+
+    def remember(self, certificate_id: str, key: str) -> None:
+        """Keep by its id that a certificate has a row, so that the search for unknown ones need not describe it."""
+        self.table.update(_known_key(certificate_id), "SET registry_row = :row", {":row": {"S": key}})
+
+    def key_of(self, certificate_id: str) -> str | None:
+        """Return the key of the row that one certificate is known to have."""
+        item = self.table.get(_known_key(certificate_id))
+        return None if item is None else text(item, "registry_row")
+
+    def unknown(self, certificate_ids: Sequence[str]) -> list[str]:
+        """Return those of the ids that have no row yet, in their order."""
+        known = self.table.get_many([_known_key(each) for each in certificate_ids])
+        found = {item["pk"]["S"] for item in known}
+        return [each for each in certificate_ids if _known_key(each)["pk"]["S"] not in found]
+
+    def known(self, certificate_ids: Sequence[str]) -> dict[str, str]:
+        """Return the row keys of those of the certificates that have one, by certificate id."""
+        items = self.table.get_many([_known_key(each) for each in dict.fromkeys(certificate_ids)])
+        return {item["pk"]["S"].removeprefix(_KNOWN): item["registry_row"]["S"] for item in items}
+
+    def release_lease(self, key: str, *, owner: str) -> None:
+        """Let others try at once; only for an activation that has not yet asked AWS IoT for ACTIVE."""
+        self._write_as(owner, key, "SET lease_until = :value", {"N": "0"})
+
+    def note_replacement(self, key: str, *, owner: str, replaces: str) -> bool:
+        """Remember which certificate goes INACTIVE once this one is ACTIVE."""
+        return self._write_as(owner, key, "SET replaces = :value", {"S": replaces})
+
+    def want_revocation(
+        self, key: str, *, certificate_id: str, wanted: CertificateStatus, facts: Mapping[str, Any]
+    ) -> bool:
+        """Mark a certificate for revocation at activation; returns False when it is REVOKED already, which is final."""
+        values = {
+            ":wanted": {"S": RowState.REVOKE_WANTED},
+            ":status": {"S": wanted},
+            ":revoked": {"S": RowState.REVOKED},
+            ":id": {"SS": [certificate_id]},
+        }
+        return self.write(
+            key,
+            "SET #state = :wanted, wanted_status = :status{facts} ADD certificate_ids :id",
+            values,
+            "attribute_not_exists(#state) OR #state <> :revoked",
+            facts,
+        )
+
+    def mark(self, row: RegistryRow, *, wanted: CertificateStatus, braked_by: str | None) -> bool:
+        """Mark an existing row for revocation; returns False when it changed since it was read, or is REVOKED.
+
+        `braked_by` is kept only on rows that were ACTIVE, or that a brake switched off before: undoing a brake must not
+        activate what never was. Whoever marks a row without a brake takes it away from one.
+        """
+        values = {
+            ":wanted": {"S": RowState.REVOKE_WANTED},
+            ":status": {"S": wanted},
+            ":was": {"S": row.state},
+            ":revoked": {"S": RowState.REVOKED},
+            ":ids": {"SS": sorted(row.certificate_ids)},
+        }
+        update = "SET #state = :wanted, wanted_status = :status"
+        if braked_by is not None and row.may_come_back(after=braked_by):
+            values[":brake"] = {"S": braked_by}
+            update += ", braked_by = :brake REMOVE also_wanted_by"
+        else:
+            update += " REMOVE braked_by, also_wanted_by"
+        # The ids too: whoever marks a row asks for its certificates, and must not miss one that was added meanwhile.
+        return self.write(row.key, update, values, "#state = :was AND #state <> :revoked AND certificate_ids = :ids")
+
+    def add_known(self, key: str, *, certificate_id: str, facts: Mapping[str, Any]) -> bool:
+        """Write a row for a certificate that others activated; where there is one, add the id and return False.
+
+        An id that is new to a row ends the row's claims: nobody knows whether undoing them may switch it on.
+        """
+        values = {":active": {"S": RowState.ACTIVE}, ":id": {"SS": [certificate_id]}}
+        update = "SET #state = :active{facts} ADD certificate_ids :id"
+        if self.write(key, update, values, "attribute_not_exists(#state)", facts):
+            return True
+        self.write(
+            key,
+            "ADD certificate_ids :id REMOVE braked_by, also_wanted_by",
+            {":id": {"SS": [certificate_id]}, ":one": {"S": certificate_id}},
+            "NOT contains(certificate_ids, :one)",
+        )
+        return False
+
+    def finish_revocation(self, key: str, *, done: CertificateStatus) -> bool:
+        """Record that AWS IoT now has the status that was wanted; False: something else is wanted by now.
+
+        A lease stays on the row: its owner may still ask for ACTIVE, so enforcement looks at the row once more.
+        """
+        return self.write(
+            key,
+            "SET #state = :done",
+            {":done": {"S": RowState(done.value)}, ":wanted": {"S": RowState.REVOKE_WANTED}, ":status": {"S": done}},
+            "#state = :wanted AND wanted_status = :status",
+        )
+
+    def clear_lease(self, row: RegistryRow) -> None:
+        """Forget a lease that has ended, unless somebody else has taken one since."""
+        values = {":owner": {"S": row.lease_owner or ""}}
+        self.write(row.key, "REMOVE lease_owner, lease_until", values, "lease_owner = :owner")
+
+    def _write_as(self, owner: str, key: str, update: str, value: Mapping[str, str]) -> bool:
+        return self.write(
+            key,
+            update,
+            {":value": value, ":activating": {"S": RowState.ACTIVATING}, ":owner": {"S": owner}},
+            "#state = :activating AND lease_owner = :owner",
+        )
+
+    def write(
+        self, key: str, update: str, values: Mapping[str, Any], condition: str, facts: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Change a row on a condition (DynamoDB expressions, `#state` for its state); returns whether it held."""
+        return self._update(key, update, values, condition, facts) is not None
+
+    def _update(
+        self, key: str, update: str, values: Mapping[str, Any], condition: str, facts: Mapping[str, Any] | None = None
+    ) -> Item | None:
+        facts = facts or {}
+        update = update.replace("{facts}", "".join(f", {name} = :{name}" for name in facts))
+        values = {**values, **{f":{name}": _attribute(value) for name, value in facts.items()}}
+        return self.table.update(_key(key), update, values, condition=condition)
+
+
+def _key(key: str) -> Key:
+    return {"pk": {"S": key}, "sk": {"S": "certificate"}}
+
+
+def _known_key(certificate_id: str) -> Key:
+    return {"pk": {"S": f"{_KNOWN}{certificate_id}"}, "sk": {"S": "known"}}
+
+
+def _milliseconds(at: datetime) -> dict[str, str]:
+    return {"N": str(int(at.timestamp() * 1000))}
+
+
+def _attribute(value: object) -> dict[str, Any]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}

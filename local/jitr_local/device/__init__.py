@@ -1,0 +1,1 @@
+"""The reference device: what a real one does when it connects."""

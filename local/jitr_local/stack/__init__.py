@@ -1,0 +1,1 @@
+"""The stack on this computer: emulator, deploy, state."""

@@ -1,0 +1,1 @@
+"""The demo, and what its steps are made of."""

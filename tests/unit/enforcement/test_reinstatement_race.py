@@ -1,0 +1,260 @@
+"""I1 while an operator reinstates a device: under every schedule, what a CRL lists does not end ACTIVE.
+
+As in test_activation_enforcement_race.py, all schedules of a scenario are searched within a number of crashes and
+preemptions; JITR_RACE_PREEMPTIONS makes the searches larger. A device was ACTIVE, was on hold, and is listed no more;
+an operator brings it back while the next CRL is published and swept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cached_property
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from jitr.activation import reinstatement as operator_activation
+from jitr.activation.checks import Examination
+from jitr.activation.operator_checks import find_candidate, verify_candidate
+from jitr.activation.provisioning import Provisioning
+from jitr.activation.reinstatement import OperatorActivation
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.records import CaRecords
+from jitr.aws.iot import CertificateStatus
+from jitr.aws.state_table import StateTable
+from jitr.crls.cache import CurrentCrl
+from jitr.enforcement.sweep import Enforcement, SweepOutcome
+from jitr.errors import ActivationError
+from jitr.registry.allow_list import AllowList
+from jitr.registry.row import RegistryRow
+from jitr.registry.rows import Registry
+from jitr_local import pki
+from tests.aws.memory_aws import MemoryTable
+from tests.unit.worlds.test_memory_aws import Operation, adapters, on_a_row, plain
+from tests.worlds.deployment import BUCKET, ENVIRONMENT, POLICY, TABLE, TestDeployment
+from tests.worlds.interleaving import Explored, Process, Schedule, explore
+from tests.worlds.race import SERIAL, Deployment, Scenario, crl, device, factory, verify_once
+from tests.worlds.seeded import seeded
+
+OFF = frozenset({"INACTIVE", "REVOKED"})
+
+
+def held_again() -> bytes:
+    """The device is on hold once more: INACTIVE, from which AWS IoT lets a certificate become ACTIVE again."""
+    return crl(SERIAL, number=4, hold=True)
+
+
+def revoked() -> bytes:
+    """The device is revoked."""
+    return crl(SERIAL, number=4)
+
+
+def another() -> bytes:
+    """Another device is listed."""
+    return crl(5, number=4)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reinstated(Scenario):
+    """A device that was on hold until CRL 3; `operators` is how many reinstate it at a time."""
+
+    operators: int = 1
+
+    @cached_property
+    def template(self) -> Deployment:
+        """The deployment before: the row INACTIVE, CRL 3 enforced, containers warm."""
+        deployment = ReinstatingDeployment(self, Schedule((), {}, crashes=0, preemptions=0))
+        iot, certificate_id = deployment.iot, device().certificate_id
+        iot.certificates[certificate_id] = (pki.pem(device().certificate), factory().ca_certificate_id)
+        iot.statuses[certificate_id] = CertificateStatus.PENDING_ACTIVATION
+        iot.create_policy(self.configuration.policy_name("default"), POLICY)
+        deployment.publish(crl(number=1))
+        deployment.activation().activate(deployment.event(), owner="first")
+        assert deployment.status == "ACTIVE"
+        enforcement = deployment.enforcement()
+        for published in (crl(SERIAL, number=2, hold=True), crl(number=3)):
+            deployment.publish(published)
+            assert deployment.swept(enforcement, "before") is SweepOutcome.ENFORCED
+        assert deployment.status == "INACTIVE"
+        deployment.warm = dict(enforcement.crls._entries)
+        return deployment
+
+
+@dataclasses.dataclass
+class ReinstatingDeployment(Deployment):
+    """A deployment in which operators reinstate the device."""
+
+    operator_type: type[OperatorActivation] = OperatorActivation
+
+    def start(self) -> None:
+        """Let operators, sweeps and the publisher loose."""
+        assert isinstance(self.scenario, Reinstated)
+        for n in range(1, self.scenario.operators + 1):
+            self.schedule.add(Process(f"operator {n}", lambda n=n: self.reinstate(f"operator {n}")))  # type: ignore[misc]
+        super().start()
+
+    def finish(self) -> None:
+        """As for activations; and where the device may come back, an operator runs the command again."""
+        expected = self.scenario.expected
+        self.clock.advance(minutes=17)
+        assert self.swept(self.enforcement(), "last") is not SweepOutcome.BUSY
+        if self.status != "ACTIVE" and "ACTIVE" in expected:
+            self.reinstate("operator again")
+        assert self.status in expected, f"ended {self.status}"
+
+    def reinstate(self, name: str) -> None:
+        """Do what `jitr device reinstate` does, from its checks on."""
+        self.began[name] = self.clock.now
+        iot, rows, configuration = self._iot(), Registry(self._table()), self.scenario.configuration
+        examination = Examination(
+            account=ENVIRONMENT.account,
+            authorities=CertificateAuthorities(configuration, iot, CaRecords(self._table()), BUCKET),
+            registry=iot,
+            crls=self._cache(),
+            allowed=AllowList(self._table()),
+            clock=self.clock,
+        )
+        activation = self.operator_type(
+            examination=examination,
+            provisioning=Provisioning(configuration=configuration, environment=ENVIRONMENT, registry=iot, rows=rows),
+            registry=iot,
+            rows=rows,
+            clock=self.clock,
+        )
+        try:
+            candidate = find_candidate(examination, device().certificate_id)
+            if candidate.registered.status is CertificateStatus.INACTIVE:
+                candidate = verify_candidate(examination, rows, candidate)
+                activation.reinstate(candidate, owner=name)
+        except ActivationError:
+            return
+
+
+def searched(
+    scenario: Scenario,
+    crashes: int,
+    preemptions: int,
+    *,
+    operator: type[OperatorActivation] = OperatorActivation,
+    enforcement: type[Enforcement] = Enforcement,
+) -> Explored:
+    """Search a scenario."""
+    wanted = os.environ.get("JITR_RACE_PREEMPTIONS", "")
+    limit = None if wanted == "all" else max(preemptions, int(wanted or 0))
+    template = scenario.template
+
+    def build(schedule: Schedule) -> Deployment:
+        deployment = template.copy(schedule)
+        assert isinstance(deployment, ReinstatingDeployment)
+        deployment.operator_type, deployment.enforcement_type = operator, enforcement
+        deployment.start()
+        return deployment
+
+    return explore(build, crashes=crashes, preemptions=limit)
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    verify_once(monkeypatch)
+
+
+CASES: dict[str, tuple[Scenario, int, int]] = {
+    "revoked": (Reinstated(after=revoked, activations=(), expected=OFF), 1, 2),
+    "on hold again": (Reinstated(after=held_again, activations=(), expected=OFF), 1, 2),
+    "on hold again, two sweeps": (Reinstated(after=held_again, activations=(), sweeps=2, expected=OFF), 0, 2),
+    "on hold again, two operators": (
+        Reinstated(after=held_again, activations=(), operators=2, pauses=(121,), expected=OFF),
+        0,
+        1,
+    ),
+    "on hold again, a late event": (Reinstated(after=held_again, expected=OFF), 1, 1),
+    "not listed": (Reinstated(after=another, activations=(), expected=frozenset({"ACTIVE"})), 1, 2),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_the_crl_lists_does_not_end_active_and_what_it_does_not_list_does(case: str) -> None:
+    """Whoever is faster, and whoever dies."""
+    scenario, crashes, preemptions = CASES[case]
+    explored = searched(scenario, crashes, preemptions)
+    assert explored.violation is None, str(explored.violation)
+    assert explored.schedules + explored.repeated > 100
+
+
+class WithoutSecondLook(OperatorActivation):
+    """A reinstatement that does not read the accepted version again."""
+
+    def _outdated(self, used: CurrentCrl) -> bool:
+        return False
+
+
+class WithoutOnceMore(Enforcement):
+    """A sweep that does not come back after open leases have ended (E7)."""
+
+    def _once_more(self, leases: list[tuple[RegistryRow, Any]]) -> None:
+        """Do nothing."""
+
+
+def test_the_search_finds_what_the_second_look_is_for() -> None:
+    """Without it a device comes back that a sweep did not see."""
+    scenario = Reinstated(after=held_again, activations=(), expected=OFF)
+    violation = searched(scenario, 1, 2, operator=WithoutSecondLook).violation
+    assert violation is not None
+    assert violation.wrong.startswith("ended ACTIVE")
+
+
+def test_the_search_finds_what_waiting_for_leases_is_for() -> None:
+    """Without it a reinstatement that was on its way, and died, leaves a listed device ACTIVE."""
+    scenario = Reinstated(after=held_again, activations=(), expected=OFF)
+    violation = searched(scenario, 1, 2, enforcement=WithoutOnceMore).violation
+    assert violation is not None
+    assert violation.wrong.startswith("ended ACTIVE")
+
+
+def test_the_lease_outlives_the_operator() -> None:
+    """From the lease to ACTIVE 45 seconds, then one call of at most half a minute."""
+    assert operator_activation.TIME_LIMIT + timedelta(seconds=30) < operator_activation.LEASE
+
+
+def on_a_reinstated_row(random: Random, at: datetime) -> Operation:
+    """One operation on a row, those of a reinstatement among them."""
+    key, owner, certificate_id = (
+        random.choice(pair) for pair in (["issuer#1", "issuer#2"], ["one", "other"], ["a" * 64, "b" * 64])
+    )
+    mine: list[Callable[..., object]] = [
+        lambda a: a.rows.begin_reinstatement(
+            key,
+            certificate_id=certificate_id,
+            owner=owner,
+            lease_until=at + timedelta(seconds=random_seconds),
+            at=at,
+            facts={"ca_certificate_id": "c"},
+        ),
+        lambda a: a.rows.abandon_reinstatement(key, owner=owner),
+        lambda a: a.rows.finish_reinstatement(key, owner=random_owner, at=at),
+    ]
+    random_owner = random.choice([None, owner])
+    random_seconds = random.choice([0, 20, 120])
+    return random.choice([*mine, on_a_row(random, at)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_table_in_memory_answers_as_dynamodb_to_reinstatements(deployment: TestDeployment, seed: int) -> None:
+    """The model that is searched has the real conditions."""
+    random, at = seeded(seed), deployment.clock()
+    real, model = (
+        adapters(StateTable(deployment.dynamodb, TABLE)),
+        adapters(cast("StateTable", MemoryTable())),
+    )
+    answers = set()
+    for _ in range(200):
+        at += timedelta(seconds=random.choice([0, 0, 1, 30]))
+        operation = on_a_reinstated_row(random, at)
+        answer = operation(real)
+        assert plain(operation(model)) == plain(answer)
+        answers.add(str(answer)[:5])
+    assert {"True", "False"} <= answers
