@@ -29,7 +29,7 @@ def test_every_section_says_something() -> None:
 
 def test_every_alarm_in_the_code_has_its_section() -> None:
     """Whatever file it is defined in."""
-    code = "\n".join(path.read_text() for path in (ROOT / "infra").glob("*alarms.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "infra").rglob("*alarms.py"))
     sections = set(re.findall(r'section="([\w-]+)"', code))
     headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)}
     assert len(sections) > 15
