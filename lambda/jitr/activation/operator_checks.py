@@ -12,7 +12,7 @@ from datetime import datetime
 
 from jitr.activation.candidate import Candidate
 from jitr.activation.checks import Examination
-from jitr.aws.iot import IotRegistry, Thing
+from jitr.aws.iot import Thing, Things
 from jitr.crls.cache import CurrentCrl
 from jitr.errors import ActivationError, Reason, Rejected, Undecided, Waiting
 from jitr.registry.row import RegistryRow, RowState
@@ -75,7 +75,7 @@ def verify_candidate(examination: Examination, rows: Registry, candidate: Candid
     return candidate
 
 
-def find_claim(registry: IotRegistry, candidate: Candidate) -> Claim | None:
+def find_claim(registry: Things, candidate: Candidate) -> Claim | None:
     """Return the claim that another certificate, or nobody, has on the Thing; None where there is nothing to take."""
     if candidate.thing_name is None:
         return None

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from cryptography import x509
 
 from jitr.authorities.records import CaRecord, CaRecords
-from jitr.aws.iot import IotRegistry, RegisteredCa
+from jitr.aws.iot import CaCertificates, RegisteredCa
 from jitr.certificates import distribution_points, fingerprint, load_certificate
 from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location, named_locations
 from jitr.errors import Reason, Undecided, Waiting
@@ -41,7 +41,7 @@ class CertificateAuthorities:
     """The CAs of one deployment."""
 
     configuration: Configuration
-    registry: IotRegistry
+    registry: CaCertificates
     records: CaRecords
     crl_bucket: str
     _records: dict[str, _Kept[CaRecord | None]] = field(default_factory=dict)

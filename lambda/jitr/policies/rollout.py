@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jitr.aws.iot import IotRegistry
+from jitr.aws.iot import Policies
 from jitr.errors import Reason, Undecided
 from jitr.policies.comparison import same_meaning
 from jitr.policies.document import PolicyDocument, parse_document
@@ -46,7 +46,7 @@ def shared_policies(configuration: Configuration, values: Mapping[str, str]) -> 
 class PolicyRollout:
     """The use case; `pace` is called before each AWS call and may wait, or raise Undecided to give up."""
 
-    registry: IotRegistry
+    registry: Policies
     pace: Callable[[], None] = lambda: None
 
     def bring_up_to_date(self, name: str, document: str) -> Change:

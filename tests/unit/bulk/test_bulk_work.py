@@ -24,7 +24,7 @@ SHARED = "jitr-test_default"
 @pytest.fixture
 def bulk(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> BulkDeployment:
     """Bulk work that reads pages of three and writes after every two, so that few certificates show everything."""
-    monkeypatch.setattr("jitr.aws.iot._LARGEST_PAGE", 3)
+    monkeypatch.setattr("jitr.aws.iot.certificates._LARGEST_PAGE", 3)
     monkeypatch.setattr("jitr.bulk.jobs.LISTED_AT_ONCE", 3)
     monkeypatch.setattr("jitr.bulk.work._WRITE_EVERY", 2)
     return BulkDeployment(deployment)

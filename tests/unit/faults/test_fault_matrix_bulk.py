@@ -21,7 +21,7 @@ def arranged(job: str) -> Ordered:
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of three and a write after every two: few certificates then show everything."""
-    monkeypatch.setattr("jitr.aws.iot._LARGEST_PAGE", 3)
+    monkeypatch.setattr("jitr.aws.iot.certificates._LARGEST_PAGE", 3)
     monkeypatch.setattr("jitr.bulk.jobs.LISTED_AT_ONCE", 3)
     monkeypatch.setattr("jitr.bulk.work._WRITE_EVERY", 2)
 
