@@ -11,8 +11,8 @@ import click
 
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.failures import CommandFailed
-from jitr_fleet.policies.evaluation import Verdict
-from jitr_fleet.policies.request import Request
+from jitr_fleet.policies.evaluation.decision import Verdict
+from jitr_fleet.policies.evaluation.request import Request
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient

@@ -13,9 +13,9 @@ import click
 
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
-from jitr_fleet.policies.certificate import CertificateFileError, facts_from_file
-from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
-from jitr_fleet.policies.request import CONNECT
+from jitr_fleet.policies.evaluation.certificate import CertificateFileError, facts_from_file
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.request import CONNECT
 
 _OPTIONS = (
     click.option("--client-id", metavar="ID", help="client id it connects with; the Thing's name unless given"),

@@ -26,9 +26,15 @@ from jitr_cli.policy.aws_authorization import AwsAccess, AwsAnswer, ask_aws, ask
 from jitr_cli.policy.device_facts import device_options, with_client_id
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.policies.cases.case import policy_of
-from jitr_fleet.policies.evaluation import Decision, evaluate
-from jitr_fleet.policies.facts import DeviceFacts
-from jitr_fleet.policies.request import EXAMPLE_VALUES, Request, unfitting_resource, unknown_action, values_in
+from jitr_fleet.policies.evaluation.decision import Decision, evaluate
+from jitr_fleet.policies.evaluation.facts import DeviceFacts
+from jitr_fleet.policies.evaluation.request import (
+    EXAMPLE_VALUES,
+    Request,
+    unfitting_resource,
+    unknown_action,
+    values_in,
+)
 from jitr_fleet.policies.source import read_policy_file
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from jitr.settings import ThingNameSource
 from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, NewPrivateCa
-from jitr_fleet.policies.variables import NAME_FIELDS
+from jitr_fleet.policies.language.variables import NAME_FIELDS
 
 _FIELDS = {oid: name for name, oid in NAME_FIELDS.items()}
 

@@ -22,7 +22,7 @@ from jitr.policies.comparison import Atom, atoms, same_meaning
 from jitr.policies.document import Effect, PolicyDocument, matches, parse_document
 from jitr.policies.template import MAXIMUM_CHARACTERS
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.actions import ACTIONS, FORMER_NAMES
+from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES
 
 _RESOURCE_TYPE: Final = re.compile(r"arn:[^:*?]*:iot:[^:*?]*:[^:*?]*:([a-z]+)/")
 _WILDCARD: Final = re.compile(r"[*?]")

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from jitr.policies.document import VERSION_WITH_VARIABLES, Effect
-from jitr_fleet.policies.actions import ACTIONS, ANY_RESOURCE, Action
+from jitr_fleet.policies.language.actions import ACTIONS, ANY_RESOURCE, Action
+from jitr_fleet.policies.language.variables import ATTRIBUTES, VARIABLES
 from jitr_fleet.policies.rules.conditions import KEYS, OPERATORS
-from jitr_fleet.policies.variables import ATTRIBUTES, VARIABLES
 
 _ARN = "arn:@{partition}:iot:@{region}:@{account}:"
 _THING = "${iot:Connection.Thing.ThingName}"

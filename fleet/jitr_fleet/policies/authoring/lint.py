@@ -14,11 +14,11 @@ from jitr_fleet.policies.rules.conditions import check_conditions
 from jitr_fleet.policies.rules.denials import check_denials
 from jitr_fleet.policies.rules.grammar import check_grammar
 from jitr_fleet.policies.rules.reach import check_reach
-from jitr_fleet.policies.rules.report import Report
+from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.written import written_statements
 from jitr_fleet.policies.rules.resources import check_resources
 from jitr_fleet.policies.rules.values import check_values
 from jitr_fleet.policies.rules.variables import check_variables
-from jitr_fleet.policies.rules.written import written_statements
 from jitr_fleet.policies.source import Finding, PolicySource, read_policy_file, read_policy_source
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from jitr.policies.document import PolicyDocument, parse_document
 from jitr.policies.template import render_policy
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.evaluation import Decision, Verdict, evaluate
-from jitr_fleet.policies.facts import DeviceFacts
-from jitr_fleet.policies.request import Request
+from jitr_fleet.policies.evaluation.decision import Decision, Verdict, evaluate
+from jitr_fleet.policies.evaluation.facts import DeviceFacts
+from jitr_fleet.policies.evaluation.request import Request
 
 
 class Expectation(StrEnum):

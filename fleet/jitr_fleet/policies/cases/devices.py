@@ -17,8 +17,8 @@ from jitr_fleet.policies.cases.keys import (
     NAME_TABLES,
     THING_KEYS,
 )
-from jitr_fleet.policies.certificate import CertificateFileError, facts_from_file
-from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.certificate import CertificateFileError, facts_from_file
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
 
 
 def read_device(name: str, table: object, file: Path, mistakes: Mistakes) -> DeviceFacts:

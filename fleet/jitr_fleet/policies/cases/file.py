@@ -21,8 +21,8 @@ from jitr_fleet.files.toml_lines import TomlLines
 from jitr_fleet.policies.cases.case import Case, Expectation
 from jitr_fleet.policies.cases.devices import read_device
 from jitr_fleet.policies.cases.keys import CASE_KEYS, ONE_OR_MANY
-from jitr_fleet.policies.facts import DeviceFacts
-from jitr_fleet.policies.request import EXAMPLE_VALUES, Request, unfitting_resource, unknown_action
+from jitr_fleet.policies.evaluation.facts import DeviceFacts
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request, unfitting_resource, unknown_action
 
 SUFFIX: Final = ".cases.toml"
 _MAXIMUM_BYTES: Final = 1024 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from jitr_fleet.files.key import Key
-from jitr_fleet.policies.facts import Protocol
-from jitr_fleet.policies.variables import ALTERNATIVE_NAME_FIELDS, NAME_FIELDS
+from jitr_fleet.policies.evaluation.facts import Protocol
+from jitr_fleet.policies.language.variables import ALTERNATIVE_NAME_FIELDS, NAME_FIELDS
 
 DEVICE_NAME: Final = r"[A-Za-z0-9_-]{1,64}"
 DEVICE_NAME_SHAPE: Final = "1 to 64 letters, digits, - or _"

@@ -11,7 +11,7 @@ from jitr.policies.values import PolicyError
 from jitr_fleet.files.mistakes import Mistake
 from jitr_fleet.policies.cases.case import CaseResult, run_case
 from jitr_fleet.policies.cases.file import SUFFIX, cases_of, read_cases, template_of
-from jitr_fleet.policies.request import EXAMPLE_VALUES, values_in
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, values_in
 from jitr_fleet.policies.source import read_policy_file
 
 

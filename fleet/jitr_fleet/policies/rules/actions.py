@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
-from jitr_fleet.policies.rules.report import Report, nearest
-from jitr_fleet.policies.rules.written import Text, WrittenStatement
+from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
+from jitr_fleet.policies.rules.reading.report import Report, nearest
+from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 
 _FOLDED = {name.casefold(): name for name in ACTIONS}
 

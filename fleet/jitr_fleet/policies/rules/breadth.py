@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.actions import ACTIONS, ANY_RESOURCE, CLIENT, FORMER_NAMES, THING, TOPIC, TOPIC_FILTER
-from jitr_fleet.policies.rules.arns import FILLED_IN, Arn, names_device, read_arn
-from jitr_fleet.policies.rules.report import Report
+from jitr_fleet.policies.language.actions import ACTIONS, ANY_RESOURCE, CLIENT, FORMER_NAMES, THING, TOPIC, TOPIC_FILTER
+from jitr_fleet.policies.language.variables import variables_in
+from jitr_fleet.policies.rules.reading.arns import FILLED_IN, Arn, names_device, read_arn
+from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.written import WrittenStatement
 from jitr_fleet.policies.rules.variables import IS_ATTACHED
-from jitr_fleet.policies.rules.written import WrittenStatement
-from jitr_fleet.policies.variables import variables_in
 
 CLIENT_ID = "iot:ClientId"
 _THING = "iot:Connection.Thing."

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.rules.report import Report, nearest
+from jitr_fleet.policies.language.variables import VARIABLES, VariableUse
+from jitr_fleet.policies.rules.reading.report import Report, nearest
+from jitr_fleet.policies.rules.reading.written import WrittenCondition, WrittenStatement
 from jitr_fleet.policies.rules.variables import nearest_variable
-from jitr_fleet.policies.rules.written import WrittenCondition, WrittenStatement
-from jitr_fleet.policies.variables import VARIABLES, VariableUse
 
 _COMPARISONS = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
 # IAM's operators (IAM user guide, "JSON policy elements: Condition operators").

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from jitr.policies.comparison import covers
 from jitr.policies.document import Effect
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.actions import TOPIC, TOPIC_FILTER
-from jitr_fleet.policies.rules.arns import Arn, read_arn
-from jitr_fleet.policies.rules.report import Report
-from jitr_fleet.policies.rules.written import WrittenStatement
+from jitr_fleet.policies.language.actions import TOPIC, TOPIC_FILTER
+from jitr_fleet.policies.rules.reading.arns import Arn, read_arn
+from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.written import WrittenStatement
 
 
 def check_denials(statements: tuple[WrittenStatement, ...], report: Report) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from jitr.policies.document import VERSION_WITH_VARIABLES, Effect
 from jitr_fleet.files.json_positions import escape
 from jitr_fleet.files.tables import did_you_mean, show
-from jitr_fleet.policies.rules.report import Report
+from jitr_fleet.policies.rules.reading.report import Report
 
 _DOCUMENT_KEYS = ("Version", "Id", "Statement")
 _STATEMENT_KEYS = ("Sid", "Effect", "Action", "Resource", "Condition")

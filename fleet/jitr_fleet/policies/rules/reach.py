@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from jitr.policies.comparison import Atom
 from jitr.policies.document import Condition, Effect
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.rules.report import Report
-from jitr_fleet.policies.rules.written import WrittenCondition, WrittenStatement
+from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.written import WrittenCondition, WrittenStatement
 
 # A policy that AWS IoT takes has far fewer; what is larger has been reported as too long.
 _MOST_ATOMS = 500

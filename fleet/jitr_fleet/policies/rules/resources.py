@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jitr_fleet.files.tables import did_you_mean, show
-from jitr_fleet.policies.actions import (
+from jitr_fleet.policies.context import LintContext
+from jitr_fleet.policies.language.actions import (
     ACTIONS,
     ANY_RESOURCE,
     CLIENT,
@@ -15,10 +16,9 @@ from jitr_fleet.policies.actions import (
     TOPIC,
     TOPIC_FILTER,
 )
-from jitr_fleet.policies.context import LintContext
-from jitr_fleet.policies.rules.arns import Arn, names_device, read_arn
-from jitr_fleet.policies.rules.report import Report
-from jitr_fleet.policies.rules.written import Text, WrittenStatement
+from jitr_fleet.policies.rules.reading.arns import Arn, names_device, read_arn
+from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 from jitr_fleet.policies.source import Severity
 
 _TYPES = (CLIENT, TOPIC, TOPIC_FILTER, THING, ROLE_ALIAS)

@@ -11,9 +11,9 @@ from jitr.policies.values import DEPLOYMENT_VALUES, DEVICE_VALUES, longest_devic
 from jitr.settings import ThingNameSource
 from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.context import LintContext
-from jitr_fleet.policies.rules.report import Report
+from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.written import Text, all_texts
 from jitr_fleet.policies.rules.variables import NO_THING
-from jitr_fleet.policies.rules.written import Text, all_texts
 
 # The longest names there are: Regions such as ap-southeast-1, cn-northwest-1, eusc-de-east-1.
 LONGEST_DEPLOYMENT_VALUES: Mapping[str, str] = {

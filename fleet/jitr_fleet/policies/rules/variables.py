@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from jitr.settings import ThingNameSource
 from jitr_fleet.files.tables import show
 from jitr_fleet.policies.context import CaFacts, LintContext
-from jitr_fleet.policies.rules.report import Report, nearest
-from jitr_fleet.policies.rules.written import Text, WrittenCondition, WrittenStatement
-from jitr_fleet.policies.variables import VARIABLES, VariableUse, variables_in
+from jitr_fleet.policies.language.variables import VARIABLES, VariableUse, variables_in
+from jitr_fleet.policies.rules.reading.report import Report, nearest
+from jitr_fleet.policies.rules.reading.written import Text, WrittenCondition, WrittenStatement
 
 NO_THING = 'they have no Thing (thing_name = "off")'
 IS_ATTACHED = "iot:Connection.Thing.IsAttached"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jitr_fleet.policies.facts import DeviceFacts
+from jitr_fleet.policies.evaluation.facts import DeviceFacts
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from jitr_fleet.policies.actions import ACTIONS, ANY_RESOURCE, FORMER_NAMES, SERVICES, is_control_plane
+from jitr_fleet.policies.language.actions import ACTIONS, ANY_RESOURCE, FORMER_NAMES, SERVICES, is_control_plane
 
 # cfn-lint's copy of AWS's service authorization reference.
 LINTER = Path(find_spec("cfnlint").origin or "").parent  # type: ignore[union-attr] # a development requirement

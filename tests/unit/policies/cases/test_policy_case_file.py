@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jitr_fleet.files.toml_lines import TomlLines
 from jitr_fleet.policies.cases.file import read_cases
-from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
 from jitr_local import pki
 from tests.unit.policies.cases.policy_case_files import CASE, DEVICE, TEMPLATE, cases_in
 

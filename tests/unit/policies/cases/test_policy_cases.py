@@ -9,7 +9,7 @@ import pytest
 
 from jitr_fleet.policies.cases.case import CaseResult, run_case
 from jitr_fleet.policies.cases.suite import run_suite, suites_in
-from jitr_fleet.policies.request import EXAMPLE_VALUES
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES
 from tests.unit.policies.cases.policy_case_files import CASE, DEVICE, TEMPLATE, cases_in
 
 

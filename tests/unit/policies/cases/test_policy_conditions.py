@@ -9,10 +9,10 @@ import pytest
 
 from jitr.policies.document import Condition, wildcards_of
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.conditions import OPERATORS, ConditionResult, evaluate_condition
-from jitr_fleet.policies.facts import DeviceFacts, Lookup
+from jitr_fleet.policies.evaluation.conditions import OPERATORS, ConditionResult, evaluate_condition
+from jitr_fleet.policies.evaluation.facts import DeviceFacts, Lookup
+from jitr_fleet.policies.language.variables import REQUEST_KEYS, VariableUse
 from jitr_fleet.policies.rules.conditions import KEYS
-from jitr_fleet.policies.variables import REQUEST_KEYS, VariableUse
 
 ARN = "arn:aws:iot:eu-west-1:111122223333:thing/a"
 ONE = "iot:ClientId"

@@ -8,9 +8,9 @@ import pytest
 
 from jitr.policies.document import parse_document
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.evaluation import Decision, evaluate
-from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
-from jitr_fleet.policies.request import EXAMPLE_VALUES, Request, complete_resource, values_in
+from jitr_fleet.policies.evaluation.decision import Decision, evaluate
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request, complete_resource, values_in
 
 ARN = "arn:aws:iot:xx-example-1:123456789012:"
 THING_NAME = "${iot:Connection.Thing.ThingName}"

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jitr.policies.document import parse_document
-from jitr_fleet.policies.evaluation import Decision, evaluate
-from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, ThingFacts
-from jitr_fleet.policies.request import EXAMPLE_VALUES, Request
+from jitr_fleet.policies.evaluation.decision import Decision, evaluate
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, ThingFacts
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request
 from tests.unit.policies.cases.naive_policy import decide
 
 ARN = "arn:aws:iot:xx-example-1:123456789012:"

@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from jitr_fleet.policies.certificate import CertificateFileError, facts_from_certificate, facts_from_file
-from jitr_fleet.policies.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
-from jitr_fleet.policies.variables import VariableUse
+from jitr_fleet.policies.evaluation.certificate import CertificateFileError, facts_from_certificate, facts_from_file
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.language.variables import VariableUse
 from jitr_local import pki
 
 THING_NAME = "iot:Connection.Thing.ThingName"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jitr_fleet.policies.variables import VARIABLES, VariableUse, split_at_variables, variables_in
+from jitr_fleet.policies.language.variables import VARIABLES, VariableUse, split_at_variables, variables_in
 
 COMMON_NAME = "iot:Certificate.Subject.CommonName"
 

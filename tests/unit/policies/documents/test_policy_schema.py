@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from cfnlint.jsonschema import StandardValidator  # type: ignore[import-untyped] # a development requirement
 
-from jitr_fleet.policies.actions import ACTIONS
 from jitr_fleet.policies.authoring.editor_schema import schema_text
+from jitr_fleet.policies.language.actions import ACTIONS
 
 ROOT = Path(__file__).parents[4]
 FILE = ROOT / "schemas" / "policy.schema.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jitr_fleet.policies.authoring.lint import lint_bytes
-from jitr_fleet.policies.conditions import OPERATORS as EVALUATED
 from jitr_fleet.policies.context import LintContext
+from jitr_fleet.policies.evaluation.conditions import OPERATORS as EVALUATED
 from jitr_fleet.policies.rules.conditions import OPERATORS
 from jitr_fleet.policies.source import Severity
 from tests.unit.policies.lint.linted import ARN, ATTACHED, NO_CONTEXT, THING, findings, rules, statement

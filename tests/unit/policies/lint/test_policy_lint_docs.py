@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from jitr.settings import ThingNameSource
-from jitr_fleet.policies.actions import ACTIONS
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.context import CaFacts, LintContext
+from jitr_fleet.policies.language.actions import ACTIONS
 from jitr_fleet.policies.lint_rules import RULES
 from jitr_fleet.policies.source import Finding
 

@@ -14,9 +14,9 @@ from jitr.policies.document import parse_document
 from jitr.policies.template import render_policy
 from jitr.policies.values import longest_device_values
 from jitr.settings import ThingNameSource
-from jitr_fleet.policies.actions import ACTIONS
 from jitr_fleet.policies.authoring.lint import lint_bytes
 from jitr_fleet.policies.context import CaFacts, LintContext
+from jitr_fleet.policies.language.actions import ACTIONS
 from jitr_fleet.policies.lint_rules import RULES
 from jitr_fleet.policies.source import MAXIMUM_BYTES, Finding, Severity
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from cryptography import x509
 
 from jitr.certificates import fingerprint
-from jitr_fleet.policies.facts import CertificateFacts
-from jitr_fleet.policies.variables import NAME_FIELDS
+from jitr_fleet.policies.evaluation.facts import CertificateFacts
+from jitr_fleet.policies.language.variables import NAME_FIELDS
 
 _MAXIMUM_BYTES = 1024 * 1024
 _FIELDS = {oid: name for name, oid in NAME_FIELDS.items()}

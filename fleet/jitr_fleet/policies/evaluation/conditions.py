@@ -20,8 +20,8 @@ from typing import Final, TypeVar
 
 from jitr.policies.document import Condition, Wildcard, matches_parts
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.facts import Lookup
-from jitr_fleet.policies.variables import AVAILABLE_KEYS, REQUEST_KEYS, VARIABLES, VariableUse
+from jitr_fleet.policies.evaluation.facts import Lookup
+from jitr_fleet.policies.language.variables import AVAILABLE_KEYS, REQUEST_KEYS, VARIABLES, VariableUse
 
 Parts = tuple[str | Wildcard, ...]
 # (a value of the request, one value of the policy with its variables filled in) → whether they match.

@@ -9,8 +9,8 @@ from typing import Final
 
 from jitr.policies.values import PolicyError
 from jitr_fleet.files.tables import did_you_mean
-from jitr_fleet.policies.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
-from jitr_fleet.policies.facts import DeviceFacts
+from jitr_fleet.policies.evaluation.facts import DeviceFacts
+from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
 
 # Where no deployment is named: values that nobody takes for real ones, but that have the form of real ones.
 EXAMPLE_VALUES: Final[Mapping[str, str]] = {

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from jitr_fleet.policies.variables import (
+from jitr_fleet.policies.language.variables import (
     ATTRIBUTES,
     AVAILABLE_KEYS,
     CURRENT_TIME,

@@ -24,10 +24,10 @@ from jitr.policies.document import (
     wildcards_of,
 )
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.conditions import ConditionResult, Parts, evaluate_condition
-from jitr_fleet.policies.facts import DeviceFacts, Protocol
-from jitr_fleet.policies.request import Request
-from jitr_fleet.policies.variables import LITERALS, VariableUse, split_at_variables
+from jitr_fleet.policies.evaluation.conditions import ConditionResult, Parts, evaluate_condition
+from jitr_fleet.policies.evaluation.facts import DeviceFacts, Protocol
+from jitr_fleet.policies.evaluation.request import Request
+from jitr_fleet.policies.language.variables import LITERALS, VariableUse, split_at_variables
 
 # Actions that exist over HTTPS only: whatever the facts say, there is neither a client id nor a Thing.
 _HTTPS_ACTIONS: Final = frozenset(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jitr_fleet.policies.rules.written import Text
-from jitr_fleet.policies.variables import variables_in
+from jitr_fleet.policies.language.variables import variables_in
+from jitr_fleet.policies.rules.reading.written import Text
 
 # What is filled in later: AWS's variables, and the template's own values.
 _FILLED_IN = re.compile(r"\$\{[^{}]*\}|@\{[^{}]*\}")

@@ -1,0 +1,1 @@
+"""What AWS IoT decides about a request: the facts of a device, the question, conditions, the answer."""

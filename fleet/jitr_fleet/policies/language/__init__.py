@@ -1,0 +1,1 @@
+"""The language of AWS IoT policies as tables: actions, keys, variables, operators, each row with its source."""
