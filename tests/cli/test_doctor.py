@@ -26,7 +26,7 @@ from tests.cli.worlds.healthy_aws import AwsAnswers, Refused, healthy, identity,
 from tests.worlds.deployment import TestDeployment
 
 ROOT = Path(__file__).parents[2]
-DOCS, DOCTOR = ROOT / "docs", ROOT / "cli" / "jitr_cli" / "doctor"
+DOCS, ROOMS = ROOT / "docs", [ROOT / "cli" / "jitr_cli" / each for each in ("checks", "diagnosis")]
 # All that is asked only tells; nothing changes anything.
 READS = re.compile(r"\.(Get|List|Describe|Simulate|Head|Query|BatchGet)")
 
@@ -329,8 +329,10 @@ def test_every_check_is_in_the_docs() -> None:
 
 def test_what_findings_link_to_is_there() -> None:
     """Every page and section that a check sends somebody to."""
-    code = "\n".join(path.read_text(encoding="utf-8") for path in DOCTOR.glob("*.py"))
-    for page, anchor in re.findall(r"docs/([\w-]+\.md)(?:#([\w-]+))?", code):
+    code = "\n".join(path.read_text(encoding="utf-8") for room in ROOMS for path in room.glob("*.py"))
+    links = re.findall(r"docs/([\w-]+\.md)(?:#([\w-]+))?", code)
+    assert len(links) > 20
+    for page, anchor in links:
         text = (DOCS / page).read_text(encoding="utf-8")
         headings = {
             re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in re.findall(r"^#+ (.+)$", text, re.M)

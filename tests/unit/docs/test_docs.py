@@ -54,7 +54,12 @@ def test_every_make_target_in_the_docs_exists() -> None:
 
 def test_alarm_descriptions_point_to_runbook_sections_that_exist() -> None:
     """The person on call follows the link in the alarm."""
-    named = set(re.findall(r'section="([\w-]+)"', (ROOT / "infra" / "jitr_infra" / "monitoring" / "alarms.py").read_text(encoding="utf-8")))
+    named = set(
+        re.findall(
+            r'section="([\w-]+)"',
+            (ROOT / "infra" / "jitr_infra" / "monitoring" / "alarms.py").read_text(encoding="utf-8"),
+        )
+    )
     assert named <= anchors(ROOT / "docs" / "runbook.md")
     assert "dead-letters" in named
 
