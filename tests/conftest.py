@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Generator
 from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
 
+from tests.aws import botocore_once
 from tests.faults.machine.counting import summary
 from tests.worlds.private_keys import judged
 
@@ -17,10 +16,7 @@ from tests.worlds.private_keys import judged
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
 
-# Every fresh botocore session parses its service models again, which was most of what a set-up cost. They are files of
-# the installed package and nobody writes into what was parsed, so each process reads each of them once.
-_parsed = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
-JSONFileLoader.load_file = lambda _loader, file_path: _parsed(file_path)  # type: ignore[method-assign,assignment]
+botocore_once.install()
 
 # One emulator serves all end-to-end tests but these, which want one of their own or none.
 OWN_WORKER = ("tests/e2e/test_permissions.py", "tests/e2e/test_runtime_client.py")

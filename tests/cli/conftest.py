@@ -15,10 +15,13 @@ import pytest
 from moto import mock_aws
 
 from jitr_cli.__main__ import run
+from tests.aws import moto_once
 from tests.aws.fake_iot import REGION
 from tests.cli.worlds.bundle_server import BundleServer, bundle_of, bundle_server
 from tests.worlds.deployment import BUCKET, TABLE, TestDeployment, create_deployment
 from tests.worlds.private_keys import assert_no_private_key
+
+moto_once.install()
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from tests.aws import moto_once
 from tests.aws.cloudformation import CloudFormation, listening
 from tests.worlds.deployment import TestDeployment, create_deployment
+
+moto_once.install()
 
 
 @pytest.fixture
