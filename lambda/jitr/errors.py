@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an event did not end in an activation; each value has a section in docs/runbook.md."""
+    """Why an event did not end in an activation; each value has a section in docs/runbook/reasons.md."""
 
     # Rejected: final.
     REVOKED = "revoked"

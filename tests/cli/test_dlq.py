@@ -196,28 +196,32 @@ def test_show_prints_one_letter_whole_and_what_to_do(jitr: Jitr) -> None:
     wanted, _ = bury(letter("no_crl"), letter("throttled"))
     answer = jitr("dlq", "show", wanted)
     assert answer.exit_code == 0
-    for part in ("0" * 64, "no_crl", "because no_crl", json.dumps(EVENT), "docs/runbook.md#no_crl"):
+    for part in ("0" * 64, "no_crl", "because no_crl", json.dumps(EVENT), "docs/runbook/reasons.md#no_crl"):
         assert part in answer.out
     data = jitr("dlq", "show", wanted, "--json").json
-    assert (data["message_id"], data["see"], data["body"]) == (wanted, "docs/runbook.md#no_crl", letter("no_crl"))
+    assert (data["message_id"], data["see"], data["body"]) == (
+        wanted,
+        "docs/runbook/reasons.md#no_crl",
+        letter("no_crl"),
+    )
     assert visible() == 2
 
 
 @pytest.mark.parametrize(
     ("queue", "body", "section"),
     [
-        ("activation", letter("not_a_reason_of_ours"), "function-crashes"),
-        ("activation", "garbage", "unreadable"),
-        ("activation", json.dumps(EVENT), "crashed"),
-        ("enforcement", letter("throttled"), "enforcement-dead-letters"),
-        ("bulk", json.dumps({"job": "job-1", "turn": 3}), "bulk-dead-letters"),
+        ("activation", letter("not_a_reason_of_ours"), "alarms.md#function-crashes"),
+        ("activation", "garbage", "reasons.md#unreadable"),
+        ("activation", json.dumps(EVENT), "reasons.md#crashed"),
+        ("enforcement", letter("throttled"), "alarms.md#enforcement-dead-letters"),
+        ("bulk", json.dumps({"job": "job-1", "turn": 3}), "alarms.md#bulk-dead-letters"),
     ],
     ids=["lambda's words", "unreadable", "moved by SQS", "enforcement", "bulk"],
 )
 def test_show_links_to_a_section_whatever_the_letter_is(jitr: Jitr, queue: str, body: str, section: str) -> None:
     """A letter without a reason of ours has a section too."""
     (wanted,) = bury(body, queue=queue)
-    assert jitr("dlq", "show", wanted, "--json").json["see"] == f"docs/runbook.md#{section}"
+    assert jitr("dlq", "show", wanted, "--json").json["see"] == f"docs/runbook/{section}"
 
 
 @pytest.mark.parametrize("reason", [*Reason, "crashed", "rule_failed", "Runtime.ExitError"])

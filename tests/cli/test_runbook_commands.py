@@ -10,7 +10,9 @@ import pytest
 
 from jitr_cli.tree import root
 
-RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("runbook.md", "runbook/alarms.md", "runbook/reasons.md")
+RUNBOOK = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES)
 FENCED = re.findall(r"^```sh\n(.*?)^```", RUNBOOK, re.MULTILINE | re.DOTALL)
 SPANS = re.findall(r"`(jitr [^`/]+)`", re.sub(r"^```sh\n.*?^```", "", RUNBOOK, flags=re.MULTILINE | re.DOTALL))
 LINES = [line.split("#")[0] for block in FENCED for line in block.splitlines() if line.startswith("jitr ")]

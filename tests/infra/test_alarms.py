@@ -230,12 +230,12 @@ def test_every_alarm_about_activation_is_quiet_without_data(stack: Synthesis) ->
 
 def test_every_alarm_says_what_to_do(stack: Synthesis) -> None:
     """In a section of the runbook that exists."""
-    runbook = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    runbook = (CHECKOUT / "docs" / "runbook" / "alarms.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
     alarms = stack.of_type(ALARM)
     assert len(alarms) == 23
     for each in alarms:
-        (section,) = re.findall(r"What to do: docs/runbook\.md#([\w-]+)$", each["AlarmDescription"])
+        (section,) = re.findall(r"What to do: docs/runbook/alarms\.md#([\w-]+)$", each["AlarmDescription"])
         assert section in sections
 
 

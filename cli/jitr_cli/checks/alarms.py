@@ -7,6 +7,7 @@ from typing import Any
 
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
+from jitr_fleet.deployments.runbook import ALARMS
 
 _TYPE = "AWS::CloudWatch::Alarm"
 # The most names that one DescribeAlarms takes.
@@ -83,7 +84,7 @@ def states(deployed: Deployed) -> Iterator[Finding]:
 
 
 def _section(words: str) -> str:
-    return words.partition(" What to do: ")[2] or "docs/runbook.md#alarms"
+    return words.partition(" What to do: ")[2] or ALARMS
 
 
 def subscriptions(deployed: Deployed) -> Iterator[Finding]:

@@ -130,7 +130,7 @@ def same_certificate(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001
         return ok(f"AWS IoT holds the certificate of CA {ca.name} that was reviewed")
     return error(
         f"AWS IoT holds another certificate for CA {ca.name} than the fleet file",
-        fix="docs/runbook.md#ca_mismatch",
+        fix="docs/runbook/reasons.md#ca_mismatch",
     )
 
 
@@ -143,8 +143,12 @@ def lifetime(seen: SeenCa, at: datetime) -> Finding:
     if ca.status is CaStatus.RETIRED or left >= _SOON:
         return ok(f"the certificate of CA {ca.name} is valid for {left.days} days")
     if left < timedelta(0):
-        return error(f"the certificate of CA {ca.name} expired {-left.days} days ago", fix="docs/runbook.md#ca_expired")
-    return warning(f"the certificate of CA {ca.name} expires in {left.days} days", fix="docs/runbook.md#ca-days-left")
+        return error(
+            f"the certificate of CA {ca.name} expired {-left.days} days ago", fix="docs/runbook/reasons.md#ca_expired"
+        )
+    return warning(
+        f"the certificate of CA {ca.name} expires in {left.days} days", fix="docs/runbook/alarms.md#ca-days-left"
+    )
 
 
 def hold(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001

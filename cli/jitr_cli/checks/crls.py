@@ -18,6 +18,7 @@ from jitr_cli.checks.authorities import authorities_of
 from jitr_cli.console.files import zulu
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, unknown, warning
+from jitr_fleet.deployments.runbook import reason_section
 
 # As the alarm CrlLifePassed has it.
 _LIFE_PASSED = 0.75
@@ -106,7 +107,7 @@ def judge_offered(offered: Offered, at: datetime) -> Finding:
     if passed >= _LIFE_PASSED:
         return warning(
             f"{name} has passed {passed:.0%} of its life: after {zulu(crl.next_update)} no device gets in",
-            fix="docs/runbook.md#crl-life-passed",
+            fix="docs/runbook/alarms.md#crl-life-passed",
         )
     number = "no number" if crl.number is None else f"number {crl.number}"
     return ok(f"{name} is signed by the CA and fresh: {number} of {zulu(crl.this_update)}")
@@ -120,11 +121,11 @@ def _unusable(offered: Offered, name: str, failure: Undecided) -> Finding:
         return unknown(words, fix="allow reading it (s3:GetObject, s3:ListBucket, dynamodb:GetItem), or ask who may")
     if failure.reason is Reason.FETCH_FAILED and offered.location.startswith(HTTP_SCHEMES):
         return unknown(
-            f"from this computer {words}", fix="is it reachable from AWS? docs/runbook.md#sweep-failed tells"
+            f"from this computer {words}", fix="is it reachable from AWS? docs/runbook/alarms.md#sweep-failed tells"
         )
     if offered.ca.status is CaStatus.RETIRED:
-        return warning(words, fix=f"docs/runbook.md#{failure.reason}")
-    return error(words, fix=f"docs/runbook.md#{failure.reason}")
+        return warning(words, fix=reason_section(failure.reason))
+    return error(words, fix=reason_section(failure.reason))
 
 
 def taken_up(deployed: Deployed) -> Iterator[Finding]:
@@ -143,15 +144,18 @@ def judge_taken_up(offered: Offered, *, observes: bool) -> Finding:
         return ok(f"{name}: a deployment that observes takes up none")
     if accepted is None:
         return warning(
-            f"no function has taken up {name} yet", fix="wait for the next sweep; docs/runbook.md#enforcement-silent"
+            f"no function has taken up {name} yet",
+            fix="wait for the next sweep; docs/runbook/alarms.md#enforcement-silent",
         )
     if offered.crl is not None and offered.crl.version != accepted:
         return warning(
             f"{name} is newer than the one of {zulu(accepted.this_update)} that was taken up",
-            fix="wait for the next sweep; docs/runbook.md#enforcement-silent",
+            fix="wait for the next sweep; docs/runbook/alarms.md#enforcement-silent",
         )
     if offered.state.enforced != accepted.sha256 and not offered.state.brake_waits:
-        return warning(f"{name} is not enforced yet", fix="wait for the next sweep; docs/runbook.md#sweep-failed")
+        return warning(
+            f"{name} is not enforced yet", fix="wait for the next sweep; docs/runbook/alarms.md#sweep-failed"
+        )
     return ok(f"{name} was taken up and is enforced")
 
 
@@ -162,7 +166,7 @@ def brakes(deployed: Deployed) -> Iterator[Finding]:
         address = state.scope.partition("#")[2]
         yield error(
             f"the CRL at {address} newly lists more than {state.braked_devices - 1} devices: they are INACTIVE now",
-            fix="jitr crl confirm, or jitr crl reject: docs/runbook.md#braked-devices",
+            fix="jitr crl confirm, or jitr crl reject: docs/runbook/alarms.md#braked-devices",
         )
     if not waiting:
         yield ok("no CRL waits for a decision")

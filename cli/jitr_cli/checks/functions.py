@@ -46,7 +46,7 @@ def function_errors(deployed: Deployed) -> Iterator[Finding]:
         if errors:
             yield warning(
                 f"the {kind} function ended {errors:.0f} times with an error within an hour",
-                fix=f"aws logs tail /aws/lambda/{name} --since 1h; docs/runbook.md#function-crashes",
+                fix=f"aws logs tail /aws/lambda/{name} --since 1h; docs/runbook/alarms.md#function-crashes",
             )
         else:
             yield ok(f"the {kind} function had no errors within an hour")

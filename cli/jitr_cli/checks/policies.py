@@ -20,7 +20,7 @@ def in_sync(deployed: Deployed) -> Iterator[Finding]:
     try:
         wanted = shared_policies(deployed.configuration, deployed.values)
     except PolicyError as mistake:
-        yield error(f"a template cannot be rendered: {mistake}", fix="docs/runbook.md#policy_unusable")
+        yield error(f"a template cannot be rendered: {mistake}", fix="docs/runbook/reasons.md#policy_unusable")
         return
     for name, document in wanted.items():
         found = registry.policy_document(name)
@@ -31,7 +31,7 @@ def in_sync(deployed: Deployed) -> Iterator[Finding]:
         else:
             yield error(
                 f"the policy {name} was changed past its template",
-                fix="jitr policy diff; docs/runbook.md#drifted-policies",
+                fix="jitr policy diff; docs/runbook/alarms.md#drifted-policies",
             )
     if not wanted:
         yield ok("there is no shared policy")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
 from jitr_cli.dlq.queue import DeadLetterQueue, QueueName
+from jitr_fleet.deployments.runbook import alarm_section
 
 _RECENT = timedelta(minutes=15)
 # Letters are kept for 14 days.
@@ -28,9 +29,7 @@ def dead_letters(deployed: Deployed) -> Iterator[Finding]:
         queue = DeadLetterQueue.of(deployed.aws, deployed.stack, name)
         count = queue.depth().total
         if count:
-            yield error(
-                f"about {count} dead letters of {name}", fix=f"jitr dlq list; docs/runbook.md#{_SECTIONS[name]}"
-            )
+            yield error(f"about {count} dead letters of {name}", fix=f"jitr dlq list; {alarm_section(_SECTIONS[name])}")
         else:
             yield ok(f"no dead letters of {name}")
 
@@ -40,7 +39,7 @@ def queue_age(deployed: Deployed) -> Iterator[Finding]:
     for name in QueueName:
         url = DeadLetterQueue.of(deployed.aws, deployed.stack, name).url
         yield _age(deployed, url, f"dead letters of {name}", _LETTERS_GROW_OLD, "jitr dlq list")
-    yield _age(deployed, deployed.stack.bulk_queue, "bulk work", _WORK_WAITS, "docs/runbook.md#bulk-work-waits")
+    yield _age(deployed, deployed.stack.bulk_queue, "bulk work", _WORK_WAITS, "docs/runbook/alarms.md#bulk-work-waits")
     yield _age(deployed, deployed.stack.activation_queue, "registration events", _EVENTS_WAIT, "docs/ingestion.md")
 
 

@@ -28,7 +28,10 @@ def state_table(deployed: Deployed) -> Iterator[Finding]:
     name = deployed.stack.state_table
     found = found_or_none(deployed.aws.client("dynamodb").describe_table, TableName=name)
     if found is None:
-        yield error(f"the state table {name} is gone: nothing can be decided", fix="docs/runbook.md: restore it")
+        yield error(
+            f"the state table {name} is gone: nothing can be decided",
+            fix="docs/runbook.md#the-state-table-is-lost-or-damaged",
+        )
         return
     table = found["Table"]
     if table["TableStatus"] not in ("ACTIVE", "UPDATING"):

@@ -11,7 +11,7 @@ from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
 from jitr_fleet.deployments.registration_topic import SQL, SQL_VERSION, TOPIC
 
-_RULE_FAILURE = "docs/runbook.md#rule-failure"
+_RULE_FAILURE = "docs/runbook/alarms.md#rule-failure"
 # What these actions run may be code that activates; all others only store or forward to what stores.
 _RUNS_CODE = frozenset({"lambda", "stepFunctions", "sqs", "sns", "http", "republish", "kinesis", "kafka", "iotEvents"})
 _FROM = re.compile(r"\bFROM\s+'([^']*)'", re.IGNORECASE)

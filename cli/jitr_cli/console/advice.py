@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jitr.errors import Reason
+from jitr_fleet.deployments.runbook import reason_section
 
 # Codes of `jitr device explain` alone; each has a section in docs/devices.md.
 OWN = {
@@ -57,4 +58,4 @@ def page(reason: str | None) -> str | None:
     """Return where to read more."""
     if reason is None:
         return None
-    return f"docs/{'devices' if reason in OWN else 'runbook'}.md#{reason}"
+    return f"docs/devices.md#{reason}" if reason in OWN else reason_section(reason)

@@ -38,6 +38,7 @@ from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file
 from jitr_cli.console.output import emit_json, say
 from jitr_fleet.deployments.names import partition_of
+from jitr_fleet.deployments.runbook import reason_section
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
 # Leases are written with this computer's clock and waited for with AWS's.
@@ -193,8 +194,8 @@ def refused(failure: Failure, certificate_id: str, *, as_json: bool) -> ExitCode
     if as_json:
         emit_json(answer(certificate_id, outcome=failure.outcome, reason=failure.reason, step=failure.step))
     where = "" if failure.step is None else f" at step {failure.step}"
-    page = "devices" if isinstance(failure, Refusal) else "runbook"
-    say(f"not done{where}: {failure.message} (docs/{page}.md#{failure.reason})")
+    section = f"docs/devices.md#{failure.reason}" if isinstance(failure, Refusal) else reason_section(failure.reason)
+    say(f"not done{where}: {failure.message} ({section})")
     return ExitCode.UNDETERMINED if failure.outcome is Outcome.UNDECIDED else ExitCode.NO
 
 

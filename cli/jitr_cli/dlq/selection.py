@@ -14,6 +14,7 @@ from jitr.errors import Reason
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.output import printable
 from jitr_cli.dlq.queue import Held, QueueName
+from jitr_fleet.deployments.runbook import alarm_section, reason_section
 
 # Codes that are no reasons of a decision, and have sections in the runbook all the same.
 _OTHER_SECTIONS = frozenset({"rule_failed", "unreadable", "crashed"})
@@ -115,7 +116,7 @@ def counted(letters: Iterable[Held]) -> str:
 def section(held: Held) -> str:
     """Return where the runbook says what to do about a letter."""
     if held.queue in _QUEUE_SECTIONS:
-        return f"docs/runbook.md#{_QUEUE_SECTIONS[held.queue]}"
+        return alarm_section(_QUEUE_SECTIONS[held.queue])
     reason = held.letter.reason
     known = reason in _OTHER_SECTIONS or reason in Reason.__members__.values()
-    return f"docs/runbook.md#{reason if known else 'function-crashes'}"
+    return reason_section(reason) if known else alarm_section("function-crashes")

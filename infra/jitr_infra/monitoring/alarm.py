@@ -9,13 +9,14 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-RUNBOOK = "docs/runbook.md"
+from jitr_fleet.deployments.runbook import alarm_section
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """When a metric is an alarm, unless said otherwise anything above 0 once; `section` is the runbook's anchor.
+    """When a metric is an alarm, unless said otherwise anything above 0 once.
 
+    `section` is its anchor in docs/runbook/alarms.md.
     `missing` says what no data means; without events that is the quiet state, not a broken one.
     """
 
@@ -36,7 +37,7 @@ def raise_alarm(
         scope,
         construct_id,
         alarm_name=f"jitr-{watch.deployment}-{construct_id}",
-        alarm_description=f"jitr {watch.deployment}: {watch.words}. What to do: {RUNBOOK}#{watch.section}",
+        alarm_description=f"jitr {watch.deployment}: {watch.words}. What to do: {alarm_section(watch.section)}",
         metric=metric,
         threshold=watch.threshold,
         comparison_operator=watch.comparison,

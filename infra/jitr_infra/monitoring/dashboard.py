@@ -21,7 +21,7 @@ _HEIGHT = 6
 _LIFE_PASSED = 0.75
 _HEADING = (
     "**jitr {deployment}**: which devices get into AWS IoT Core in {region}. An alarm says in its description where "
-    "docs/runbook.md has its section; `jitr doctor --deployment {deployment}` checks the deployment, "
+    "docs/runbook/alarms.md has its section; `jitr doctor --deployment {deployment}` checks the deployment, "
     "`jitr device explain` one device."
 )
 

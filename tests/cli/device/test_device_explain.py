@@ -91,7 +91,7 @@ def test_it_is_said_for_people_too(stack: TestDeployment, jitr: Jitr) -> None:
     assert "ok   4 the certificate itself" in answer.out
     assert "no   5 not on the CA's CRL: the CA's CRL lists the certificate (revoked)" in answer.out
     assert "what to do: " in answer.out
-    assert "docs/runbook.md#revoked" in answer.out
+    assert "docs/runbook/reasons.md#revoked" in answer.out
     assert "account 000000000000 · Region us-east-1 · deployment test" in answer.err
 
 

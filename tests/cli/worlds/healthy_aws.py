@@ -163,7 +163,7 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
 
 def alarm(name: str, **changes: Any) -> dict[str, Any]:
     """Return an alarm."""
-    description = f"jitr test: words. What to do: docs/runbook.md#{name.rpartition('-')[2].lower()}"
+    description = f"jitr test: words. What to do: docs/runbook/alarms.md#{name.rpartition('-')[2].lower()}"
     return {
         "AlarmName": name,
         "AlarmDescription": description,

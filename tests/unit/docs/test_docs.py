@@ -18,19 +18,27 @@ from jitr_fleet.policies.cases.suite import run_suite
 from jitr_local import pki
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Each folder by name: .venv and node_modules hold pages of others.
+FOLDERS = (".", "bench", "docs", "examples", "findings", "local", "policies", "tests", "tools")
+PAGES = sorted({page for folder in FOLDERS for page in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")})
+SOURCES = [file for root in ("lambda", "fleet", "infra", "cli", "local") for file in (ROOT / root).rglob("*.py")]
+
+
+def prose(page: Path) -> str:
+    """Return a page without its code blocks, whose comments look like headings."""
+    return re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
     """Return the anchors that a page's headings make."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Files exist, and headings in them too."""
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)]+)\)", prose(page)):
         if target.startswith(("http://", "https://")):
             continue
         path, _, anchor = target.partition("#")
@@ -52,16 +60,48 @@ def test_every_make_target_in_the_docs_exists() -> None:
     assert {"demo", "test", "install"} <= named
 
 
-def test_alarm_descriptions_point_to_runbook_sections_that_exist() -> None:
-    """The person on call follows the link in the alarm."""
-    named = set(
-        re.findall(
-            r'section="([\w-]+)"',
-            (ROOT / "infra" / "jitr_infra" / "monitoring" / "alarms.py").read_text(encoding="utf-8"),
-        )
-    )
-    assert named <= anchors(ROOT / "docs" / "runbook.md")
-    assert "dead-letters" in named
+def test_every_page_that_the_program_names_is_there() -> None:
+    """A command's advice, or an alarm's, is a link that can be followed."""
+    named = {
+        (page, anchor)
+        for file in SOURCES
+        for page, anchor in re.findall(r"\b(docs/[\w/-]+\.md)(?:#([\w-]+))?", file.read_text(encoding="utf-8"))
+    }
+    assert ("docs/runbook/alarms.md", "rule-failure") in named
+    assert [each for each in named if not (ROOT / each[0]).exists()] == []
+    assert [each for each in named if each[1] and each[1] not in anchors(ROOT / each[0])] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    """In the words of the checkout: `lambda/jitr/errors.py`, `tests/e2e`, with or without a test's name behind it."""
+    roots = "lambda|fleet|infra|cli|local|tests|bench|docs|tools|examples|findings"
+    named = re.findall(rf"`((?:{roots})/[\w./-]*)(?:::\w+)?`", page.read_text(encoding="utf-8"))
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_every_page_is_reached_from_the_front_door() -> None:
+    """docs/README.md names each page, so that nobody has to know that it exists."""
+    door = ROOT / "docs" / "README.md"
+    linked = {(door.parent / each.partition("#")[0]).resolve() for each in re.findall(r"\]\(([^)]+)\)", prose(door))}
+    pages = {page for page in PAGES if page.parent == door.parent and page != door}
+    assert sorted(page.name for page in pages - linked) == []
+
+
+def test_every_module_that_the_architecture_names_is_there() -> None:
+    """`jitr.activation.steps` is a module, `jitr.activation` a room; and every room is named."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    places = {"jitr": "lambda", "jitr_fleet": "fleet", "jitr_infra": "infra", "jitr_cli": "cli", "jitr_local": "local"}
+    named = set(re.findall(r"`((?:jitr|jitr_\w+)(?:\.\w+)+)`", page))
+    paths = {name: ROOT / places[name.partition(".")[0]] / name.replace(".", "/") for name in named}
+    assert [name for name, path in paths.items() if not (path.is_dir() or path.with_suffix(".py").exists())] == []
+    rooms = {
+        f"{root}.{room.name}"
+        for root, folder in places.items()
+        for room in (ROOT / folder / root).iterdir()
+        if (room / "__init__.py").exists()
+    }
+    assert sorted(rooms - named) == []
 
 
 @pytest.mark.parametrize("key", [*DEPLOYMENT_KEYS, *CA_KEYS, *PRIVATE_CA_KEYS], ids=lambda key: key.name)
