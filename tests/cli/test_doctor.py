@@ -331,7 +331,7 @@ def test_what_findings_link_to_is_there() -> None:
     """Every page and section that a check sends somebody to."""
     code = "\n".join(path.read_text(encoding="utf-8") for room in ROOMS for path in room.glob("*.py"))
     links = re.findall(r"docs/([\w/-]+\.md)(?:#([\w-]+))?", code)
-    assert len(links) > 20
+    assert len(links) > 15
     for page, anchor in links:
         text = (DOCS / page).read_text(encoding="utf-8")
         headings = {
