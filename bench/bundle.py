@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.figures import Figure, begin, figure, write
 from jitr.settings import Configuration
 from jitr_infra.functions.bundle import build_bundle, fetch_whole_wheels
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 
 MEGABYTE = 1_000_000
 LARGEST = 5
@@ -76,8 +76,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bundle, whole = Path(folder) / "bundle", Path(folder) / "whole"
         bundle.mkdir()
-        build_bundle(bundle, configuration=Configuration(deployment="bench"), target=Target())
-        fetch_whole_wheels(whole, Target())
+        build_bundle(bundle, configuration=Configuration(deployment="bench"), target=BuildTarget())
+        fetch_whole_wheels(whole, BuildTarget())
         write("bundle", measure(bundle, whole))
 
 

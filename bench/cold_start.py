@@ -26,7 +26,7 @@ from aws_cdk import aws_lambda as lambda_
 from bench.figures import Figure, begin, figure, in_turn, ratio_by_pairs, write
 from jitr.settings import Configuration
 from jitr_infra.functions.bundle import build_bundle
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 
 ROUNDS = 11
 LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "jmespath", "cryptography", "cffi")
@@ -41,10 +41,10 @@ build_function(Configuration(deployment="bench"), Environment(**environment))
 PEER = "import boto3, cryptography.x509; boto3.Session(region_name='eu-west-1').client('iot')"
 
 
-def this_computer() -> Target:
+def this_computer() -> BuildTarget:
     """Return a target whose wheels run here."""
     arm = platform.machine().lower() in ("aarch64", "arm64")
-    return Target(
+    return BuildTarget(
         architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )

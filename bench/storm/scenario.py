@@ -8,7 +8,7 @@ from enum import StrEnum
 from bench.storm.functions import BUCKET
 from bench.storm.quotas import AWS_DEFAULTS
 from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, Registration
+from jitr_fleet.deployments.deployment import Deployment, FleetCa, Registration
 from jitr_local import pki
 from tests.aws.fake_iot import ACCOUNT, REGION
 from tests.worlds.deployment import POLICY
@@ -56,7 +56,7 @@ class Scenario:
 
     def deployment(self, ca: pki.CertificateAuthority) -> Deployment:
         """Return what the fleet file would say, everything but the quota left at its default."""
-        managed = CertificateAuthority(
+        managed = FleetCa(
             name="factory-1",
             certificate=pki.pem(ca.certificate),
             ca_certificate_id=ca.ca_certificate_id,

@@ -6,11 +6,11 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from jitr_fleet.deployments.deployment import Fleet
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.stack import DeploymentStack
 
 
-def add_deployments(app: App, fleet: Fleet, *, target: Target | None = None) -> tuple[DeploymentStack, ...]:
+def add_deployments(app: App, fleet: Fleet, *, target: BuildTarget | None = None) -> tuple[DeploymentStack, ...]:
     """Add one top-level stack for each deployment, its id the deployment's name."""
     return tuple(DeploymentStack(app, deployment=deployment, target=target) for deployment in fleet.deployments)
 

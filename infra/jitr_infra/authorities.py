@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import Stack, Token
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IDependable
 
 from jitr.authorities.deployment import ResourceType
 from jitr.settings import Environment
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, NewPrivateCa, Registration
-from jitr_infra.ca_registration import CaRegistration
+from jitr_fleet.deployments.deployment import FleetCa, NewPrivateCa, Registration
+from jitr_infra.created_private_ca import CreatedPrivateCa
 from jitr_infra.functions.authorities_function import AuthoritiesFunction
+from jitr_infra.functions.bundled_function import FunctionSettings
 from jitr_infra.parts.crl_bucket import CrlBucket
-from jitr_infra.parts.target import Target
-from jitr_infra.private_ca import PrivateCa
+from jitr_infra.registered_ca import RegisteredCa
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownCa:
     """A CA as the stack knows it, by value or by reference; `arn` is its name in AWS Private CA, None outside."""
 
-    ca: CertificateAuthority
+    ca: FleetCa
     ca_certificate_id: str
     pem: str
     crl: str
@@ -41,41 +39,34 @@ class Authorities(Construct):
         self,
         scope: Construct,
         construct_id: str,
+        settings: FunctionSettings,
         *,
-        deployment: Deployment,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
         crl_bucket: CrlBucket,
-        target: Target,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._deployment = deployment
+        self._deployment = deployment = settings.deployment
         self._crl_bucket = crl_bucket
-        self._environment = environment
         self.function: AuthoritiesFunction | None = None
         if not deployment.observes or any(ca.known_at_deploy for ca in deployment.cas):
-            self.function = AuthoritiesFunction(
-                self, "Function", deployment=deployment, code=code, environment=environment, target=target
-            )
+            self.function = AuthoritiesFunction(self, "Function", settings)
         self._read: set[str] = set()
         self.known = tuple(self._known(ca) for ca in deployment.cas)
         self.guard = None if deployment.observes else self._guard()
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of those functions that have to know the CAs whose certificates no file holds."""
+        """Return what those functions are told that have to know the CAs whose certificates no file holds."""
         found = {
             each.ca.name: {"id": each.ca_certificate_id, "crl": each.crl}
             for each in self.known
             if each.ca.known_at_deploy
         }
-        told = Environment.to_environ({"private_cas": Stack.of(self).to_json_string(found)}) if found else {}
-        return {**self._environment, **told}
+        return Environment.to_environ({"private_cas": Stack.of(self).to_json_string(found)}) if found else {}
 
-    def register(self, *, after: tuple[IDependable, ...]) -> tuple[CaRegistration, ...]:
+    def register(self, *, after: tuple[IDependable, ...]) -> tuple[RegisteredCa, ...]:
         """Register every CA that the deployment registers, after everything in `after`."""
         return tuple(
-            CaRegistration(
+            RegisteredCa(
                 Stack.of(self),
                 f"Ca-{each.ca.name}",
                 ca=each.ca,
@@ -87,10 +78,10 @@ class Authorities(Construct):
             if each.ca.registration is not Registration.EXISTING
         )
 
-    def _known(self, ca: CertificateAuthority) -> KnownCa:
+    def _known(self, ca: FleetCa) -> KnownCa:
         created = ca.private_ca if isinstance(ca.private_ca, NewPrivateCa) else None
         if created is not None:
-            made = PrivateCa(self, f"PrivateCa-{ca.name}", request=created, crl_bucket=self._crl_bucket)
+            made = CreatedPrivateCa(self, f"PrivateCa-{ca.name}", request=created, crl_bucket=self._crl_bucket)
             parents = None if created.parent is None else self._chain(ca.name, created.parent)
             active = made.activate(parents=parents)
             identifier, pem = self._certificate(f"Certificate-{ca.name}", made.arn, after=active)

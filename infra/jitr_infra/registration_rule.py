@@ -9,8 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IDependable
 
 from jitr_fleet.deployments.registration_topic import SQL, SQL_VERSION
-from jitr_infra.parts.activation_queue import ActivationQueue
 from jitr_infra.parts.dead_letters import DeadLetters
+from jitr_infra.parts.queued_ingestion import QueuedIngestion
 
 
 class RegistrationRule(Construct):
@@ -27,7 +27,7 @@ class RegistrationRule(Construct):
         *,
         rule_name: str,
         function: lambda_.IFunction,
-        queue: ActivationQueue | None,
+        queue: QueuedIngestion | None,
         dead_letters: DeadLetters,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -73,7 +73,7 @@ class RegistrationRule(Construct):
         action = iot.CfnTopicRule.LambdaActionProperty(function_arn=function.function_arn)
         return iot.CfnTopicRule.ActionProperty(lambda_=action), permission
 
-    def _message(self, queue: ActivationQueue) -> tuple[iot.CfnTopicRule.ActionProperty, IDependable]:
+    def _message(self, queue: QueuedIngestion) -> tuple[iot.CfnTopicRule.ActionProperty, IDependable]:
         """Return the action that sends events to the queue, and the policy of the role for it."""
         role = self._role("QueueActionRole", "send registration events to the activation queue")
         queue.grant_send(role)

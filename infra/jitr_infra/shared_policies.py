@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import CustomResource, RemovalPolicy
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IDependable
 
-from jitr_infra.functions.custom_resource_function import GIVEN_UP_AFTER
+from jitr_infra.functions.roll_out_function import RollOutFunction
 
 RESOURCE_TYPE = "Custom::JitrPolicies"
 
@@ -27,17 +25,10 @@ class SharedPolicies(Construct):
         construct_id: str,
         *,
         documents: Mapping[str, str],
-        function: lambda_.IFunction,
+        roll_out: RollOutFunction,
         after: tuple[IDependable, ...],
     ) -> None:
         super().__init__(scope, construct_id)
-        self.resource = CustomResource(
-            self,
-            "Resource",
-            resource_type=RESOURCE_TYPE,
-            service_token=function.function_arn,
-            service_timeout=GIVEN_UP_AFTER,
-            properties={"Policies": [{"Name": name, "Document": text} for name, text in documents.items()]},
-            removal_policy=RemovalPolicy.RETAIN,
-        )
+        properties = {"Policies": [{"Name": name, "Document": text} for name, text in documents.items()]}
+        self.resource = roll_out.resource(self, "Resource", RESOURCE_TYPE, properties)
         self.resource.node.add_dependency(*after)

@@ -11,22 +11,23 @@ from jitr.policies.rollout import shared_policies
 from jitr.policies.template import uses_device_values
 from jitr.settings import Environment as FunctionEnvironment
 from jitr_fleet.deployments.configuration import configuration_of
-from jitr_fleet.deployments.deployment import Deployment, NewPrivateCa
+from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.stack_outputs import NO_HOSTS, StackOutputs
 from jitr_fleet.fleet_file.warnings import notes_of, warnings_of
 from jitr_infra.authorities import Authorities
 from jitr_infra.enforcement_triggers import EnforcementTriggers
 from jitr_infra.functions.activation_function import ActivationFunction
-from jitr_infra.functions.bulk_work import BulkWork
+from jitr_infra.functions.bulk_service import BulkService
 from jitr_infra.functions.bundle import fetch_wheels, function_code
+from jitr_infra.functions.bundled_function import FunctionSettings
 from jitr_infra.functions.enforcement_function import EnforcementFunction
 from jitr_infra.functions.roll_out_function import RollOutFunction
-from jitr_infra.monitoring.monitoring import Parts, monitor
-from jitr_infra.parts.activation_queue import ActivationQueue
+from jitr_infra.monitoring.monitoring import MonitoredParts, monitor
+from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.parts.crl_bucket import CrlBucket
 from jitr_infra.parts.dead_letters import DeadLetters
-from jitr_infra.parts.state_table import StateTable
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.queued_ingestion import QueuedIngestion
+from jitr_infra.parts.state_storage import StateStorage
 from jitr_infra.registration_rule import RegistrationRule
 from jitr_infra.shared_policies import SharedPolicies
 from jitr_infra.thing_groups import ThingGroups
@@ -41,8 +42,8 @@ class DeploymentStack(Stack):
     `cdk deploy --import-existing-resources` finds retained resources by.
     """
 
-    def __init__(self, scope: Construct, *, deployment: Deployment, target: Target | None = None) -> None:
-        target = target or Target()
+    def __init__(self, scope: Construct, *, deployment: Deployment, target: BuildTarget | None = None) -> None:
+        target = target or BuildTarget()
         super().__init__(
             scope,
             deployment.name,
@@ -59,97 +60,79 @@ class DeploymentStack(Stack):
         Tags.of(self).add("jitr:deployment", deployment.name)
         self._deployment = deployment
         self._configuration = configuration_of(deployment)
-        prefix = f"jitr-{deployment.name}"
-
-        self.dead_letters = DeadLetters(self, "DeadLetters", queue_name=f"{prefix}-dead-letters")
-        self.state_table = StateTable(self, "StateTable", table_name=f"{prefix}-state")
-        self.crl_bucket = CrlBucket(
-            self,
-            "CrlBucket",
-            bucket_name=deployment.crl_bucket,
-            publishers=deployment.crl_publishers,
-            private_cas=any(isinstance(ca.private_ca, NewPrivateCa) for ca in deployment.cas),
-        )
-        code, plain = function_code(self._configuration, target), self._function_environment()
-        self.authorities = Authorities(
-            self,
-            "Authorities",
-            deployment=deployment,
-            code=code,
-            environment=plain,
-            crl_bucket=self.crl_bucket,
-            target=target,
-        )
-        environment = self.authorities.environment
-        self.activation_queue = ActivationQueue(
+        self.state_table = StateStorage(self, "StateTable", table_name=f"jitr-{deployment.name}-state")
+        self.crl_bucket = CrlBucket(self, "CrlBucket", deployment)
+        settings = self._function_settings(target)
+        self.authorities = Authorities(self, "Authorities", settings, crl_bucket=self.crl_bucket)
+        deciding = settings.with_environment(self.authorities.environment)
+        self.dead_letters = self._dead_letters("DeadLetters", "dead-letters")
+        self.activation_queue = QueuedIngestion(
             self, "ActivationQueue", deployment=deployment, dead_letters=self.dead_letters
         )
         self.activate = ActivationFunction(
-            self,
-            "Activate",
-            deployment=deployment,
-            code=code,
-            environment=environment,
-            queue=self.activation_queue,
-            dead_letters=self.dead_letters,
-            target=target,
+            self, "Activate", deciding, queue=self.activation_queue, dead_letters=self.dead_letters
         )
-        self.enforcement_dead_letters = DeadLetters(
-            self, "EnforcementDeadLetters", queue_name=f"{prefix}-enforcement-dead-letters"
-        )
-        self.enforce = EnforcementFunction(
-            self,
-            "Enforce",
-            deployment=deployment,
-            code=code,
-            environment=environment,
-            dead_letters=self.enforcement_dead_letters,
-            target=target,
-        )
-        self.bulk = BulkWork(self, "BulkWork", deployment=deployment, code=code, environment=plain, target=target)
-        self.enforcement_triggers = EnforcementTriggers(
-            self,
-            "EnforcementTriggers",
-            deployment=deployment,
-            function=self.enforce.function,
-            crl_bucket=self.crl_bucket.name,
-            dead_letters=self.enforcement_dead_letters,
-        )
-        self.registration_rule = RegistrationRule(
-            self,
-            "RegistrationRule",
-            rule_name=f"jitr_{deployment.name.replace('-', '_')}_registered",
-            function=self.activate.function,
-            queue=self.activation_queue if deployment.queued else None,
-            dead_letters=self.dead_letters,
-        )
-        self.alarm_topic = monitor(
-            self,
-            deployment=deployment,
-            parts=Parts(
-                rule_name=self.registration_rule.rule_name,
-                activate=self.activate,
-                queue=self.activation_queue.queue if deployment.queued else None,
-                dead_letters=self.dead_letters,
-                enforce=self.enforce,
-                enforcement_dead_letters=self.enforcement_dead_letters,
-                bulk=self.bulk,
-            ),
-        )
+        self.enforcement_dead_letters = self._dead_letters("EnforcementDeadLetters", "enforcement-dead-letters")
+        self.enforce = EnforcementFunction(self, "Enforce", deciding, dead_letters=self.enforcement_dead_letters)
+        self.bulk = BulkService(self, "BulkWork", settings)
+        self.registration_rule = self._triggers()
+        self.alarm_topic = monitor(self, deployment=deployment, parts=self._monitored())
         if deployment.observes:
             self._grant_observation()
         else:
             self._grant()
             self._guard()
-            registrations = self.authorities.register(after=(self.registration_rule, self.activate, *self._things()))
-            roll_out = RollOutFunction(
-                self, "RollOut", deployment=deployment, code=code, environment=plain, target=target
-            )
-            self._roll_out_policies(
-                roll_out, after=(self.registration_rule, self.activate, self.enforce, *registrations)
-            )
+            self._open(settings)
         self._remark()
         self._write_outputs()
+
+    def _function_settings(self, target: BuildTarget) -> FunctionSettings:
+        """Return what all functions have in common; what only the deploy finds out about CAs is added later."""
+        return FunctionSettings(
+            deployment=self._deployment,
+            code=function_code(self._configuration, target),
+            environment=self._function_environment(),
+            target=target,
+        )
+
+    def _dead_letters(self, construct_id: str, name: str) -> DeadLetters:
+        return DeadLetters(self, construct_id, queue_name=f"jitr-{self._deployment.name}-{name}")
+
+    def _triggers(self) -> RegistrationRule:
+        """Add what makes activation and enforcement run."""
+        EnforcementTriggers(
+            self,
+            "EnforcementTriggers",
+            deployment=self._deployment,
+            function=self.enforce.function,
+            crl_bucket=self.crl_bucket.name,
+            dead_letters=self.enforcement_dead_letters,
+        )
+        return RegistrationRule(
+            self,
+            "RegistrationRule",
+            rule_name=f"jitr_{self._deployment.name.replace('-', '_')}_registered",
+            function=self.activate.function,
+            queue=self.activation_queue if self._deployment.queued else None,
+            dead_letters=self.dead_letters,
+        )
+
+    def _monitored(self) -> MonitoredParts:
+        return MonitoredParts(
+            rule_name=self.registration_rule.rule_name,
+            activate=self.activate,
+            queue=self.activation_queue.queue if self._deployment.queued else None,
+            dead_letters=self.dead_letters,
+            enforce=self.enforce,
+            enforcement_dead_letters=self.enforcement_dead_letters,
+            bulk=self.bulk,
+        )
+
+    def _open(self, settings: FunctionSettings) -> None:
+        """Register the CAs once everything listens, and then bring the policies up to their templates."""
+        registrations = self.authorities.register(after=(self.registration_rule, self.activate, *self._things()))
+        roll_out = RollOutFunction(self, "RollOut", settings)
+        self._roll_out_policies(roll_out, after=(self.registration_rule, self.activate, self.enforce, *registrations))
 
     def _function_environment(self) -> dict[str, str]:
         return FunctionEnvironment.to_environ(
@@ -219,7 +202,7 @@ class DeploymentStack(Stack):
         values = {"account": self.account, "region": self.region, "partition": self.partition}
         documents = shared_policies(self._configuration, values)
         if documents:
-            SharedPolicies(self, "Policies", documents=documents, function=roll_out.function, after=after)
+            SharedPolicies(self, "Policies", documents=documents, roll_out=roll_out, after=after)
 
     def _write_outputs(self) -> None:
         outputs = StackOutputs(

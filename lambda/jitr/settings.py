@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, get_origin, get_type_hints
 
 CONFIGURATION_FILE = "jitr-configuration.json"
 PRIVATE_CAS_VARIABLE = "JITR_PRIVATE_CAS"
@@ -60,15 +60,15 @@ class OnExistingThing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManagedCa:
-    """One CA under management: `certificate` is PEM (empty if adopted), `crl` a source (see crl_sources.py).
+class CaSettings:
+    """What deploy and functions say of one CA: `certificate` is PEM (empty if adopted), `crl` a source (crls/sources).
 
     `crl_max_age_seconds` bounds a CRL's age since thisUpdate and makes one without nextUpdate usable; None: no bound.
     `allow_list` lets only those in whose serial numbers the state table names. `thing_type`, `thing_groups` and
     `thing_attributes` are what the Things of its devices get.
 
-    `known_at_deploy` is a CA in AWS Private CA whose certificate no file holds: its id, and where `crl` is empty that
-    too, come by environment variable, and its id is the fingerprint that AWS IoT's certificate has to have.
+    A field added here, and its key in the fleet file (fleet_file/ca_keys.py), is all that a new setting needs: reading
+    the fleet file, the configuration in the bundle and the editor's schema follow from the two.
 
     Not checked here: the fleet file module checks what people write, and infra writes only what passed there.
     """
@@ -86,12 +86,38 @@ class ManagedCa:
     thing_type: str | None = None
     thing_groups: tuple[str, ...] = ()
     thing_attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
-    known_at_deploy: bool = False
 
     @property
     def crl_max_age(self) -> timedelta | None:
         """Return the bound on the age of its CRLs."""
         return None if self.crl_max_age_seconds is None else timedelta(seconds=self.crl_max_age_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagedCa(CaSettings):
+    """One CA under management, as the functions read it from their bundle.
+
+    `known_at_deploy` is a CA in AWS Private CA whose certificate no file holds: its id, and where `crl` is empty that
+    too, come by environment variable, and its id is the fingerprint that AWS IoT's certificate has to have.
+    """
+
+    known_at_deploy: bool = False
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> ManagedCa:
+        """Read what JSON left of one; raises ValueError, KeyError or TypeError on anything else."""
+        if "status" not in values:
+            # What is missing must not become ACTIVE.
+            raise KeyError("status")
+        kinds = get_type_hints(cls)
+        return cls(**{name: _of_kind(kinds.get(name), value) for name, value in values.items()})
+
+
+def _of_kind(kind: object, value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return a value of JSON as the field of this kind holds it; raises ValueError for no such choice."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(value)
+    return tuple(value) if get_origin(kind) is tuple else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,21 +145,9 @@ class Configuration:
     def from_json(cls, text: str) -> Configuration:
         """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
         data = json.loads(text)
-        cas = tuple(
-            ManagedCa(
-                **{
-                    **ca,
-                    "status": CaStatus(ca["status"]),
-                    "thing_name": ThingNameSource(ca["thing_name"]),
-                    "on_existing_thing": OnExistingThing(ca["on_existing_thing"]),
-                    "thing_groups": tuple(ca["thing_groups"]),
-                }
-            )
-            for ca in data["cas"]
-        )
         return cls(
             deployment=data["deployment"],
-            cas=cas,
+            cas=tuple(map(ManagedCa.from_values, data["cas"])),
             policies=data["policies"],
             crl_hosts=tuple(data["crl_hosts"]),
             activation_tps=float(data["activation_tps"]),

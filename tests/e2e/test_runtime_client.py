@@ -27,9 +27,9 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 
 from jitr.settings import Configuration, Environment
-from jitr_infra.functions.activation_function import HANDLER
+from jitr_infra.functions.activation_function import ActivationFunction
 from jitr_infra.functions.bundle import build_bundle
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 from jitr_local.checkout import CHECKOUT
 from jitr_local.stack.emulator import ACCOUNT, REGION, Emulator
 
@@ -71,7 +71,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[str
     folder = tmp_path_factory.mktemp("runtime")
     python, version = python_of_lambda()
     arm = platform.machine().lower() in ("aarch64", "arm64")
-    target = Target(
+    target = BuildTarget(
         runtime=lambda_.Runtime(f"python{version}", lambda_.RuntimeFamily.PYTHON),
         architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
         python=version,
@@ -88,7 +88,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[str
         with serving(api) as address:
             variables = function_variables(folder, address, running.endpoint_url)
             command = [python, "-I", "-S", "-c", START, str(folder / "task"), str(folder / "runtime")]
-            function = subprocess.Popen([*command, HANDLER], cwd=folder / "task", env=variables)
+            function = subprocess.Popen(
+                [*command, ActivationFunction.DEFINITION.handler], cwd=folder / "task", env=variables
+            )
             try:
                 api.done.wait(ANSWERED_WITHIN)
             finally:
@@ -163,7 +165,7 @@ def create_state_table(endpoint_url: str) -> None:
     )
 
 
-def install_runtime_client(folder: Path, target: Target) -> None:
+def install_runtime_client(folder: Path, target: BuildTarget) -> None:
     """Unpack the runtime client's wheels for the function's Python, in the versions of the development lock."""
     lock = (CHECKOUT / "requirements-dev.txt").read_text(encoding="utf-8")
     blocks = [re.search(rf"^{name}==(?:.*\\\n)*.*$", lock, re.MULTILINE) for name in RUNTIME_CLIENT]

@@ -14,17 +14,17 @@ from aws_cdk import App
 
 from jitr.settings import CaStatus, Mode, OnExistingThing, ThingNameSource
 from jitr_fleet.deployments.deployment import (
-    CertificateAuthority,
     CrlKind,
     Deployment,
     Fleet,
+    FleetCa,
     Ingestion,
     NewPrivateCa,
     PrivateCaType,
     Registration,
 )
 from jitr_infra.app import add_deployments
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 from jitr_local import pki
 from tests.worlds.private_keys import assert_no_private_key
 
@@ -66,7 +66,7 @@ def authority(common_name: str) -> pki.CertificateAuthority:
     return pki.CertificateAuthority.create(common_name)
 
 
-def ca(name: str, **different: Any) -> CertificateAuthority:
+def ca(name: str, **different: Any) -> FleetCa:
     """Return a CA of the fleet file; every default is valid."""
     made = authority(name)
     values: Json = {
@@ -80,7 +80,7 @@ def ca(name: str, **different: Any) -> CertificateAuthority:
         "thing_name": ThingNameSource.CN,
         "on_existing_thing": OnExistingThing.REFUSE,
     }
-    return CertificateAuthority(**values | different)
+    return FleetCa(**values | different)
 
 
 def example_deployment(**different: Any) -> Deployment:
@@ -110,7 +110,7 @@ def queued_deployment(**different: Any) -> Deployment:
     return example_deployment(**{"ingestion": Ingestion.QUEUE, "cas": ()} | different)
 
 
-def private_ca(name: str, private_ca: str | NewPrivateCa, **different: Any) -> CertificateAuthority:
+def private_ca(name: str, private_ca: str | NewPrivateCa, **different: Any) -> FleetCa:
     """Return a CA in AWS Private CA whose certificate no file holds."""
     return ca(name, certificate="", ca_certificate_id="", private_ca=private_ca, **different)
 
@@ -200,7 +200,7 @@ class Synthesis:
                         yield {**statement, "of": resource["Type"]}
 
 
-def synthesise(deployment: Deployment, *, target: Target | None = None) -> Synthesis:
+def synthesise(deployment: Deployment, *, target: BuildTarget | None = None) -> Synthesis:
     """Synthesise one deployment as app.py does, but without the function's code and the checks."""
     with TemporaryDirectory() as folder:
         app = App(outdir=folder, context=feature_flags() | WITHOUT_BUNDLES)

@@ -9,7 +9,7 @@ from aws_cdk.assertions import Annotations, Match
 from jitr.settings import Environment
 from jitr_fleet.deployments.deployment import Fleet
 from jitr_infra.app import add_deployments
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,
@@ -33,7 +33,7 @@ FUNCTION = "AWS::Lambda::Function"
 def test_the_function_is_python_on_arm(stack: Synthesis) -> None:
     """What the wheels are chosen for is what CloudFormation asks for."""
     function = stack.only(FUNCTION, FunctionName=ACTIVATE)
-    assert function["Runtime"] == f"python{Target().python}" == "python3.13"
+    assert function["Runtime"] == f"python{BuildTarget().python}" == "python3.13"
     assert function["Architectures"] == ["arm64"]
     assert function["Handler"] == "jitr.handlers.activate.handle"
     assert (function["MemorySize"], function["Timeout"]) == (512, 45)

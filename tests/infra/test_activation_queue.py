@@ -11,7 +11,7 @@ from jitr.activation.batch import RESERVED_SECONDS
 from jitr.activation.queue import ATTEMPTS, MAX_RECEIVES
 from jitr.activation.steps import LEASE, TIME_LIMIT
 from jitr_fleet.deployments.concurrency import queue_concurrency_for
-from jitr_infra.parts.activation_queue import batch_size
+from jitr_infra.parts.queued_ingestion import batch_size
 from tests.infra.synthesis import (
     ACCOUNT,
     ACTIVATE,

@@ -18,7 +18,7 @@ from jitr_fleet.deployments.deployment import Fleet
 from jitr_infra.app import add_deployments
 from jitr_infra.functions import bundle
 from jitr_infra.functions.bundle import BundleError, build_bundle
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 from tests.infra.synthesis import CHECKOUT, ca, example_deployment, feature_flags
 
 ELF_AARCH64 = 0xB7
@@ -44,10 +44,10 @@ PACKAGES = {
 CONFIGURATION = configuration_of(example_deployment())
 
 
-def this_computer() -> Target:
+def this_computer() -> BuildTarget:
     """Return a target whose wheels run here."""
     arm = platform.machine().lower() in ("aarch64", "arm64")
-    return Target(
+    return BuildTarget(
         architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
@@ -57,7 +57,7 @@ def this_computer() -> Target:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle that goes to AWS."""
     folder = tmp_path_factory.mktemp("bundle")
-    build_bundle(folder, configuration=CONFIGURATION, target=Target())
+    build_bundle(folder, configuration=CONFIGURATION, target=BuildTarget())
     return folder
 
 
@@ -181,7 +181,7 @@ def test_without_wheels_the_bundle_fails_and_says_so(tmp_path: Path, monkeypatch
     monkeypatch.setattr(bundle, "CACHE", tmp_path / "cache")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(BundleError, match=r"(?s)Docker is not used instead.*no-such-package-of-ours"):
-        build_bundle(tmp_path / "out", configuration=CONFIGURATION, target=Target())
+        build_bundle(tmp_path / "out", configuration=CONFIGURATION, target=BuildTarget())
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -197,4 +197,4 @@ def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     with pytest.raises(BundleError, match="DO NOT MATCH THE HASHES"):
-        build_bundle(tmp_path / "out", configuration=CONFIGURATION, target=Target())
+        build_bundle(tmp_path / "out", configuration=CONFIGURATION, target=BuildTarget())

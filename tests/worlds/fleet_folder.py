@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment
+from jitr_fleet.deployments.deployment import Deployment, FleetCa
 from jitr_fleet.files.mistakes import FleetFileError
 from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_local import pki
@@ -47,7 +47,7 @@ class FleetFolder:
         (deployment,) = read_fleet(self.file).deployments
         return deployment
 
-    def read_ca(self, text: str) -> CertificateAuthority:
+    def read_ca(self, text: str) -> FleetCa:
         """Read a fleet file of one deployment with one CA."""
         (ca,) = self.read(text).cas
         return ca

@@ -1,1 +1,1 @@
-"""`jitr ca`."""
+"""`jitr ca`: certificate authorities, made, registered, adopted, held and left."""

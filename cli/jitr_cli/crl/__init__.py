@@ -1,1 +1,1 @@
-"""`jitr crl`."""
+"""`jitr crl`: certificate revocation lists, checked, written, published and decided about."""

@@ -1,1 +1,1 @@
-"""`jitr dlq`."""
+"""`jitr dlq`: dead letters, shown, handed over again and dropped."""

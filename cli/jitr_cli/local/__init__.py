@@ -1,1 +1,1 @@
-"""`jitr local`."""
+"""`jitr local`: the same stack on this computer."""

@@ -1,1 +1,1 @@
-"""`jitr policy`."""
+"""`jitr policy`: policy templates, linted, tested, rendered and compared."""

@@ -29,7 +29,7 @@ from jitr_cli.console.fleet import (
 )
 from jitr_cli.console.output import say
 from jitr_fleet.deployments.configuration import configuration_of
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment
+from jitr_fleet.deployments.deployment import Deployment, FleetCa
 
 
 @click.command("render")
@@ -92,7 +92,7 @@ def _certificate(file: Path) -> x509.Certificate:
         raise CommandFailed(f"{file} holds no readable certificate") from error
 
 
-def _thing_name_source(certificate: x509.Certificate, cas: Sequence[CertificateAuthority]) -> ThingNameSource:
+def _thing_name_source(certificate: x509.Certificate, cas: Sequence[FleetCa]) -> ThingNameSource:
     """Return what the certificate's CA names Things after; a CA whose certificate no file holds is not recognised."""
     for ca in cas:
         if ca.known_at_deploy:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jitr.settings import Configuration, ManagedCa
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment
+from dataclasses import fields
 
-SECONDS_PER_HOUR = 3600
+from jitr.settings import CaSettings, Configuration, ManagedCa
+from jitr_fleet.deployments.deployment import Deployment, FleetCa
 
 
 def configuration_of(deployment: Deployment) -> Configuration:
@@ -22,20 +22,6 @@ def configuration_of(deployment: Deployment) -> Configuration:
     )
 
 
-def _managed(ca: CertificateAuthority) -> ManagedCa:
-    return ManagedCa(
-        name=ca.name,
-        ca_certificate_id=ca.ca_certificate_id,
-        certificate=ca.certificate,
-        crl=ca.crl,
-        policy=ca.policy,
-        status=ca.status,
-        thing_name=ca.thing_name,
-        on_existing_thing=ca.on_existing_thing,
-        crl_max_age_seconds=None if ca.crl_max_age_hours is None else ca.crl_max_age_hours * SECONDS_PER_HOUR,
-        allow_list=ca.allow_list,
-        thing_type=ca.thing_type,
-        thing_groups=ca.thing_groups,
-        thing_attributes=dict(ca.thing_attributes),
-        known_at_deploy=ca.known_at_deploy,
-    )
+def _managed(ca: FleetCa) -> ManagedCa:
+    settings = {field.name: getattr(ca, field.name) for field in fields(CaSettings)}
+    return ManagedCa(**settings, known_at_deploy=ca.known_at_deploy)

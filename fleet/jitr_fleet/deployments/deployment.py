@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from jitr.settings import CaStatus, Mode, OnExistingThing, ThingNameSource
+from jitr.settings import CaSettings, Mode
 
 
 class Registration(StrEnum):
@@ -61,36 +61,22 @@ class NewPrivateCa:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CertificateAuthority:
+class FleetCa(CaSettings):
     """One CA of a deployment; `certificate` is PEM as AWS IoT takes it, one block and a final newline.
 
     `certificate` and `ca_certificate_id` are empty where only the deploy can know them: for a CA in AWS Private CA,
     named by its ARN or created by the stack. `crl` is empty where the deploy knows it. `verification_certificate` is
     PEM, and so is `sample_device`, the certificate of a device that the CA was seen to have signed.
-    `crl_max_age_hours` is None where only nextUpdate ends a CRL.
     """
 
-    name: str
-    certificate: str
-    ca_certificate_id: str
     registration: Registration
-    status: CaStatus
-    crl: str
-    policy: str
-    thing_name: ThingNameSource
-    on_existing_thing: OnExistingThing
-    crl_max_age_hours: int | None = None
     private_ca: str | NewPrivateCa | None = None
     verification_certificate: str | None = None
     sample_device: str | None = None
-    allow_list: bool = False
-    thing_type: str | None = None
-    thing_groups: tuple[str, ...] = ()
-    thing_attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known_at_deploy(self) -> bool:
-        """Say whether no file holds the CA's certificate."""
+        """Return whether no file holds the CA's certificate."""
         return not self.certificate
 
 
@@ -125,11 +111,11 @@ class Deployment:
     policies_folder: Path = field(default=Path("policies"), compare=False)
     create_thing_groups: bool = True
     released_cas: tuple[str, ...] = ()
-    cas: tuple[CertificateAuthority, ...] = ()
+    cas: tuple[FleetCa, ...] = ()
 
     @property
     def observes(self) -> bool:
-        """Say whether it only logs what it would decide."""
+        """Return whether it only logs what it would decide."""
         return self.mode is Mode.OBSERVE
 
     @property
@@ -139,7 +125,7 @@ class Deployment:
 
     @property
     def queued(self) -> bool:
-        """Say whether events wait in a queue before the function."""
+        """Return whether events wait in a queue before the function."""
         return self.ingestion is Ingestion.QUEUE
 
     @property

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+
+def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - of the key's kind
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +18,9 @@ class Key:
     `pattern` is a regular expression for the whole text (for each text of a list or dict) and `shape` says it in words;
     `names` is one for each name of a dict. `keys` are those of a table that may stand in place of a text.
     `choices` are all the values there are, beside integers from `minimum` on where that is given too.
+
+    `read` turns a value that is right into what its field holds. `fills` names the field where it is not called like
+    the key; None for a value from which more has to be read, as a file's name.
     """
 
     name: str
@@ -27,3 +35,15 @@ class Key:
     minimum: int | None = None
     maximum: int | None = None
     keys: tuple[Key, ...] = ()
+    fills: str | None = ""
+    read: Callable[[Any], Any] = _as_it_is
+
+    @property
+    def field(self) -> str | None:
+        """Return the name of the field that the value goes into: the key's own unless said otherwise."""
+        return self.name if self.fills == "" else self.fills
+
+
+def fields_of(keys: Iterable[Key], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a table's values fill fields with; every key has to have a value, given or by default."""
+    return {key.field: key.read(values[key.name]) for key in keys if key.field is not None}

@@ -22,6 +22,7 @@ _ATTRIBUTE_NAME: Final = r"[a-zA-Z0-9_.,@/:#-]{1,128}"
 _ATTRIBUTE_VALUE: Final = r"[a-zA-Z0-9_.,@/:#=\[\]-]{1,800}"
 # What fits into a distinguished name and needs no escaping in it (RFC 5280 appendix A.1: 64 characters).
 _NAME_TEXT: Final = r"[A-Za-z0-9][A-Za-z0-9 .:'()/_-]{0,63}"
+_SECONDS_PER_HOUR: Final = 3600
 _NAME_SHAPE: Final = "letters, digits, blanks and .:'()/_-, at most 64, the first a letter or digit"
 
 PRIVATE_CA_KEYS: Final = (
@@ -78,6 +79,11 @@ PRIVATE_CA_KEYS: Final = (
     ),
 )
 
+
+def _seconds(hours: int | None) -> int | None:
+    return None if hours is None else hours * _SECONDS_PER_HOUR
+
+
 CA_KEYS: Final = (
     Key(
         name="name",
@@ -89,11 +95,13 @@ CA_KEYS: Final = (
     Key(
         name="certificate",
         about="PEM file with the CA's certificate, relative to the fleet file; required but for a CA in AWS Private CA",
+        fills=None,
     ),
     Key(
         name="device",
         about="PEM file with the certificate of one of its devices: synth then sees that this CA signs them, and that "
         "they get in",
+        fills=None,
     ),
     Key(
         name="private_ca",
@@ -101,12 +109,14 @@ CA_KEYS: Final = (
         pattern=PRIVATE_CA_ARN,
         shape=f"{_ARN_SHAPE}, or a table",
         keys=PRIVATE_CA_KEYS,
+        fills=None,
     ),
     Key(
         name="ca_certificate_id",
         about="the CA's id in AWS IoT, where it is not the SHA-256 fingerprint of the certificate",
         pattern=r"[0-9a-f]{64}",
         shape="64 lower-case hexadecimal digits",
+        fills=None,
     ),
     Key(
         name="registration",
@@ -114,16 +124,19 @@ CA_KEYS: Final = (
         "registered already and only managed",
         default=Registration.SNI_ONLY.value,
         choices=tuple(each.value for each in Registration),
+        read=Registration,
     ),
     Key(
         name="verification_certificate",
         about="PEM file with the proof that DEFAULT wants, but for a CA in AWS Private CA: `jitr ca csr`, signed",
+        fills=None,
     ),
     Key(
         name="status",
         about="INACTIVE stops new devices; retired: no new devices, revocation still enforced",
         default=CaStatus.ACTIVE.value,
         choices=tuple(each.value for each in CaStatus),
+        read=CaStatus,
     ),
     Key(
         name="crl",
@@ -132,6 +145,7 @@ CA_KEYS: Final = (
         pattern=f"none|cdp|{_S3_OBJECT}|https?://{HOST}(:{PORT})?{_PATH}",
         shape='"s3://bucket/key", "https://host/path", "http://host/path", "cdp", or "none" to spell out that '
         "revocation is not checked",
+        fills=None,
     ),
     Key(
         name="crl_max_age_hours",
@@ -139,6 +153,8 @@ CA_KEYS: Final = (
         kind=int,
         minimum=1,
         maximum=8784,
+        fills="crl_max_age_seconds",
+        read=_seconds,
     ),
     Key(
         name="allow_list",
@@ -158,12 +174,14 @@ CA_KEYS: Final = (
         about="what a device's Thing is named after; off: no Thing",
         default=ThingNameSource.CN.value,
         choices=tuple(each.value for each in ThingNameSource),
+        read=ThingNameSource,
     ),
     Key(
         name="on_existing_thing",
         about="refuse: a Thing belongs to its first certificate; replace: same CA and CN, later notBefore, takes over",
         default=OnExistingThing.REFUSE.value,
         choices=tuple(each.value for each in OnExistingThing),
+        read=OnExistingThing,
     ),
     Key(
         name="thing_type",
@@ -178,6 +196,7 @@ CA_KEYS: Final = (
         default=(),
         pattern=_THING_NAME,
         shape="names of letters, digits, : _ and -, at most 128 each",
+        read=tuple,
     ),
     Key(
         name="thing_attributes",
@@ -187,5 +206,6 @@ CA_KEYS: Final = (
         names=_ATTRIBUTE_NAME,
         pattern=_ATTRIBUTE_VALUE,
         shape="names of letters, digits and _.,@/:#- (at most 128), values of these and =[] (1 to 800)",
+        read=dict,
     ),
 )

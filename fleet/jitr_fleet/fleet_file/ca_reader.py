@@ -9,15 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jitr.settings import CaStatus, Mode, OnExistingThing, ThingNameSource
+from jitr.settings import CaStatus, Mode, ThingNameSource
 from jitr_fleet.deployments.deployment import (
-    CertificateAuthority,
     CrlKind,
+    FleetCa,
     NewPrivateCa,
     PrivateCaType,
-    Registration,
     crl_bucket_name,
 )
+from jitr_fleet.files.key import fields_of
 from jitr_fleet.files.mistakes import Mistakes
 from jitr_fleet.files.tables import did_you_mean, read_table
 from jitr_fleet.fleet_file.ca_keys import CA_KEYS
@@ -54,7 +54,7 @@ class CaReader:
         """Return the path of the list of CAs."""
         return f"deployments.{self.name}.cas"
 
-    def read(self, tables: object) -> list[CertificateAuthority]:
+    def read(self, tables: object) -> list[FleetCa]:
         """Return the CAs that are right; everything else is noted as a mistake."""
         if not isinstance(tables, list):
             self.mistakes.add(self.path, "found no list of tables", f"expected: [[{self.path}]]")
@@ -64,7 +64,7 @@ class CaReader:
         self._note_duplicates(cas, tables)
         return cas
 
-    def _ca(self, table: object, path: str) -> CertificateAuthority | None:
+    def _ca(self, table: object, path: str) -> FleetCa | None:
         before = len(self.mistakes)
         values = read_table(table, CA_KEYS, path=path, mistakes=self.mistakes)
         certificate = self._certificate(values, path)
@@ -129,7 +129,7 @@ class CaReader:
             self.mistakes.add(f"{path}.device", error.found, error.allowed)
             return None
 
-    def _note_duplicates(self, cas: list[CertificateAuthority], tables: list[object]) -> None:
+    def _note_duplicates(self, cas: list[FleetCa], tables: list[object]) -> None:
         # Names are counted as written, so that a CA with another mistake counts too.
         names = Counter(table["name"] for table in tables if isinstance(table, Mapping) and "name" in table)
         for name in (name for name, count in names.items() if count > 1):
@@ -149,29 +149,19 @@ class CaReader:
 
 def _authority(
     values: Mapping[str, Any], certificate: CaCertificate | None, verification: str | None, sample: str | None
-) -> CertificateAuthority:
+) -> FleetCa:
     private_ca = values["private_ca"]
     created = _new_private_ca(private_ca) if isinstance(private_ca, Mapping) else None
     # Of a complete CRL the deploy knows the key; a partitioned one is several, which the certificates name.
     crl = values["crl"] or ("cdp" if created is not None and created.crl is CrlKind.PARTITIONED else "")
-    return CertificateAuthority(
-        name=values["name"],
+    return FleetCa(
+        **fields_of(CA_KEYS, values),
         certificate="" if certificate is None else certificate.pem,
         ca_certificate_id=values["ca_certificate_id"] or ("" if certificate is None else certificate.fingerprint),
-        registration=Registration(values["registration"]),
-        status=CaStatus(values["status"]),
         crl=crl,
-        policy=values["policy"],
-        thing_name=ThingNameSource(values["thing_name"]),
-        on_existing_thing=OnExistingThing(values["on_existing_thing"]),
-        crl_max_age_hours=values["crl_max_age_hours"],
         private_ca=created or private_ca,
         verification_certificate=verification,
         sample_device=sample,
-        allow_list=values["allow_list"],
-        thing_type=values["thing_type"],
-        thing_groups=tuple(values["thing_groups"]),
-        thing_attributes=dict(values["thing_attributes"]),
     )
 
 

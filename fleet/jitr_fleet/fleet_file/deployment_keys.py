@@ -1,7 +1,7 @@
 """The keys of the fleet file, as data: reading checks against them, and the JSON Schema for editors is made of them.
 
 Those of a deployment are here, those of a CA in ca_keys.py. Rules that need other files or other keys (certificates,
-templates, duplicates) are in neither, but where the file is read: fleet_file.py, ca_tables.py, fleet_rules.py.
+templates, duplicates) are in neither, but where the file is read: reader.py, ca_reader.py, fleet_rules.py.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ DEPLOYMENT_KEYS: Final = (
         "at the pace of its share (queue)",
         default=Ingestion.DIRECT.value,
         choices=tuple(each.value for each in Ingestion),
+        read=Ingestion,
     ),
     Key(
         name="mode",
@@ -47,6 +48,7 @@ DEPLOYMENT_KEYS: Final = (
         "already",
         default=Mode.ACTIVATE.value,
         choices=tuple(each.value for each in Mode),
+        read=Mode,
     ),
     Key(
         name="crl_hosts",
@@ -55,6 +57,7 @@ DEPLOYMENT_KEYS: Final = (
         default=(),
         pattern=f"{HOST}(:{PORT})?",
         shape="host names in lower case, with :port where it is not the scheme's own, without scheme or path",
+        read=tuple,
     ),
     Key(
         name="crl_publishers",
@@ -63,6 +66,7 @@ DEPLOYMENT_KEYS: Final = (
         default=(),
         pattern=r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,576}",
         shape="ARNs of roles (arn:aws:iam::111122223333:role/name), no wildcards",
+        read=tuple,
     ),
     Key(
         name="alarm_email",
@@ -118,6 +122,7 @@ DEPLOYMENT_KEYS: Final = (
         default="auto",
         choices=("auto", "off"),
         minimum=1,
+        fills=None,
     ),
     Key(
         name="maximum_concurrency",
@@ -127,6 +132,7 @@ DEPLOYMENT_KEYS: Final = (
         choices=("auto",),
         minimum=2,
         maximum=1000,
+        fills=None,
     ),
     Key(
         name="log_retention_days",
@@ -139,6 +145,7 @@ DEPLOYMENT_KEYS: Final = (
         name="policies",
         about="folder with the policy templates, relative to the fleet file",
         default="policies",
+        fills=None,
     ),
     Key(
         name="create_thing_groups",
@@ -153,5 +160,6 @@ DEPLOYMENT_KEYS: Final = (
         default=(),
         pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
         shape="names of CAs, or their ids",
+        read=tuple,
     ),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from cryptography import x509
 
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, NewPrivateCa, Registration
+from jitr_fleet.deployments.deployment import Deployment, FleetCa, NewPrivateCa, Registration
 from jitr_fleet.files.mistakes import Mistakes
 from jitr_fleet.fleet_file.verification_file import registration_code
 
@@ -29,12 +29,12 @@ def note_fleet_mistakes(deployments: Sequence[Deployment], mistakes: Mistakes) -
     _note_thing_groups(deployments, mistakes)
 
 
-def _identity(ca: CertificateAuthority) -> str | None:
+def _identity(ca: FleetCa) -> str | None:
     """Return what tells a CA from others before a deploy; None for one that is still to be created."""
     return ca.ca_certificate_id or (ca.private_ca if isinstance(ca.private_ca, str) else None)
 
 
-def _cas(deployments: Sequence[Deployment]) -> Iterator[tuple[Deployment, CertificateAuthority]]:
+def _cas(deployments: Sequence[Deployment]) -> Iterator[tuple[Deployment, FleetCa]]:
     return ((deployment, ca) for deployment in deployments for ca in deployment.cas)
 
 

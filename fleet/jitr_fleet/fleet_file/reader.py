@@ -1,8 +1,8 @@
 """Reads the fleet file: what is deployed where. Every mistake is found before anything else happens.
 
 A mistake names the file, the key's path, what was found and what is allowed; all mistakes of a file come together.
-Paths in the file are relative to it. Keys and their values are listed in keys.py and ca_keys.py; CAs are read
-in ca_tables.py.
+Paths in the file are relative to it. Keys and their values are listed in deployment_keys.py and ca_keys.py; CAs
+are read in ca_reader.py.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jitr.settings import Mode
 from jitr_fleet.deployments.concurrency import _WHOLE, concurrency_for, queue_concurrency_for
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, Fleet, Ingestion
+from jitr_fleet.deployments.deployment import Deployment, Fleet, FleetCa
 from jitr_fleet.deployments.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE, partition_of
+from jitr_fleet.files.key import fields_of
 from jitr_fleet.files.mistakes import FleetFileError, Mistake, Mistakes
 from jitr_fleet.files.tables import note_unknown_keys, read_table
 from jitr_fleet.fleet_file.ca_reader import CaReader
@@ -115,32 +115,15 @@ class _DeploymentReader:
             return None
         return self._deployment(values, policies or {}, cas)
 
-    def _deployment(
-        self, values: Mapping[str, Any], policies: Mapping[str, str], cas: list[CertificateAuthority]
-    ) -> Deployment:
+    def _deployment(self, values: Mapping[str, Any], policies: Mapping[str, str], cas: list[FleetCa]) -> Deployment:
+        quota = (values["api_tps"], values["activation_share"])
         return Deployment(
+            **fields_of(DEPLOYMENT_KEYS, values),
             name=self.name,
-            account=values["account"],
-            region=values["region"],
-            ingestion=Ingestion(values["ingestion"]),
-            mode=Mode(values["mode"]),
-            crl_hosts=tuple(values["crl_hosts"]),
-            crl_publishers=tuple(values["crl_publishers"]),
-            alarm_email=values["alarm_email"],
-            api_tps=values["api_tps"],
-            activation_share=values["activation_share"],
-            enforcement_share=values["enforcement_share"],
-            bulk_share=values["bulk_share"],
-            enforcement_minutes=values["enforcement_minutes"],
-            reserved_concurrency=_reserved(
-                values["reserved_concurrency"], values["api_tps"], values["activation_share"]
-            ),
-            maximum_concurrency=_at_once(values["maximum_concurrency"], values["api_tps"], values["activation_share"]),
-            log_retention_days=values["log_retention_days"],
+            reserved_concurrency=_reserved(values["reserved_concurrency"], *quota),
+            maximum_concurrency=_at_once(values["maximum_concurrency"], *quota),
             policies=policies,
             policies_folder=self.folder / values["policies"],
-            create_thing_groups=values["create_thing_groups"],
-            released_cas=tuple(values["released_cas"]),
             cas=tuple(cas),
         )
 

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 
 from jitr.crls.sources import CDP
 from jitr.settings import CaStatus
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, NewPrivateCa
+from jitr_fleet.deployments.deployment import Deployment, FleetCa, NewPrivateCa
 from jitr_fleet.fleet_file.sample_device import outside_validity
 from jitr_fleet.issuing.cas import is_root_for_cas
 
@@ -51,7 +51,7 @@ def notes_of(deployment: Deployment) -> Iterator[str]:
             )
 
 
-def _ends_soon(ca: CertificateAuthority, certificate: x509.Certificate, at: datetime) -> Iterator[str]:
+def _ends_soon(ca: FleetCa, certificate: x509.Certificate, at: datetime) -> Iterator[str]:
     left = certificate.not_valid_after_utc - at
     if left < SOON:
         yield (
@@ -60,7 +60,7 @@ def _ends_soon(ca: CertificateAuthority, certificate: x509.Certificate, at: date
         )
 
 
-def _made_for_too_short(ca: CertificateAuthority) -> Iterator[str]:
+def _made_for_too_short(ca: FleetCa) -> Iterator[str]:
     """Say of a CA that the stack makes what is said of others in their last year."""
     if isinstance(ca.private_ca, NewPrivateCa) and timedelta(days=365 * ca.private_ca.validity_years) <= SOON:
         yield (
@@ -69,9 +69,7 @@ def _made_for_too_short(ca: CertificateAuthority) -> Iterator[str]:
         )
 
 
-def _signs_cas(
-    ca: CertificateAuthority, certificate: x509.Certificate, others: dict[str, x509.Certificate]
-) -> Iterator[str]:
+def _signs_cas(ca: FleetCa, certificate: x509.Certificate, others: dict[str, x509.Certificate]) -> Iterator[str]:
     """Say where a CA may sign nothing but CAs; a device that it was seen to have signed settles that."""
     if ca.sample_device is not None:
         return
@@ -88,12 +86,12 @@ def _signs_cas(
         )
 
 
-def _sample(ca: CertificateAuthority, at: datetime) -> Iterator[str]:
+def _sample(ca: FleetCa, at: datetime) -> Iterator[str]:
     if ca.sample_device is not None and (problem := outside_validity(ca.sample_device, at=at)):
         yield f"the sample device of CA {ca.name} would stay out: {problem}"
 
 
-def _has_own_crls(ca: CertificateAuthority) -> bool:
+def _has_own_crls(ca: FleetCa) -> bool:
     return isinstance(ca.private_ca, NewPrivateCa)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from jitr.settings import ThingNameSource
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, NewPrivateCa
+from jitr_fleet.deployments.deployment import Deployment, FleetCa, NewPrivateCa
 from jitr_fleet.policies.language.variables import NAME_FIELDS
 
 _FIELDS = {oid: name for name, oid in NAME_FIELDS.items()}
@@ -27,7 +27,7 @@ class CaFacts:
     issuer_fields: Mapping[str, tuple[str, ...]] | None = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ca: CertificateAuthority) -> CaFacts:
+    def of(cls, ca: FleetCa) -> CaFacts:
         """Return what a CA of the fleet file tells; its certificate, where there is a file, was read before."""
         if ca.known_at_deploy:
             created = ca.private_ca if isinstance(ca.private_ca, NewPrivateCa) else None

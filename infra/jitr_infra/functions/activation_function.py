@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aws_cdk import Annotations, Duration
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from jitr.activation.steps import TIME_LIMIT
 from jitr.settings import Environment
 from jitr_fleet.deployments.deployment import Deployment
-from jitr_infra.functions.bundled_function import BundledFunction, FunctionPlan
-from jitr_infra.parts.activation_queue import ActivationQueue
+from jitr_infra.functions.bundled_function import BundledFunction, FunctionDefinition, FunctionSettings
 from jitr_infra.parts.dead_letters import DeadLetters
-from jitr_infra.parts.target import Target
-
-HANDLER = "jitr.handlers.activate.handle"
-MEMORY_MB = 512
-TIMEOUT = Duration.seconds(TIME_LIMIT.total_seconds())
-FUNCTION_NAME = "jitr-{deployment}-Activate"
+from jitr_infra.parts.queued_ingestion import QueuedIngestion
 
 
 class ActivationFunction(BundledFunction):
@@ -29,36 +20,31 @@ class ActivationFunction(BundledFunction):
     reserves none: the mapping's maximum says how many run, and a smaller reserve would only make messages fail.
     """
 
+    DEFINITION = FunctionDefinition(
+        name="Activate",
+        purpose="Decides whether a device certificate becomes ACTIVE",
+        handler="jitr.handlers.activate.handle",
+        memory=512,
+        timeout=Duration.seconds(TIME_LIMIT.total_seconds()),
+    )
+
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
+        settings: FunctionSettings,
         *,
-        deployment: Deployment,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-        queue: ActivationQueue,
+        queue: QueuedIngestion,
         dead_letters: DeadLetters,
-        target: Target,
     ) -> None:
+        deployment = settings.deployment
         own = {"activation_queue": queue.queue.queue_url, "dead_letters": dead_letters.queue.queue_url}
-        plan = FunctionPlan(
-            name=FUNCTION_NAME.format(deployment=deployment.name),
-            description=f"Decides whether a device certificate becomes ACTIVE (deployment {deployment.name})",
-            handler=HANDLER,
-            memory=MEMORY_MB,
-            timeout=TIMEOUT,
-            reserved=None if deployment.queued else deployment.reserved_concurrency,
-            log_retention_days=deployment.log_retention_days,
-        )
         super().__init__(
             scope,
             construct_id,
-            plan=plan,
-            code=code,
-            environment={**environment, **Environment.to_environ(own)},
+            settings.with_environment(Environment.to_environ(own)),
+            reserved=None if deployment.queued else deployment.reserved_concurrency,
             dead_letters=dead_letters,
-            target=target,
         )
         queue.feed(self.function, self.role)
         self._explain_concurrency(deployment)

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from aws_cdk import CustomResource, RemovalPolicy
-from constructs import Construct
-
-from jitr.authorities.deployment import ResourceType
-from jitr_infra.functions.custom_resource_function import GIVEN_UP_AFTER, CustomResourceFunction
+from jitr_infra.functions.custom_resource_function import CustomResourceFunction, custom_resource_definition
 
 
 class AuthoritiesFunction(CustomResourceFunction):
     """The function behind the CAs' custom resources; not the roll-out's, so no role has the other's permissions."""
 
-    NAME = "jitr-{deployment}-Authorities"
-    DESCRIPTION = "Looks after certificate authorities at a deploy"
-    HANDLER = "jitr.handlers.authorities.handle"
-
-    def resource(
-        self, scope: Construct, construct_id: str, kind: ResourceType, properties: Mapping[str, object]
-    ) -> CustomResource:
-        """Add a custom resource that this function answers for; what it made stays when the resource goes."""
-        return CustomResource(
-            scope,
-            construct_id,
-            resource_type=kind.value,
-            service_token=self.function.function_arn,
-            service_timeout=GIVEN_UP_AFTER,
-            properties=properties,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
+    DEFINITION = custom_resource_definition(
+        name="Authorities",
+        purpose="Looks after certificate authorities at a deploy",
+        handler="jitr.handlers.authorities.handle",
+    )

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from jitr.bulk.queue import QUEUE_VARIABLE
-from jitr_fleet.deployments.deployment import Deployment
-from jitr_infra.functions.bundled_function import BundledFunction, FunctionPlan
+from jitr_infra.functions.bundled_function import BundledFunction, FunctionDefinition, FunctionSettings
 from jitr_infra.parts.bulk_queue import BulkQueue
-from jitr_infra.parts.target import Target
 
-HANDLER = "jitr.handlers.bulk.handle"
-MEMORY_MB = 256
-# Short enough that whoever stops, resumes or kills something waits minutes for it; the lease of a turn is longer.
-TIMEOUT = Duration.minutes(10)
 # The least that Lambda allows for a queue. They share one pace, so a second one makes nothing faster.
 AT_ONCE = 2
 BATCH = 2
-FUNCTION_NAME = "jitr-{deployment}-Bulk"
 
 
 class BulkFunction(BundledFunction):
@@ -31,35 +22,18 @@ class BulkFunction(BundledFunction):
     Failed turns are in the queue's own dead letters, so asynchronous invocations, which nobody makes, have none.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        deployment: Deployment,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-        work: BulkQueue,
-        target: Target,
-    ) -> None:
-        plan = FunctionPlan(
-            name=FUNCTION_NAME.format(deployment=deployment.name),
-            description=f"Revokes, re-attaches and imports in bulk, paced (deployment {deployment.name})",
-            handler=HANDLER,
-            memory=MEMORY_MB,
-            timeout=TIMEOUT,
-            reserved=None,
-            log_retention_days=deployment.log_retention_days,
-        )
-        super().__init__(
-            scope,
-            construct_id,
-            plan=plan,
-            code=code,
-            environment={**environment, QUEUE_VARIABLE: work.queue.queue_url},
-            dead_letters=None,
-            target=target,
-        )
+    DEFINITION = FunctionDefinition(
+        name="Bulk",
+        purpose="Revokes, re-attaches and imports in bulk, paced",
+        handler="jitr.handlers.bulk.handle",
+        memory=256,
+        # Short enough that whoever stops, resumes or kills something waits minutes for it; the lease of a turn is
+        # longer.
+        timeout=Duration.minutes(10),
+    )
+
+    def __init__(self, scope: Construct, construct_id: str, settings: FunctionSettings, *, work: BulkQueue) -> None:
+        super().__init__(scope, construct_id, settings.with_environment({QUEUE_VARIABLE: work.queue.queue_url}))
         self.role.allow(
             ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage"],
             [work.queue.queue_arn],

@@ -23,7 +23,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from jitr.settings import CONFIGURATION_FILE, Configuration
 from jitr_infra.functions.service_models import reduce_service_models
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 
 CHECKOUT: Final = Path(__file__).parents[3]
 SOURCE: Final = CHECKOUT / "lambda"
@@ -48,7 +48,7 @@ class BundleError(Exception):
     """The bundle cannot be built; the message says why and what to do."""
 
 
-def build_bundle(destination: Path, *, configuration: Configuration, target: Target) -> None:
+def build_bundle(destination: Path, *, configuration: Configuration, target: BuildTarget) -> None:
     """Write the function's code into an existing folder; raises BundleError when wheels cannot be had.
 
     Not checked: that the code runs; the tests do that under the Lambda runtime interface client.
@@ -58,7 +58,7 @@ def build_bundle(destination: Path, *, configuration: Configuration, target: Tar
     (destination / CONFIGURATION_FILE).write_text(configuration.to_json(), encoding="utf-8")
 
 
-def function_code(configuration: Configuration, target: Target) -> lambda_.Code:
+def function_code(configuration: Configuration, target: BuildTarget) -> lambda_.Code:
     """Return the bundle as a CDK asset whose hash is that of its content."""
     return lambda_.Code.from_asset(
         str(SOURCE),
@@ -87,7 +87,7 @@ class _WithoutDocker:
         return True
 
 
-def fetch_wheels(target: Target) -> Path:
+def fetch_wheels(target: BuildTarget) -> Path:
     """Return a folder with the unpacked, pruned wheels: made once, and complete or not there at all.
 
     Raises BundleError when pip fails; worth calling before CDK bundles, which would wrap the error in its own.
@@ -111,7 +111,7 @@ def fetch_wheels(target: Target) -> Path:
     return ready
 
 
-def fetch_whole_wheels(destination: Path, target: Target) -> None:
+def fetch_whole_wheels(destination: Path, target: BuildTarget) -> None:
     """Unpack the wheels of the lock, nothing left out, into a folder that pip makes; raises BundleError."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--implementation=cp"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -12,30 +13,48 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from jitr.telemetry.metric_names import NAMESPACE
+from jitr_fleet.deployments.deployment import Deployment
 from jitr_infra.parts.acknowledgements import acknowledge
+from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.parts.dead_letters import DeadLetters
 from jitr_infra.parts.execution_role import ExecutionRole
-from jitr_infra.parts.target import Target
 
 MAXIMUM_EVENT_AGE = Duration.hours(6)
 RETRIES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionPlan:
-    """What one function is; memory in MB, `reserved` None for a function that reserves no concurrent executions.
+class FunctionDefinition:
+    """What one function is, the same in each deployment; memory in MB.
 
-    No attempt begins with an event that is older than `maximum_event_age`.
+    `name` is the last part of its physical name. No attempt begins with an event that is older than
+    `maximum_event_age`.
     """
 
     name: str
-    description: str
+    purpose: str
     handler: str
     memory: int
     timeout: Duration
-    reserved: int | None
-    log_retention_days: int
     maximum_event_age: Duration = MAXIMUM_EVENT_AGE
+
+    def physical_name(self, deployment: str) -> str:
+        """Return what the function is called in AWS Lambda."""
+        return f"jitr-{deployment}-{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """What the functions of one deployment have in common; `environment` are the variables that each of them gets."""
+
+    deployment: Deployment
+    code: lambda_.Code
+    environment: Mapping[str, str]
+    target: BuildTarget
+
+    def with_environment(self, variables: Mapping[str, str]) -> FunctionSettings:
+        """Return the settings of functions that get these variables too."""
+        return replace(self, environment={**self.environment, **variables})
 
 
 class BundledFunction(Construct):
@@ -43,55 +62,48 @@ class BundledFunction(Construct):
 
     Tracing is off: X-Ray samples, costs per trace and shows what the structured log says for every event, with the
     certificate's id. The asynchronous settings stand on the unqualified function, which is what rules invoke.
-    Without `dead_letters`, whoever invokes it learns by other means that nobody answered.
+    Without `dead_letters`, whoever invokes it learns by other means that nobody answered. `reserved` is how many
+    concurrent executions it reserves, None for none.
     """
+
+    DEFINITION: ClassVar[FunctionDefinition]
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
+        settings: FunctionSettings,
         *,
-        plan: FunctionPlan,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-        dead_letters: DeadLetters | None,
-        target: Target,
+        reserved: int | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = self._log_group(plan)
-        self.role = ExecutionRole(self, "Permissions", function_name=plan.name, log_group=log_group)
+        deployment = settings.deployment
+        name = self.DEFINITION.physical_name(deployment.name)
+        log_group = self._log_group(name, retention_days=deployment.log_retention_days)
+        self.role = ExecutionRole(self, "Permissions", function_name=name, log_group=log_group)
         if dead_letters is not None:
             dead_letters.grant_send(self.role.role)
         self.function = lambda_.Function(
             self,
             "Function",
-            function_name=plan.name,
-            description=plan.description,
-            runtime=target.runtime,
-            architecture=target.architecture,
-            code=code,
-            handler=plan.handler,
-            memory_size=plan.memory,
-            timeout=plan.timeout,
+            function_name=name,
+            description=f"{self.DEFINITION.purpose} (deployment {deployment.name})",
+            runtime=settings.target.runtime,
+            architecture=settings.target.architecture,
+            code=settings.code,
+            handler=self.DEFINITION.handler,
+            memory_size=self.DEFINITION.memory,
+            timeout=self.DEFINITION.timeout,
             role=self.role.role.without_policy_updates(),
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={
-                **environment,
-                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
-            },
-            reserved_concurrent_executions=plan.reserved,
+            environment={**settings.environment, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE},
+            reserved_concurrent_executions=reserved,
         )
         # Permissions first: an event between the function's creation and its policy's would be refused by AWS.
         self.function.node.add_dependency(self.role.policy)
-        lambda_.EventInvokeConfig(
-            self,
-            "Asynchronous",
-            function=self.function,
-            max_event_age=plan.maximum_event_age,
-            retry_attempts=RETRIES,
-            on_failure=None if dead_letters is None else destinations.SqsDestination(dead_letters.queue),
-        )
+        self._set_retries(dead_letters)
         acknowledge(
             self.function,
             {
@@ -100,12 +112,22 @@ class BundledFunction(Construct):
             },
         )
 
-    def _log_group(self, plan: FunctionPlan) -> logs.LogGroup:
+    def _set_retries(self, dead_letters: DeadLetters | None) -> None:
+        lambda_.EventInvokeConfig(
+            self,
+            "Asynchronous",
+            function=self.function,
+            max_event_age=self.DEFINITION.maximum_event_age,
+            retry_attempts=RETRIES,
+            on_failure=None if dead_letters is None else destinations.SqsDestination(dead_letters.queue),
+        )
+
+    def _log_group(self, function_name: str, *, retention_days: int) -> logs.LogGroup:
         group = logs.LogGroup(
-            self, "Log", log_group_name=f"/aws/lambda/{plan.name}", removal_policy=RemovalPolicy.DESTROY
+            self, "Log", log_group_name=f"/aws/lambda/{function_name}", removal_policy=RemovalPolicy.DESTROY
         )
         cfn = group.node.default_child
         if not isinstance(cfn, logs.CfnLogGroup):
             raise TypeError(cfn)
-        cfn.retention_in_days = plan.log_retention_days
+        cfn.retention_in_days = retention_days
         return group

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
-from aws_cdk import Duration
-from aws_cdk import aws_lambda as lambda_
+from aws_cdk import CustomResource, Duration, RemovalPolicy
 from constructs import Construct
 
-from jitr_fleet.deployments.deployment import Deployment
-from jitr_infra.functions.bundled_function import BundledFunction, FunctionPlan
-from jitr_infra.parts.target import Target
+from jitr_infra.functions.bundled_function import BundledFunction, FunctionDefinition
 
-MEMORY_MB = 256
-TIMEOUT = Duration.minutes(5)
-# After this no attempt begins, so that none is left when CloudFormation gives up and rolls back: the roll-back would
-# otherwise be undone by what it rolls back.
-MAXIMUM_EVENT_AGE = Duration.minutes(10)
 GIVEN_UP_AFTER = Duration.minutes(20)
+
+
+def custom_resource_definition(*, name: str, purpose: str, handler: str) -> FunctionDefinition:
+    """Return the definition of a function that answers CloudFormation."""
+    return FunctionDefinition(
+        name=name,
+        purpose=purpose,
+        handler=handler,
+        memory=256,
+        timeout=Duration.minutes(5),
+        # After this no attempt begins, so that none is left when CloudFormation gives up and rolls back: the roll-back
+        # would otherwise be undone by what it rolls back.
+        maximum_event_age=Duration.minutes(10),
+    )
 
 
 class CustomResourceFunction(BundledFunction):
@@ -28,30 +33,16 @@ class CustomResourceFunction(BundledFunction):
     It reserves no concurrency: deploys are seldom, and CloudFormation sends one request at a time.
     """
 
-    NAME: ClassVar[str]
-    DESCRIPTION: ClassVar[str]
-    HANDLER: ClassVar[str]
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        deployment: Deployment,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-        target: Target,
-    ) -> None:
-        plan = FunctionPlan(
-            name=self.NAME.format(deployment=deployment.name),
-            description=f"{self.DESCRIPTION} (deployment {deployment.name})",
-            handler=self.HANDLER,
-            memory=MEMORY_MB,
-            timeout=TIMEOUT,
-            reserved=None,
-            log_retention_days=deployment.log_retention_days,
-            maximum_event_age=MAXIMUM_EVENT_AGE,
-        )
-        super().__init__(
-            scope, construct_id, plan=plan, code=code, environment=environment, dead_letters=None, target=target
+    def resource(
+        self, scope: Construct, construct_id: str, resource_type: str, properties: Mapping[str, object]
+    ) -> CustomResource:
+        """Add a custom resource that this function answers for; what it made stays when the resource goes."""
+        return CustomResource(
+            scope,
+            construct_id,
+            resource_type=resource_type,
+            service_token=self.function.function_arn,
+            service_timeout=GIVEN_UP_AFTER,
+            properties=properties,
+            removal_policy=RemovalPolicy.RETAIN,
         )

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aws_cdk import Duration
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from jitr_fleet.deployments.deployment import Deployment
-from jitr_infra.functions.bundled_function import BundledFunction, FunctionPlan
+from jitr_infra.functions.bundled_function import BundledFunction, FunctionDefinition, FunctionSettings
 from jitr_infra.parts.dead_letters import DeadLetters
-from jitr_infra.parts.target import Target
 
-HANDLER = "jitr.handlers.enforce.handle"
-# Comparing two CRLs of a million entries (53 MB each) peaks at 390 to 430 MB before the clients and other CAs' CRLs.
-MEMORY_MB = 1024
-# The most that Lambda allows; the lease of a sweep is longer, so that whoever finds it ended knows its owner is dead.
-TIMEOUT = Duration.minutes(15)
 AT_ONCE = 1
-FUNCTION_NAME = "jitr-{deployment}-Enforce"
 
 
 class EnforcementFunction(BundledFunction):
@@ -30,32 +19,20 @@ class EnforcementFunction(BundledFunction):
     Lambda's queue. Without the reservation the lease of each CRL's scope still keeps sweeps apart.
     """
 
+    DEFINITION = FunctionDefinition(
+        name="Enforce",
+        purpose="Switches off device certificates that a CRL lists",
+        handler="jitr.handlers.enforce.handle",
+        # Comparing two CRLs of a million entries (53 MB each) peaks at 390 to 430 MB before the clients and other CAs'
+        # CRLs.
+        memory=1024,
+        # The most that Lambda allows; the lease of a sweep is longer, so that whoever finds it ended knows its owner is
+        # dead.
+        timeout=Duration.minutes(15),
+    )
+
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        deployment: Deployment,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-        dead_letters: DeadLetters,
-        target: Target,
+        self, scope: Construct, construct_id: str, settings: FunctionSettings, *, dead_letters: DeadLetters
     ) -> None:
-        plan = FunctionPlan(
-            name=FUNCTION_NAME.format(deployment=deployment.name),
-            description=f"Switches off device certificates that a CRL lists (deployment {deployment.name})",
-            handler=HANDLER,
-            memory=MEMORY_MB,
-            timeout=TIMEOUT,
-            reserved=None if deployment.reserved_concurrency is None else AT_ONCE,
-            log_retention_days=deployment.log_retention_days,
-        )
-        super().__init__(
-            scope,
-            construct_id,
-            plan=plan,
-            code=code,
-            environment=environment,
-            dead_letters=dead_letters,
-            target=target,
-        )
+        reserved = None if settings.deployment.reserved_concurrency is None else AT_ONCE
+        super().__init__(scope, construct_id, settings, reserved=reserved, dead_letters=dead_letters)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from jitr_infra.functions.custom_resource_function import CustomResourceFunction
+from jitr_infra.functions.custom_resource_function import CustomResourceFunction, custom_resource_definition
 
 
 class RollOutFunction(CustomResourceFunction):
     """The function behind the custom resource of the shared policies."""
 
-    NAME = "jitr-{deployment}-RollOut"
-    DESCRIPTION = "Brings policies up to their templates at a deploy"
-    HANDLER = "jitr.handlers.roll_out.handle"
+    DEFINITION = custom_resource_definition(
+        name="RollOut",
+        purpose="Brings policies up to their templates at a deploy",
+        handler="jitr.handlers.roll_out.handle",
+    )

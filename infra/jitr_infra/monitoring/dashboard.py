@@ -27,7 +27,7 @@ _HEADING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
+class DashboardSources:
     """What is on the page; dead letters by the words they are shown with, `queue` None without one."""
 
     activation: lambda_.IFunction
@@ -47,7 +47,7 @@ class Watched:
 class Dashboard(Construct):
     """The page; it shows the alarms of the whole stack, so it has to be made after them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, deployment: str, watched: Watched) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, deployment: str, watched: DashboardSources) -> None:
         super().__init__(scope, construct_id)
         self._deployment = deployment
         self._watched = watched

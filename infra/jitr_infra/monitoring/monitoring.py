@@ -10,18 +10,18 @@ from aws_cdk import aws_sqs as sqs
 
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_infra.functions.activation_function import ActivationFunction
-from jitr_infra.functions.bulk_work import BulkWork
+from jitr_infra.functions.bulk_service import BulkService
 from jitr_infra.functions.enforcement_function import EnforcementFunction
 from jitr_infra.monitoring.alarms import Alarms
 from jitr_infra.monitoring.bulk_alarms import BulkAlarms
-from jitr_infra.monitoring.dashboard import Dashboard, Watched
+from jitr_infra.monitoring.dashboard import Dashboard, DashboardSources
 from jitr_infra.monitoring.enforcement_alarms import EnforcementAlarms
 from jitr_infra.monitoring.log_queries import LogQueries
 from jitr_infra.parts.dead_letters import DeadLetters
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class MonitoredParts:
     """What is looked at; `queue` is None where the rule invokes the function itself."""
 
     rule_name: str
@@ -30,10 +30,10 @@ class Parts:
     dead_letters: DeadLetters
     enforce: EnforcementFunction
     enforcement_dead_letters: DeadLetters
-    bulk: BulkWork
+    bulk: BulkService
 
 
-def monitor(stack: Stack, *, deployment: Deployment, parts: Parts) -> sns.ITopic:
+def monitor(stack: Stack, *, deployment: Deployment, parts: MonitoredParts) -> sns.ITopic:
     """Add alarms, dashboard and queries to a stack, and return the topic that the alarms speak to."""
     alarms = Alarms(stack, "Alarms", deployment=deployment.name, email=deployment.alarm_email)
     alarms.watch_dead_letters(parts.dead_letters.queue)
@@ -51,7 +51,7 @@ def monitor(stack: Stack, *, deployment: Deployment, parts: Parts) -> sns.ITopic
     bulk = BulkAlarms(stack, "BulkAlarms", deployment=deployment.name, topic=alarms.topic)
     bulk.watch_work(parts.bulk.work.queue)
     bulk.watch_dead_letters(parts.bulk.dead_letters.queue)
-    watched = Watched(
+    watched = DashboardSources(
         activation=parts.activate.function,
         enforcement=parts.enforce.function,
         bulk=parts.bulk.function.function,

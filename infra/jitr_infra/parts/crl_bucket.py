@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from jitr.enforcement.copies import PREFIX
+from jitr_fleet.deployments.deployment import Deployment, NewPrivateCa
 from jitr_infra.parts.acknowledgements import acknowledge
 from jitr_infra.parts.execution_role import ExecutionRole
 
@@ -17,35 +16,48 @@ OLD_VERSIONS_KEPT = Duration.days(90)
 
 
 class CrlBucket(Construct):
-    """A private, versioned bucket, TLS only, never deleted with the stack; `publishers` are role ARNs.
+    """A private, versioned bucket, TLS only, never deleted with the stack.
 
     Whatever is written belongs to the bucket's account from then on (no ACLs). The name is fixed, so that a deploy
     after a destroy can take the retained bucket back. Every new object is announced on the account's event bus.
 
-    AWS Private CA hands an object over by its ACL, so with `private_cas` the bucket has ACLs, of which blocking public
-    access leaves nothing but that. Publishers of other accounts would then own what they write.
+    AWS Private CA hands an object over by its ACL, so beside a CA that the stack creates the bucket has ACLs, of
+    which blocking public access leaves nothing but that. Publishers of other accounts would then own what they write.
     """
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
-        *,
-        bucket_name: str,
-        publishers: Sequence[str],
-        private_cas: bool = False,
+        deployment: Deployment,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.name = bucket_name
-        self.bucket = s3.Bucket(
+        self.name = deployment.crl_bucket
+        private_cas = any(isinstance(ca.private_ca, NewPrivateCa) for ca in deployment.cas)
+        self.bucket = self._bucket(with_acls=private_cas)
+        self._announce()
+        acknowledge(
+            self.bucket,
+            {
+                "AwsSolutions-S1": "CRLs are public by nature and signed; versions keep what was published when, and "
+                "CloudTrail data events say who, without a second bucket for access logs."
+            },
+        )
+        if private_cas:
+            self._let_private_cas_write()
+        for publisher in deployment.crl_publishers:
+            self._let_publish(publisher)
+
+    def _bucket(self, *, with_acls: bool) -> s3.Bucket:
+        return s3.Bucket(
             self,
             "Bucket",
-            bucket_name=bucket_name,
+            bucket_name=self.name,
             versioned=True,
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED
-            if private_cas
+            if with_acls
             else s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
@@ -57,25 +69,16 @@ class CrlBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )
-        self._announce()
-        acknowledge(
-            self.bucket,
-            {
-                "AwsSolutions-S1": "CRLs are public by nature and signed; versions keep what was published when, and "
-                "CloudTrail data events say who, without a second bucket for access logs."
-            },
-        )
-        if private_cas:
-            self._let_private_cas_write()
-        for publisher in publishers:
-            # Reading and listing, too: a publisher compares with what is there before it replaces it.
-            for actions, resource in (
-                (["s3:GetObject", "s3:PutObject"], self.bucket.arn_for_objects("*")),
-                (["s3:ListBucket"], self.bucket.bucket_arn),
-            ):
-                self.bucket.add_to_resource_policy(
-                    iam.PolicyStatement(principals=[iam.ArnPrincipal(publisher)], actions=actions, resources=[resource])
-                )
+
+    def _let_publish(self, publisher: str) -> None:
+        """Let a role write CRLs; reading and listing too, for it compares with what is there before it replaces it."""
+        for actions, resource in (
+            (["s3:GetObject", "s3:PutObject"], self.bucket.arn_for_objects("*")),
+            (["s3:ListBucket"], self.bucket.bucket_arn),
+        ):
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(principals=[iam.ArnPrincipal(publisher)], actions=actions, resources=[resource])
+            )
 
     def _let_private_cas_write(self) -> None:
         """Allow what AWS Private CA asks for, to CAs of this account and Region.

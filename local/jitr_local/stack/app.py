@@ -22,21 +22,21 @@ from aws_cdk import aws_s3 as s3
 
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.fleet_file.reader import read_fleet
-from jitr_infra.parts.target import Target
+from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.stack import DeploymentStack
 from jitr_local.stack.emulator import EMULATOR_PYTHON
 
 WALKTHROUGH: Final = "walkthrough"
 
 
-def local_target(*, auth: bool) -> Target:
+def local_target(*, auth: bool) -> BuildTarget:
     """Return what functions run on here: this machine's architecture and the emulator's own Python.
 
     With `auth` the emulator refuses to publish assets through the bootstrap roles, which AWS does not.
     """
     version = emulator_python()
     arm = platform.machine().lower() in ("aarch64", "arm64")
-    return Target(
+    return BuildTarget(
         runtime=lambda_.Runtime(f"python{version}", lambda_.RuntimeFamily.PYTHON),
         architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
         python=version,

@@ -13,7 +13,7 @@ from jitr.errors import Undecided
 from jitr.settings import CaStatus, Configuration, OnExistingThing, ThingNameSource
 from jitr_fleet.deployments.concurrency import concurrency_for
 from jitr_fleet.deployments.configuration import configuration_of
-from jitr_fleet.deployments.deployment import CertificateAuthority, Deployment, Registration
+from jitr_fleet.deployments.deployment import Deployment, FleetCa, Registration
 from jitr_fleet.fleet_file.crl_source import fetched_host
 from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_local import pki
@@ -52,7 +52,7 @@ def test_defaults_are_the_documented_ones(fleet: FleetFolder) -> None:
 
 def test_a_cas_defaults_are_the_documented_ones(fleet: FleetFolder) -> None:
     """A CA needs name, certificate and CRL source; its id is the certificate's fingerprint."""
-    assert fleet.read_ca(DEPLOYMENT_TABLE + CA_TABLE) == CertificateAuthority(
+    assert fleet.read_ca(DEPLOYMENT_TABLE + CA_TABLE) == FleetCa(
         name="factory-1",
         certificate=pki.pem(CA.certificate),
         ca_certificate_id=CA.ca_certificate_id,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from jitr_fleet.deployments.deployment import CertificateAuthority
+from jitr_fleet.deployments.deployment import FleetCa
 from jitr_fleet.deployments.names import POLICY_NAME
 from jitr_fleet.files.mistakes import Mistakes
 from jitr_fleet.policies.authoring.lint import lint_file
@@ -41,7 +41,7 @@ def note_policy_mistakes(
     names: Iterable[str],
     *,
     place: tuple[str, str, str],
-    cas: Sequence[CertificateAuthority],
+    cas: Sequence[FleetCa],
     mistakes: Mistakes,
 ) -> None:
     """Note what must not be deployed of a folder: errors of the lint, failing cases, templates without any.

@@ -12,7 +12,7 @@ _MACHINES: Final = {lambda_.Architecture.ARM_64.name: "aarch64", lambda_.Archite
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class BuildTarget:
     """Where the function runs. The defaults are the real thing: Lambda's python3.13 on arm64.
 
     `python` is the Python that wheels are chosen for, `runtime` what CloudFormation is told. `glibc` is the newest

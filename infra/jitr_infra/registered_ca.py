@@ -7,10 +7,10 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct, IDependable
 
 from jitr.settings import CaStatus
-from jitr_fleet.deployments.deployment import CertificateAuthority
+from jitr_fleet.deployments.deployment import FleetCa
 
 
-class CaRegistration(Construct):
+class RegisteredCa(Construct):
     """Registers one CA, after everything in `after`: a device must not knock before somebody listens.
 
     SNI_ONLY lets several accounts register one CA and needs no verification certificate, which DEFAULT does. Deleting
@@ -23,7 +23,7 @@ class CaRegistration(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        ca: CertificateAuthority,
+        ca: FleetCa,
         pem: str,
         verification: str | None,
         after: tuple[IDependable, ...],

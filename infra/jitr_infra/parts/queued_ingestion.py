@@ -27,7 +27,7 @@ _TURNS_AHEAD_SECONDS = 15.0
 LEFT_OVER_AT_ONCE = 2
 
 
-class ActivationQueue(Construct):
+class QueuedIngestion(Construct):
     """A standard queue, encrypted with SQS's own key, TLS only, kept 14 days.
 
     A message that was taken and not answered for comes back after six times the function's time, as AWS advises (Lambda

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 
-class StateTable(Construct):
+class StateStorage(Construct):
     """One table with text keys `pk` and `sk`, on demand, recoverable to any second, never deleted with the stack.
 
     Encrypted with a key that DynamoDB owns: ids, states and times, but no secrets and no personal data are in it, and

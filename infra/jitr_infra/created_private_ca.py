@@ -16,7 +16,7 @@ from jitr_fleet.deployments.deployment import NewPrivateCa, PrivateCaType
 from jitr_infra.parts.crl_bucket import CrlBucket
 
 
-class PrivateCa(Construct):
+class CreatedPrivateCa(Construct):
     """One CA, its certificate and its activation, which is what others have to wait for.
 
     Whatever is changed about it but its CRLs makes CloudFormation create another CA. It writes its CRLs into the
