@@ -104,7 +104,7 @@ class _World:
         random.seed(self.scenario.seed)  # for the jitter of botocore and of the function
         with (
             mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=self.time.sleep)),
-            mock.patch("jitr.handlers.activate.boto3", SimpleNamespace(Session=self.aws.session)),
+            mock.patch("jitr.handlers.clients.boto3", SimpleNamespace(Session=self.aws.session)),
             mock.patch("jitr.telemetry.telemetry.Logger", self._logger),
             contextlib.redirect_stdout(_Nowhere()),
         ):

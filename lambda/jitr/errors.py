@@ -94,7 +94,7 @@ class Reason(StrEnum):
 class ActivationError(Exception):
     """An event that does not end in an activation: `outcome` by the class, why by `reason`.
 
-    `message` is one sentence for a human and holds no secret. `step` is the numbered step (see activation.py), filled
+    `message` is one sentence for a human and holds no secret. `step` is the numbered step (activation/steps.py), filled
     in by whoever runs the steps; `certificate_id` likewise.
     """
 

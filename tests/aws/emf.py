@@ -18,7 +18,8 @@ from jitr.enforcement.sweep import Sweep, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.result import Progress
 from jitr.revocation import verify_crl
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.activation import ActivationTelemetry
+from jitr.telemetry.enforcement import EnforcementTelemetry
 from jitr_local import pki
 
 
@@ -71,7 +72,7 @@ def everything(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     ca = pki.CertificateAuthority.create()
     crl = verify_crl(ca.crl(), ca.certificate, at=now)
     calls = CallCounts()
-    telemetry = Telemetry.create("prod-eu", calls)
+    telemetry = ActivationTelemetry.create("prod-eu", calls)
     follow_stdout(monkeypatch)
     for outcome in Outcome:
         calls.answered(event_name="response-received.iot.DescribeCertificate", parsed_response={})
@@ -84,9 +85,10 @@ def everything(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
         Undecided(Reason.THROTTLED, "a sentence"), ca_certificate_id=None, age_seconds=60.0, request_id="r"
     )
     telemetry.put_back(3, age_seconds=None, request_id="r")
+    enforcing = EnforcementTelemetry.create("prod-eu", calls)
     swept = Sweep(scope="s", outcome=SweepOutcome.ENFORCED, crl=crl, switched_off=1)
-    telemetry.swept("factory-1", "s3://b/k", swept, braked_devices=0, at=now, published_at=now - timedelta(seconds=5))
-    telemetry.sweep_failed("factory-1", "s3://b/k", Undecided(Reason.NO_CRL, "a sentence"))
-    telemetry.ca_expires("factory-1", timedelta(days=400))
-    telemetry.compared_policies(["default"])
+    enforcing.swept("factory-1", "s3://b/k", swept, braked_devices=0, at=now, published_at=now - timedelta(seconds=5))
+    enforcing.sweep_failed("factory-1", "s3://b/k", Undecided(Reason.NO_CRL, "a sentence"))
+    enforcing.ca_expires("factory-1", timedelta(days=400))
+    enforcing.compared_policies(["default"])
     return written(capsys)

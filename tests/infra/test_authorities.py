@@ -8,8 +8,8 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
-from jitr.handlers import authorities
 from jitr.handlers.clients import PATIENT_CLIENT_CONFIG
+from jitr.handlers.custom_resources import RESERVED_SECONDS
 from jitr.settings import PRIVATE_CAS_VARIABLE, Mode
 from jitr_fleet.deployments.deployment import Fleet, Registration
 from jitr_infra.app import add_deployments
@@ -262,8 +262,8 @@ class TestFunction:
         waits = sum(min(2**n, 20) for n in range(attempts - 1))
         call = attempts * (config.connect_timeout + config.read_timeout) + waits  # type: ignore[attr-defined]
         answer = 4 * (2 + 5) + 0.5 + 1 + 2
-        assert call + answer < authorities.RESERVED_SECONDS
-        assert private.only(FUNCTION, FunctionName=AUTHORITIES)["Timeout"] >= 2 * authorities.RESERVED_SECONDS
+        assert call + answer < RESERVED_SECONDS
+        assert private.only(FUNCTION, FunctionName=AUTHORITIES)["Timeout"] >= 2 * RESERVED_SECONDS
 
 
 class TestObservation:

@@ -9,6 +9,7 @@ import pytest
 
 from jitr.handlers import roll_out
 from jitr.handlers.clients import PATIENT_CLIENT_CONFIG
+from jitr.handlers.custom_resources import RESERVED_SECONDS
 from jitr.messages.custom_resource import DELETE, PAUSE_SECONDS, TRIES
 from jitr_fleet.deployments.deployment import Registration
 from tests.infra.synthesis import (
@@ -155,9 +156,9 @@ def test_a_call_and_the_answer_fit_into_the_time_that_is_kept_for_them(stack: Sy
     waits = sum(min(2**n, 20) for n in range(attempts - 1))
     call = attempts * (config.connect_timeout + config.read_timeout) + waits  # type: ignore[attr-defined]
     answer = 4 * (2 + 5) + 0.5 + 1 + 2
-    assert call + answer < roll_out.RESERVED_SECONDS
+    assert call + answer < RESERVED_SECONDS
     waiting = (TRIES - 1) * PAUSE_SECONDS
-    assert stack.only(FUNCTION, FunctionName=ROLL_OUT)["Timeout"] >= 2 * roll_out.RESERVED_SECONDS + waiting
+    assert stack.only(FUNCTION, FunctionName=ROLL_OUT)["Timeout"] >= 2 * RESERVED_SECONDS + waiting
 
 
 def test_no_letter_is_left_for_anybody(stack: Synthesis) -> None:

@@ -98,7 +98,7 @@ class TestDeployment:
         """Return the use case of `mode = "observe"`, on the same AWS."""
         table = StateTable(self.dynamodb, TABLE)
         examination = replace(self.container().examination, crls=CrlCache(self._sources(), UnwrittenVersions(table)))
-        return Observation(account=ACCOUNT, examination=examination, rows=Registry(table), clock=self.clock)
+        return Observation(examination=examination, rows=Registry(table), clock=self.clock)
 
     def allow(self, *serials: int) -> None:
         """Put serial numbers on the first CA's allow-list."""

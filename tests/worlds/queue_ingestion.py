@@ -17,7 +17,7 @@ from jitr.activation.steps import TIME_LIMIT
 from jitr.aws.state_table import StateTable
 from jitr.aws.turns import TurnLine, Turns
 from jitr.messages.dead_letters import DeadLetter, decode_dead_letter
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.activation import ActivationTelemetry
 from tests.worlds.deployment import TABLE, TestDeployment
 
 QUEUE, DEAD_LETTERS = "https://sqs.example/activation", "https://sqs.example/dead-letters"
@@ -147,7 +147,7 @@ class QueueIngestion:
         self.work = ActivationBatch(
             activation=self.deployment.activation,
             queue=ActivationQueue(lambda: self.queues, QUEUE, DEAD_LETTERS),  # type: ignore[arg-type, return-value]
-            telemetry=Telemetry.create("test"),
+            telemetry=ActivationTelemetry.create("test"),
             turns=turns,
             now=self._now,
             chance=lambda: self.chance() if callable(self.chance) else self.chance,

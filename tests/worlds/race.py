@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from jitr.activation.examination import Examination
 from jitr.activation.steps import TIME_LIMIT, Activation
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import CertificateStatus
-from jitr.crls.cache import CrlCache
+from jitr.crls.cache import CrlCache, CurrentCrl
 from jitr.crls.fetched import Fetched
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.sweep import SWEEP_LEASE, Enforcement, SweepOutcome
@@ -317,3 +318,16 @@ def verify_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return known[data]
 
     monkeypatch.setattr("jitr.crls.cache.verify_crl", remembered)
+
+
+class BlindExamination(Examination):
+    """Steps 1 to 5a in which no CRL is ever outdated."""
+
+    def is_outdated(self, used: CurrentCrl) -> bool:
+        """Return that nothing newer was accepted, without looking."""
+        return False
+
+
+def blind(examination: Examination) -> Examination:
+    """Return the same steps without the second look of step 6."""
+    return BlindExamination(**vars(examination))

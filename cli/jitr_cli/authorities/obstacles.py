@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from jitr.settings import CaStatus
+from jitr.authorities import obstacles as rules
+from jitr.authorities.obstacles import CaFacts, Obstacle
 from jitr_cli.authorities.management import DeployedCas
 from jitr_cli.authorities.registry import CaRegistration
 from jitr_cli.console.files import zulu
+
+_IN_AWS = {
+    Obstacle.INACTIVE: "it is INACTIVE in AWS IoT: jitr ca activate",
+    Obstacle.AUTO_REGISTRATION_OFF: "auto-registration is off: unknown devices are not registered: "
+    "jitr ca auto-registration on",
+    Obstacle.PROVISIONING_TEMPLATE: "it has a provisioning template (JITP): AWS IoT activates its devices itself, "
+    "past every check",
+}
 
 
 def obstacles(known: CaRegistration, deployments: Iterable[DeployedCas], *, at: datetime) -> list[str]:
@@ -17,7 +27,7 @@ def obstacles(known: CaRegistration, deployments: Iterable[DeployedCas], *, at: 
     A CA with a provisioning template is among them, although its devices do get in: past every check.
     """
     deployments = list(deployments)
-    found = [*_in_aws(known, at), *(each for deployed in deployments for each in _in(deployed, known))]
+    found = [*_in_aws(known, at), *(each for deployed in deployments for each in _in(deployed, known, at))]
     unknown = any(deployed.configuration is None for deployed in deployments)
     managed = any(deployed.management(known.ca_certificate_id) for deployed in deployments)
     if not managed and not unknown:
@@ -26,21 +36,26 @@ def obstacles(known: CaRegistration, deployments: Iterable[DeployedCas], *, at: 
 
 
 def _in_aws(known: CaRegistration, at: datetime) -> Iterator[str]:
-    if not known.active:
-        yield "it is INACTIVE in AWS IoT: jitr ca activate"
-    if not known.auto_registration:
-        yield "auto-registration is off: unknown devices are not registered: jitr ca auto-registration on"
-    if known.provisions_itself:
-        yield "it has a provisioning template (JITP): AWS IoT activates its devices itself, past every check"
-    if known.certificate.not_valid_after_utc < at:
-        yield f"its certificate expired at {zulu(known.certificate.not_valid_after_utc)}"
+    for obstacle in rules.obstacles(replace(known.facts, certificate=known.certificate), at=at):
+        yield _of_validity(known, at) if obstacle is Obstacle.OUTSIDE_VALIDITY else _IN_AWS[obstacle]
 
 
-def _in(deployed: DeployedCas, known: CaRegistration) -> Iterator[str]:
+def _of_validity(known: CaRegistration, at: datetime) -> str:
+    found = known.certificate
+    if at < found.not_valid_before_utc:
+        return f"its certificate is not valid before {zulu(found.not_valid_before_utc)}"
+    return f"its certificate expired at {zulu(found.not_valid_after_utc)}"
+
+
+def _in(deployed: DeployedCas, known: CaRegistration, at: datetime) -> Iterator[str]:
     name = deployed.stack.deployment
     record = deployed.records.record(known.ca_certificate_id)
     management = deployed.management_of(known.ca_certificate_id, record)
-    if management is not None and management.status is not CaStatus.ACTIVE:
-        yield f"the fleet file of {name} says status = {management.status.value!r}; only a deploy changes that"
-    if record is not None and record.on_hold:
-        yield f"deployment {name} holds it, by {record.held_by}: jitr ca resume"
+    facts = CaFacts(
+        wanted=None if management is None else management.status, on_hold=record is not None and record.on_hold
+    )
+    for obstacle in rules.obstacles(facts, at=at):
+        if obstacle is Obstacle.ON_HOLD and record is not None:
+            yield f"deployment {name} holds it, by {record.held_by}: jitr ca resume"
+        elif management is not None:
+            yield f"the fleet file of {name} says status = {management.status.value!r}; only a deploy changes that"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
+from jitr.authorities.obstacles import CaFacts
 from jitr.certificates import load_certificate
 from jitr.errors import Reason, Undecided
 
@@ -47,6 +48,15 @@ class CaRegistration:
     def certificate(self) -> x509.Certificate:
         """Read the certificate; raises Undecided (`malformed_certificate`)."""
         return load_certificate(self.pem)
+
+    @property
+    def facts(self) -> CaFacts:
+        """Return what AWS IoT says that decides whether its new devices get in; not its certificate's validity."""
+        return CaFacts(
+            active=self.active,
+            auto_registration=self.auto_registration,
+            provisions_itself=self.provisions_itself,
+        )
 
     @property
     def status(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.obstacles import CaFacts, Obstacle, obstacles
 from jitr.authorities.records import CaRecord, CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
@@ -29,6 +30,12 @@ class SeenCa:
     registration: CaRegistration | None
     record: CaRecord | None
     mode: str | None = None
+
+    def kept_out_by(self, obstacle: Obstacle, at: datetime) -> bool:
+        """Return whether one reason keeps its new devices out, as everything that asks decides it."""
+        on_hold = self.record is not None and self.record.on_hold
+        facts = CaFacts() if self.registration is None else self.registration.facts
+        return obstacle in obstacles(replace(facts, wanted=self.ca.status, on_hold=on_hold), at=at)
 
 
 def authorities_of(deployed: Deployed) -> CertificateAuthorities:
@@ -94,10 +101,10 @@ def active(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001
     )
 
 
-def auto_registration(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001
+def auto_registration(seen: SeenCa, at: datetime) -> Finding:
     """Judge whether unknown devices of the CA are registered at their first connect."""
     ca, found = seen.ca, seen.registration
-    if found is None or found.auto_registration or ca.status is not CaStatus.ACTIVE:
+    if not seen.kept_out_by(Obstacle.AUTO_REGISTRATION_OFF, at) or ca.status is not CaStatus.ACTIVE:
         return ok(f"auto-registration of CA {ca.name} is {'on' if found and found.auto_registration else 'off'}")
     return error(
         f"auto-registration of CA {ca.name} is off: its unknown devices are turned away",
@@ -105,10 +112,10 @@ def auto_registration(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001
     )
 
 
-def template(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001
+def template(seen: SeenCa, at: datetime) -> Finding:
     """Judge whether AWS IoT itself activates the CA's devices."""
-    ca, found = seen.ca, seen.registration
-    if found is None or not found.provisions_itself:
+    ca = seen.ca
+    if not seen.kept_out_by(Obstacle.PROVISIONING_TEMPLATE, at):
         return ok(f"CA {ca.name} has no provisioning template")
     return error(
         f"CA {ca.name} has a provisioning template (JITP): AWS IoT activates its devices past every check",
@@ -151,10 +158,10 @@ def lifetime(seen: SeenCa, at: datetime) -> Finding:
     )
 
 
-def hold(seen: SeenCa, at: datetime) -> Finding:  # noqa: ARG001
+def hold(seen: SeenCa, at: datetime) -> Finding:
     """Find out whether an operator holds the CA."""
     ca, record = seen.ca, seen.record
-    if record is None or not record.on_hold:
+    if record is None or not seen.kept_out_by(Obstacle.ON_HOLD, at):
         return ok(f"CA {ca.name} is not on hold")
     return warning(
         f"CA {ca.name} is on hold, by {record.held_by}: no device of it becomes ACTIVE",

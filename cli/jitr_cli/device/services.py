@@ -13,7 +13,7 @@ from typing import Any
 import click
 from cryptography import x509
 
-from jitr.activation.checks import Examination
+from jitr.activation.examination import Examination
 from jitr.activation.observation import UnwrittenVersions
 from jitr.activation.provisioning import Provisioning
 from jitr.activation.reinstatement import OperatorActivation

@@ -12,6 +12,7 @@ import click
 from cryptography import x509
 
 from jitr.activation.candidate import Candidate
+from jitr.authorities.obstacles import Obstacle, obstacles
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
 from jitr.certificates import verify_issued_by
 from jitr.errors import Reason, Rejected, Undecided
@@ -32,6 +33,11 @@ EXIT_CODES = {
     Verdict.INCONSISTENT: ExitCode.NO,
     Verdict.NOT_ACTIVE: ExitCode.NO,
     Verdict.UNDETERMINED: ExitCode.UNDETERMINED,
+}
+# What keeps AWS IoT from registering an unknown device.
+_UNREGISTERED = {
+    Obstacle.INACTIVE: "is INACTIVE: its devices are not registered",
+    Obstacle.AUTO_REGISTRATION_OFF: "registers no devices by itself",
 }
 _MARKS = {"passed": "ok  ", "undecided": "?   ", "waiting": "wait"}
 
@@ -87,14 +93,16 @@ def _unregistered(aws: Aws, services: DeviceServices, named: Named) -> Found:
         registration = CaRegistry(aws.client("iot")).find(managed.ca_certificate_id)
         if registration is None:
             reason, message = "ca_not_registered", f"CA {managed.name} is not registered in AWS IoT here"
-        elif not registration.active:
-            reason, message = Reason.CA_INACTIVE, f"CA {managed.name} is INACTIVE: its devices are not registered"
-        elif not registration.auto_registration:
-            reason, message = "auto_registration_off", f"CA {managed.name} registers no devices by itself"
-        elif registration.provisions_itself:
-            found.notes.append(
-                "the CA has a provisioning template (JITP): AWS IoT activates its devices past every check"
-            )
+        else:
+            kept_out = obstacles(registration.facts, at=services.clock())
+            if Obstacle.PROVISIONING_TEMPLATE in kept_out:
+                found.notes.append(
+                    "the CA has a provisioning template (JITP): AWS IoT activates its devices past every check"
+                )
+            for obstacle in kept_out:
+                if obstacle in _UNREGISTERED:
+                    reason, message = obstacle.value, f"CA {managed.name} {_UNREGISTERED[obstacle]}"
+                    break
     found.steps[2] = StepFound(step=2, outcome="rejected", reason=str(reason), message=message)
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jitr.activation.candidate import Candidate
-from jitr.activation.checks import RevocationCheck
+from jitr.activation.examination import RevocationCheck
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
 from jitr.errors import ActivationError, Outcome, Reason
 from jitr.registry.row import RegistryRow

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jitr.activation.candidate import Candidate
-from jitr.activation.operator_checks import verify_good
+from jitr.activation.examination import verify_good
 from jitr.aws.iot import CertificateStatus
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.policies.template import uses_device_values

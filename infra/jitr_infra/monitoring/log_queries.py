@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 FOLDER = "jitr/{deployment}"
-# The field names are those that telemetry.py writes.
+# The field names are those that jitr.telemetry writes.
 QUERIES: Mapping[str, str] = {
     "one device": """
         fields @timestamp, @log, outcome, reason, step, message

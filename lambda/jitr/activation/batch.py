@@ -30,7 +30,7 @@ from jitr.messages.dead_letters import DeadLetter
 from jitr.messages.envelopes import Origin
 from jitr.messages.event import CertificateRegistered, age_seconds, claimed_certificate_id
 from jitr.messages.result import Result
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.activation import ActivationTelemetry
 
 # No device is begun with less time than this: one that is cut short costs its whole batch an attempt.
 RESERVED_SECONDS = 15.0
@@ -55,7 +55,7 @@ class ActivationBatch:
 
     activation: Activation | Observation
     queue: ActivationQueue
-    telemetry: Telemetry
+    telemetry: ActivationTelemetry
     turns: Turns
     now: Callable[[], float]
     chance: Callable[[], float]
@@ -109,11 +109,11 @@ class ActivationBatch:
         return [each.message_id for each in untried if not self._wait(each, self.chance() * _UNTRIED_SECONDS)]
 
     def _needs_turn(self, group: Sequence[Delivery]) -> bool:
-        """Say whether AWS IoT will have to be asked about a device: turns are taken for so many."""
+        """Return whether AWS IoT will have to be asked about a device: turns are taken for so many."""
         if isinstance(self.activation, Observation):
             return False
         try:
-            return self.activation.knocks.answer(CertificateRegistered.parse(group[0].envelope.event)) is None
+            return self.activation.duplicates.answer(CertificateRegistered.parse(group[0].envelope.event)) is None
         except Exception:  # noqa: BLE001 - what is wrong with one device is said when its turn comes
             return True
 

@@ -1,4 +1,4 @@
-"""Knocks that need no call to AWS IoT, because what was decided after them answers them.
+"""Duplicates: events that need no call to AWS IoT, because what was decided after them answers them.
 
 A device that waits knocks again and again, and each knock is an event. Once its certificate is ACTIVE, those that were
 sent before are answered: its next connect succeeds. Asking AWS IoT about each would cost a call of a quota of ten a
@@ -43,7 +43,7 @@ class Answer:
 
 
 @dataclass
-class AnsweredKnocks:
+class Duplicates:
     """One container's memory of its decisions, and behind it the registry with those of all; `clock` is UTC."""
 
     rows: Registry
@@ -100,12 +100,11 @@ class AnsweredKnocks:
 
 
 def _asked_at(event: CertificateRegistered, answer: Answer) -> datetime:
-    """Return the time that an answer has to come after: the knock's, or that of the certificate's registration.
+    """Return the time that an answer has to come after: the knock's own, or the certificate's registration.
 
-    What was ACTIVE never waits for activation again, so an activation answers knocks of a certificate that was
-    registered before it although they came at the same moment. Deleted and registered again, it has another time of
-    registration. Not for longer than a moment: should AWS mean another time than we think, the next knock is looked at.
-    A first event has no such time, and a rejection may be mended: there the knock's own counts.
+    The registration counts for a minute after an activation: what was ACTIVE never waits for activation again.
+    A certificate that was deleted and registered again has another one. Should AWS mean another time than we think,
+    the next knock is looked at. A first event has no registration, and a rejection may be mended: the knock's counts.
     """
     knocked_at = event.knocked_at or answer.since
     at_once = answer.until is None and knocked_at < answer.since + _A_MOMENT

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from jitr.activation.checks import Examination
+from jitr.activation.examination import Examination, verify_good
 from jitr.aws.iot import CertificateStatus
 from jitr.crls.versions import Acceptance, CrlVersion, CrlVersions
-from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided
-from jitr.messages.event import CertificateRegistered, claimed_certificate_id
+from jitr.errors import ActivationError, Outcome, Reason, Rejected
+from jitr.messages.event import claimed_certificate_id
 from jitr.messages.result import Progress, Result
 from jitr.registry.rows import Registry
-from jitr.revocation import RevocationStatus, Verdict
 
 # How many batches of a queue may be observed at once: whoever may write nothing takes no turns in the state table, so
 # each container keeps to its part of the share.
@@ -36,7 +35,6 @@ class UnwrittenVersions(CrlVersions):
 class Observation:
     """The use case; `examination` must have been made with UnwrittenVersions."""
 
-    account: str
     examination: Examination
     rows: Registry
     clock: Callable[[], datetime]
@@ -57,11 +55,7 @@ class Observation:
 
     def _steps(self, payload: object, progress: Progress) -> Result:
         # (1)
-        event = CertificateRegistered.parse(payload)
-        progress.certificate_id, progress.ca_certificate_id = event.certificate_id, event.ca_certificate_id
-        if event.account != self.account:
-            raise Undecided(Reason.FOREIGN_ACCOUNT, "the event belongs to another account")
-        ca = self.examination.authorities.find(event.ca_certificate_id, at=self.clock())
+        event, ca = self.examination.admit(payload, progress)
         if ca is None:
             return progress.result(Outcome.UNMANAGED_CA, None, "the CA is not managed by this deployment")
         # (2)
@@ -70,17 +64,13 @@ class Observation:
         status = candidate.registered.status
         if status is not CertificateStatus.PENDING_ACTIVATION:
             return progress.result(Outcome.ALREADY_DECIDED, status.value.lower(), f"the certificate is {status}")
-        # (3)
-        progress.step = 3
-        self.examination.verify_ca(candidate)
-        # (4)
-        progress.step = 4
-        candidate = self.examination.verify_certificate(candidate)
+        # (3), (4)
+        candidate = self.examination.verify(candidate, progress)
         # (5)
         progress.step = 5
         check = self.examination.revocation(candidate)
         progress.warnings = check.warnings
-        _verify_good(check.verdict)
+        verify_good(check.verdict)
         self.examination.verify_allowed(candidate)
         # (6)
         progress.step = 6
@@ -89,12 +79,3 @@ class Observation:
             raise Rejected(Reason.REVOKED_BEFORE, "this certificate was revoked before and registered again")
         progress.step = 8
         return progress.result(Outcome.OBSERVED, None, "would be activated")
-
-
-def _verify_good(verdict: Verdict | None) -> None:
-    if verdict is None or verdict.status is RevocationStatus.GOOD:
-        return
-    if verdict.status is RevocationStatus.REVOKED:
-        reason = Reason.CERTIFICATE_HOLD if verdict.is_hold else Reason.REVOKED
-        raise Rejected(reason, "the CRL lists the certificate")
-    raise Undecided(verdict.reason or Reason.MALFORMED, "the CRL does not say whether the certificate is revoked")

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jitr.activation.candidate import Candidate
-from jitr.activation.checks import Examination
+from jitr.activation.examination import Examination, verify_good
 from jitr.aws.iot import Thing, Things
 from jitr.crls.cache import CurrentCrl
 from jitr.errors import ActivationError, Reason, Rejected, Undecided, Waiting
 from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
-from jitr.revocation import RevocationStatus, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,17 +91,6 @@ def verify_not_revoked(examination: Examination, candidate: Candidate) -> tuple[
     verify_good(check.verdict)
     examination.verify_allowed(candidate)
     return check.used
-
-
-def verify_good(verdict: Verdict | None) -> None:
-    """Check that step 5 says good, or that the CA has no CRL; raises Rejected or Undecided."""
-    if verdict is None or verdict.status is RevocationStatus.GOOD:
-        return
-    if verdict.status is RevocationStatus.REVOKED:
-        if verdict.is_hold:
-            raise Rejected(Reason.CERTIFICATE_HOLD, "the CA's CRL lists the certificate as on hold")
-        raise Rejected(Reason.REVOKED, "the CA's CRL lists the certificate")
-    raise Undecided(verdict.reason or Reason.MALFORMED, "the CRL does not say whether the certificate is revoked")
 
 
 def verify_row_admits(row: RegistryRow | None, candidate: Candidate, *, at: datetime) -> None:

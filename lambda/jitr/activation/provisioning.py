@@ -66,9 +66,17 @@ class Provisioning:
         same_ca = predecessor.ca_certificate_id == candidate.ca.ca_certificate_id
         if not same_ca or not _succeeds(candidate.certificate, old):
             raise Rejected(Reason.THING_IN_USE, f"Thing {name} belongs to a certificate that this one does not succeed")
-        self.rows.note_replacement(candidate.row, owner=owner, replaces=holder)
-        self.registry.hand_over_thing(name, to=candidate.certificate_id, version=thing.version)
+        self.hand_over(name, candidate, owner=owner, holder=holder, version=thing.version)
         return holder
+
+    def hand_over(self, name: str, candidate: Candidate, *, owner: str, holder: str | None, version: int) -> None:
+        """Move a Thing's claim from its holder to the candidate, if the Thing is still as `version` was.
+
+        The holder is noted in the row first: what finishes after a crash knows which certificate has to go.
+        """
+        if holder is not None:
+            self.rows.note_replacement(candidate.row, owner=owner, replaces=holder)
+        self.registry.hand_over_thing(name, to=candidate.certificate_id, version=version)
 
     def attach_policy(self, candidate: Candidate) -> None:
         """Attach the policy of the CA's template: the shared one, or the device's own if there are device values."""
@@ -142,7 +150,7 @@ def _not_yet(policy: str) -> Undecided:
 
 
 def _succeeds(new: x509.Certificate, old: x509.Certificate) -> bool:
-    """Say whether `new` renews `old`: same common name, issued later."""
+    """Return whether `new` renews `old`: same common name, issued later."""
     return (
         certificates.common_name(new) == certificates.common_name(old)
         and new.not_valid_before_utc > old.not_valid_before_utc

@@ -15,17 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from jitr import certificates
 from jitr.activation.candidate import Candidate
-from jitr.activation.checks import Examination
+from jitr.activation.claiming import on_newest_crl
+from jitr.activation.closing import Closing
+from jitr.activation.examination import Examination
 from jitr.activation.operator_checks import Claim, step, verify_not_revoked, verify_row_admits
 from jitr.activation.provisioning import Provisioning
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.crls.cache import CurrentCrl
-from jitr.crls.sources import CDP
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
-from jitr.registry.claims import Claims
 from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
 
@@ -33,7 +33,6 @@ from jitr.registry.rows import Registry
 # call can take, so that enforcement, which waits for the end of leases, comes after it.
 TIME_LIMIT = timedelta(seconds=45)
 LEASE = timedelta(seconds=120)
-_CRL_ATTEMPTS = 3
 # Answers after which AWS IoT has certainly not made the certificate ACTIVE.
 _REFUSALS = frozenset({Reason.AWS_REFUSED, Reason.ACCESS_DENIED, Reason.THROTTLED})
 
@@ -47,6 +46,11 @@ class OperatorActivation:
     registry: IotRegistry
     rows: Registry
     clock: Callable[[], datetime]
+
+    @cached_property
+    def closing(self) -> Closing:
+        """What follows ACTIVE (step 8)."""
+        return Closing(registry=self.registry, rows=self.rows)
 
     def reinstate(self, candidate: Candidate, *, owner: str, take: Claim | None = None) -> str | None:
         """Lead an INACTIVE certificate back to ACTIVE; returns the certificate that gave up its Thing, if any.
@@ -66,7 +70,7 @@ class OperatorActivation:
     def finish(self, candidate: Candidate, row: RegistryRow) -> str | None:
         """Close what a killed run left open after ACTIVE (an ended lease); returns as `rebind`."""
         if row.replaces is not None:
-            self._replaced(row.replaces)
+            self.closing.switch_off_predecessor(row.replaces, successor=candidate.certificate_id)
         self._close(candidate, owner=None)
         return row.replaces
 
@@ -80,7 +84,8 @@ class OperatorActivation:
                     self._take_over(candidate, owner, take)
                 self.provisioning.attach_thing(candidate, owner=owner)
                 self.provisioning.attach_policy(candidate)
-                self._watch(candidate)
+                authorities = self.examination.authorities
+                authorities.watch_points(candidate.ca, candidate.certificate, at=self.clock())
                 replaces = self._noted(candidate)
                 self._verify_in_time(began)
         except ActivationError:
@@ -90,16 +95,11 @@ class OperatorActivation:
         with step(8):
             self._ask_for_active(candidate, owner, was)
             if replaces is not None:
-                self._replaced(replaces)
+                self.closing.switch_off_predecessor(replaces, successor=candidate.certificate_id)
             self._close(candidate, owner=owner)
         if was is CertificateStatus.PENDING_ACTIVATION:
             self.examination.authorities.records.count_device(candidate.ca.ca_certificate_id)
         return replaces
-
-    def _replaced(self, certificate_id: str) -> None:
-        """Switch off what gave up its Thing; no undoing of a brake or a job brings it back."""
-        Claims(self.rows).end(certificate_id)
-        self.registry.switch_off(certificate_id, CertificateStatus.INACTIVE)
 
     def _ask_for_active(self, candidate: Candidate, owner: str, was: CertificateStatus) -> None:
         try:
@@ -110,28 +110,25 @@ class OperatorActivation:
             # Without an answer nobody knows: the row stays on its way, and whoever runs this again finds out.
             raise
 
-    def _watch(self, candidate: Candidate) -> None:
-        """Let enforcement watch the addresses of the CRL, where only the certificates say them."""
-        if candidate.ca.crl == CDP:
-            points = certificates.distribution_points(candidate.certificate)
-            locations = self.examination.crls.sources.locations(CDP, points)
-            self.examination.authorities.watch(candidate.ca, locations, at=self.clock())
-
     def _claim_row(self, candidate: Candidate, owner: str, was: CertificateStatus) -> datetime:
-        """Decide on the newest CRL and write the row; again while somebody accepts a newer one. Returns the time."""
-        for _ in range(_CRL_ATTEMPTS):
+        """Decide on the newest CRL and write the row; again while another one is accepted. Returns the time."""
+
+        def check(newest: bool) -> tuple[CurrentCrl, ...]:  # noqa: ARG001, FBT001 - an operator always wants the newest
             with step(5):
-                used = verify_not_revoked(self.examination, candidate)
+                return verify_not_revoked(self.examination, candidate)
+
+        def write() -> datetime:
             with step(6):
                 began = self._write_row(candidate, owner)
                 self._verify_unchanged(candidate, owner, was)
-            if not any(self._outdated(crl) for crl in used):
                 return began
-            self._abandon(candidate, owner, was)
-        raise Undecided(Reason.ROLLBACK, "a newer CRL was accepted than the source still offers")
 
-    def _outdated(self, used: CurrentCrl) -> bool:
-        return self.examination.is_outdated(used)
+        began = on_newest_crl(
+            self.examination, check=check, write=write, give_up=lambda: self._abandon(candidate, owner, was)
+        )
+        if began is None:
+            raise TypeError(began)
+        return began
 
     def _write_row(self, candidate: Candidate, owner: str) -> datetime:
         at = self.clock()
@@ -165,10 +162,7 @@ class OperatorActivation:
             return
         if (thing.certificate_id, thing.version) != (take.holder, take.version):
             raise _changed(f"Thing {take.thing_name} belongs to another certificate now, or was changed")
-        if take.holder is not None:
-            # Noted before the claim moves: whoever finishes after a crash knows which certificate has to go.
-            self.rows.note_replacement(candidate.row, owner=owner, replaces=take.holder)
-        self.registry.hand_over_thing(take.thing_name, to=candidate.certificate_id, version=take.version)
+        self.provisioning.hand_over(take.thing_name, candidate, owner=owner, holder=take.holder, version=take.version)
 
     def _noted(self, candidate: Candidate) -> str | None:
         """Return the certificate that gave up its Thing, in this run or an earlier one: CreateThing does not tell.
@@ -189,18 +183,12 @@ class OperatorActivation:
             self.rows.release_lease(candidate.row, owner=owner)
 
     def _close(self, candidate: Candidate, owner: str | None) -> None:
-        if not self.rows.finish_reinstatement(candidate.row, owner=owner, at=self.clock()):
-            row = self.rows.row(candidate.row)
-            if row is not None and row.state.refuses_activation:
-                self._switch_off(row, candidate.certificate_id)
-                raise Rejected(Reason.REVOKED, "a revocation was marked at this moment; the certificate is off again")
-        self.rows.remember(candidate.certificate_id, candidate.row)
+        def finish() -> bool:
+            return self.rows.finish_reinstatement(candidate.row, owner=owner, at=self.clock())
 
-    def _switch_off(self, row: RegistryRow, certificate_id: str) -> None:
-        status = row.wanted or CertificateStatus.INACTIVE
-        for each in {certificate_id, *row.certificate_ids}:
-            self.registry.switch_off(each, status)
-        self.rows.finish_revocation(row.key, done=status)
+        if not self.closing.close(candidate, finish=finish):
+            raise Rejected(Reason.REVOKED, "a revocation was marked at this moment; the certificate is off again")
+        self.rows.remember(candidate.certificate_id, candidate.row)
 
 
 def _changed(what: str) -> Undecided:

@@ -3,7 +3,7 @@
 The steps, whose numbers appear in the code, in results, in logs and in docs/registration-flow.md:
 
 1. Parse the event. Is its account ours, and its CA managed by this deployment? If not: `unmanaged_ca`, no call.
-2. Is it a knock from before an activation that is known (answered_knocks.py)? `already_decided`, no call.
+2. Is it a knock from before an activation that is known (duplicates.py)? `already_decided`, no call.
    Otherwise DescribeCertificate. Not PENDING_ACTIVATION: `already_decided`, after finishing what step 8 may have left
    open. Compare the SHA-256 of the DER, the CA id and the account with the event's.
 3. The CA: ACTIVE in fleet file and AWS IoT, not on hold, the certificate we expect?
@@ -21,29 +21,27 @@ Not decided here: whether the device *stays* active; that is enforcement's, whic
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from jitr import certificates
 from jitr.activation.candidate import Candidate
-from jitr.activation.checks import Examination
-from jitr.activation.duplicates import AnsweredKnocks
+from jitr.activation.claiming import Claiming, delivered_twice
+from jitr.activation.closing import Closing
+from jitr.activation.duplicates import Duplicates
+from jitr.activation.examination import Examination
 from jitr.activation.provisioning import Provisioning
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.pacing import unpaced
-from jitr.crls.cache import CrlCache, CurrentCrl
-from jitr.crls.sources import CDP
+from jitr.crls.cache import CrlCache
 from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided, Waiting
-from jitr.messages.event import CertificateRegistered, claimed_certificate_id
+from jitr.messages.event import claimed_certificate_id
 from jitr.messages.result import Progress, Result
 from jitr.registry.allow_list import AllowList
-from jitr.registry.claims import Claims
-from jitr.registry.notes import DeviceNote, Report, unreported
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.notes import Report, unreported
+from jitr.registry.row import RowState
 from jitr.registry.rows import Registry
-from jitr.revocation import RevocationStatus
 from jitr.settings import Configuration, Environment
 
 # How long the function may run. A lease outlives it, so that one that ended belonged to an invocation that is dead; and
@@ -52,9 +50,6 @@ TIME_LIMIT = timedelta(seconds=45)
 LEASE = timedelta(seconds=55)
 # Past this age DescribeCertificate's answer is asked for again before step 8; a warm activation is far below it.
 FRESH_DESCRIPTION = timedelta(seconds=5)
-# One CRL revokes for good at most this many devices as they knock; further ones stay PENDING_ACTIVATION (I7).
-IRREVERSIBLE_REJECTIONS = 100
-_CRL_ATTEMPTS = 3
 
 # Rejections after which AWS IoT must not ask again; all others leave the certificate PENDING_ACTIVATION.
 _SWITCHED_OFF = frozenset({Reason.WEAK_KEY, Reason.WEAK_SIGNATURE, Reason.CERTIFICATE_EXPIRED, Reason.REVOKED_BEFORE})
@@ -79,9 +74,9 @@ class Activation:
     turn: Callable[[], None] = unpaced
 
     @cached_property
-    def knocks(self) -> AnsweredKnocks:
-        """Knocks that need no call to AWS IoT (before step 2)."""
-        return AnsweredKnocks(self.rows, self.clock)
+    def duplicates(self) -> Duplicates:
+        """Events that need no call to AWS IoT (before step 2)."""
+        return Duplicates(self.rows, self.clock)
 
     @cached_property
     def examination(self) -> Examination:
@@ -103,6 +98,18 @@ class Activation:
             configuration=self.configuration, environment=self.environment, registry=self.registry, rows=self.rows
         )
 
+    @cached_property
+    def closing(self) -> Closing:
+        """What follows ACTIVE (step 8)."""
+        return Closing(registry=self.registry, rows=self.rows, report=self.report)
+
+    @cached_property
+    def claiming(self) -> Claiming:
+        """The decision on a CRL, and the row (steps 5 and 6)."""
+        return Claiming(
+            examination=self.examination, rows=self.rows, closing=self.closing, lease=LEASE, clock=self.clock
+        )
+
     def activate(self, payload: object, *, owner: str) -> Result:
         """Run the steps for one event and return how it ended.
 
@@ -116,7 +123,7 @@ class Activation:
             raise _located(error, progress) from error.__cause__
         except (Rejected, Waiting) as error:
             if isinstance(error, Rejected) and progress.certificate_id is not None:
-                self.knocks.rejected(progress.certificate_id, error, began)
+                self.duplicates.rejected(progress.certificate_id, error, began)
             return progress.result(error.outcome, error.reason, error.message)
         except Exception as error:
             failure = Undecided(Reason.INTERNAL, f"unexpected {type(error).__name__}")
@@ -124,29 +131,21 @@ class Activation:
 
     def _steps(self, payload: object, owner: str, progress: Progress) -> Result:
         # (1)
-        event = CertificateRegistered.parse(payload)
-        progress.certificate_id, progress.ca_certificate_id = event.certificate_id, event.ca_certificate_id
-        if event.account != self.environment.account:
-            raise Undecided(Reason.FOREIGN_ACCOUNT, "the event belongs to another account")
-        ca = self.authorities.find(event.ca_certificate_id, at=self.clock())
+        event, ca = self.examination.admit(payload, progress)
         if ca is None:
             return progress.result(Outcome.UNMANAGED_CA, None, "the CA is not managed by this deployment")
         # (2)
         progress.step = 2
-        if (answer := self.knocks.answer(event)) is not None:
+        if (answer := self.duplicates.answer(event)) is not None:
             return progress.result(answer.outcome, answer.reason, answer.message)
         candidate = self.examination.describe(event.certificate_id, ca)
         if candidate.registered.status is not CertificateStatus.PENDING_ACTIVATION:
             return self._already_decided(candidate, owner, progress)
         try:
-            # (3)
-            progress.step = 3
-            self.examination.verify_ca(candidate)
-            # (4)
-            progress.step = 4
-            candidate = self.examination.verify_certificate(candidate)
+            # (3), (4)
+            candidate = self.examination.verify(candidate, progress)
             # (5), (6)
-            claimed = self._claim(candidate, owner, progress)
+            claimed = self.claiming.claim(candidate, owner=owner, progress=progress)
         except Rejected as rejection:
             if rejection.reason in _SWITCHED_OFF:
                 self.registry.update_certificate(candidate.certificate_id, CertificateStatus.INACTIVE)
@@ -162,105 +161,16 @@ class Activation:
         status = candidate.registered.status
         row = self.rows.row(candidate.row)
         if row is not None and row.state is RowState.REVOKE_WANTED:
-            self._switch_off(candidate, row.wanted)
+            self.closing.switch_off(candidate, row.wanted)
         elif row is not None and status is CertificateStatus.ACTIVE:
             if row.state.refuses_activation:
-                self._switch_off(candidate, row.wanted)
+                self.closing.switch_off(candidate, row.wanted)
             elif not row.lease_open(at=self.clock()):
                 if row.state is RowState.ACTIVATING:
                     self._record_active(candidate, row.replaces, owner=None, since=candidate.described_at)
             elif row.lease_owner == owner:
-                raise _delivered_twice()
+                raise delivered_twice()
         return progress.result(Outcome.ALREADY_DECIDED, status.value.lower(), f"the certificate is {status}")
-
-    # (5) and (6)
-
-    def _claim(self, candidate: Candidate, owner: str, progress: Progress) -> Candidate | None:
-        """Decide on a CRL and write the row; again from (5) while somebody accepted a newer CRL meanwhile.
-
-        None where another event of the certificate was quicker, and has activated it since step 2.
-        """
-        for attempt in range(_CRL_ATTEMPTS):
-            progress.step = 5
-            used = self._check_revocation(candidate, progress, newest=attempt > 0)
-            progress.step = 6
-            row = self._write_row(candidate, owner)
-            if row is None:
-                return None
-            if not any(self._outdated(crl) for crl in used):
-                return replace(candidate, replaces=row.replaces)
-            self.rows.release_lease(candidate.row, owner=owner)
-        raise Undecided(Reason.ROLLBACK, "a newer CRL was accepted than the source still offers")
-
-    def _outdated(self, used: CurrentCrl) -> bool:
-        return self.examination.is_outdated(used)
-
-    def _check_revocation(self, candidate: Candidate, progress: Progress, *, newest: bool) -> tuple[CurrentCrl, ...]:
-        status = self.examination.revocation(candidate, newest=newest)
-        progress.warnings = status.warnings
-        verdict = status.verdict
-        if verdict is None or verdict.status is RevocationStatus.GOOD:
-            self.examination.verify_allowed(candidate)
-            return status.used
-        if verdict.status is RevocationStatus.REVOKED:
-            self._reject_revoked(candidate, status.listing, is_hold=verdict.is_hold)
-        raise Undecided(verdict.reason or Reason.MALFORMED, "the CRL does not say whether the certificate is revoked")
-
-    def _reject_revoked(self, candidate: Candidate, current: CurrentCrl, *, is_hold: bool) -> None:
-        if is_hold:
-            raise Rejected(Reason.CERTIFICATE_HOLD, "the CRL lists the certificate as on hold")
-        if self.crls.versions.state(current.scope).rejected == current.crl.sha256:
-            raise Waiting(
-                Reason.CRL_REJECTED,
-                "an operator refused the CRL that lists the certificate: it stays pending until a corrected one is "
-                "published",
-            )
-        # Nothing final on a CRL that may be superseded: the newest one may be the correction.
-        if current.failure is not None:
-            raise Undecided(current.failure.reason, "listed on a kept CRL whose source does not answer")
-        if self._outdated(current):
-            raise Undecided(Reason.ROLLBACK, "listed on a CRL that is older than one that was accepted")
-        if self.crls.versions.count_rejection(current.scope) > IRREVERSIBLE_REJECTIONS:
-            raise Rejected(
-                Reason.REVOCATION_BRAKED,
-                f"the CRL lists the certificate, but has revoked {IRREVERSIBLE_REJECTIONS} already: it stays pending",
-            )
-        wanted = CertificateStatus.REVOKED
-        self.rows.want_revocation(
-            candidate.row, certificate_id=candidate.certificate_id, wanted=wanted, facts=candidate.facts
-        )
-        self._switch_off(candidate, wanted)
-        raise Rejected(Reason.REVOKED, "the CRL lists the certificate; it is now REVOKED")
-
-    def _write_row(self, candidate: Candidate, owner: str) -> RegistryRow | None:
-        at = self.clock()
-        written = self.rows.begin_activation(
-            candidate.row,
-            certificate_id=candidate.certificate_id,
-            owner=owner,
-            lease_until=at + LEASE,
-            at=at,
-            facts=candidate.facts,
-            described_at=candidate.described_at,
-        )
-        if written is not None:
-            return written
-        row = self.rows.row(candidate.row)
-        if row is not None and row.state.refuses_activation:
-            if row.state is RowState.REVOKE_WANTED:
-                self._switch_off(candidate, row.wanted)
-                raise Rejected(Reason.REVOKED, "this certificate was marked for revocation before it was activated")
-            raise Rejected(Reason.REVOKED_BEFORE, "this certificate was revoked before and registered again")
-        if row is not None and candidate.certificate_id not in row.certificate_ids:
-            raise Rejected(
-                Reason.SERIAL_IN_USE, "another certificate of this CA with the same serial number is registered"
-            )
-        if row is not None and row.state is RowState.ACTIVE:
-            return None
-        if row is not None and row.lease_owner == owner:
-            raise _delivered_twice()
-        # The other invocation has an event of its own: if it dies, that one is delivered again.
-        raise Waiting(Reason.LEASE_HELD, "another invocation is activating this certificate")
 
     # (7) and (8)
 
@@ -269,7 +179,7 @@ class Activation:
         try:
             replaces = self.provisioning.attach_thing(candidate, owner=owner)
             self.provisioning.attach_policy(candidate)
-            self._watch(candidate)
+            self.authorities.watch_points(candidate.ca, candidate.certificate, at=self.clock())
             still_pending = self._still_pending(candidate)
         except ActivationError:
             # AWS IoT was not asked for ACTIVE yet, so others need not wait for the lease to end.
@@ -285,14 +195,8 @@ class Activation:
         self.rows.remember(candidate.certificate_id, candidate.row)
         self.authorities.records.count_device(candidate.ca.ca_certificate_id)
         progress.waited_seconds = self._waited(candidate)
-        self.knocks.activated(candidate.certificate_id, since)
+        self.duplicates.activated(candidate.certificate_id, since)
         return progress.result(Outcome.ACTIVATED, None, "the certificate is ACTIVE")
-
-    def _watch(self, candidate: Candidate) -> None:
-        """Let enforcement watch the addresses of the CRL, where only the certificates say them."""
-        if candidate.ca.crl == CDP:
-            points = certificates.distribution_points(candidate.certificate)
-            self.authorities.watch(candidate.ca, self.crls.sources.locations(CDP, points), at=self.clock())
 
     def _still_pending(self, candidate: Candidate) -> bool:
         """Ask AWS IoT again if the answer of step 2 is old, as on a cold start with a large CRL."""
@@ -304,48 +208,17 @@ class Activation:
     def _record_active(self, candidate: Candidate, replaces: str | None, owner: str | None, *, since: datetime) -> bool:
         """Deactivate the predecessor, if any, and close the row; returns False when revocation was marked meanwhile."""
         if replaces is not None:
-            Claims(self.rows).end(replaces)
-            self.registry.switch_off(replaces, CertificateStatus.INACTIVE)
-            self._report(replaces, CertificateStatus.INACTIVE, Reason.REPLACED, f"by {candidate.certificate_id}")
-        if self.rows.finish_activation(candidate.row, owner=owner, at=self.clock(), activated_at=since):
-            return True
-        row = self.rows.row(candidate.row)
-        if row is None or not row.state.refuses_activation:
-            return True
-        self._switch_off(candidate, row.wanted)
-        return False
+            self.closing.switch_off_predecessor(replaces, successor=candidate.certificate_id)
 
-    def _switch_off(self, candidate: Candidate, wanted: CertificateStatus | None) -> None:
-        """Bring AWS IoT to the status that a revocation wants, then record it."""
-        status = wanted or CertificateStatus.INACTIVE
-        row = self.rows.row(candidate.row)
-        # A serial number is listed for every certificate that has it.
-        for certificate_id in {candidate.certificate_id, *(row.certificate_ids if row else ())}:
-            self.registry.switch_off(certificate_id, status)
-            self._report(certificate_id, status, Reason.REVOKED, "its serial number is marked for revocation")
-        self.rows.finish_revocation(candidate.row, done=status)
+        def finish() -> bool:
+            return self.rows.finish_activation(candidate.row, owner=owner, at=self.clock(), activated_at=since)
 
-    def _report(self, certificate_id: str, status: CertificateStatus, reason: Reason, why: str) -> None:
-        """Say what was done; the certificate may be another than the event's, and then has no other line."""
-        self.report(
-            DeviceNote(
-                certificate_id=certificate_id,
-                outcome="switched_off",
-                reason=reason,
-                message=f"switched off ({status}): {reason}, {why}",
-                details={"status": status.value},
-            )
-        )
+        return self.closing.close(candidate, finish=finish)
 
     def _waited(self, candidate: Candidate) -> float | None:
         """Return the seconds since the certificate's first connect, by AWS IoT's clock and ours."""
         registered_at = candidate.registered.registered_at
         return None if registered_at is None else max(0.0, (self.clock() - registered_at).total_seconds())
-
-
-def _delivered_twice() -> Undecided:
-    """Return what a retry says while the lease of an earlier delivery of its event is open: it comes back later."""
-    return Undecided(Reason.LEASE_HELD, "an earlier delivery of this event may still be activating the certificate")
 
 
 def _located(error: Undecided, progress: Progress) -> Undecided:

@@ -14,12 +14,13 @@ from typing import Generic, TypeVar
 
 from cryptography import x509
 
+from jitr.authorities.obstacles import CaFacts, Obstacle, obstacles
 from jitr.authorities.records import CaRecord, CaRecords
 from jitr.aws.iot import CaCertificates, RegisteredCa
 from jitr.certificates import distribution_points, fingerprint, load_certificate
 from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location, named_locations
 from jitr.errors import Reason, Undecided, Waiting
-from jitr.settings import CaStatus, Configuration, ManagedCa
+from jitr.settings import Configuration, ManagedCa
 
 LIFETIME = timedelta(seconds=30)
 # That a CA is unknown is kept for a moment only: it may be adopted while its first device knocks.
@@ -90,9 +91,14 @@ class CertificateAuthorities:
             self._records.pop(ca.ca_certificate_id, None)
 
     def watch_named(self, ca_certificate_id: str, certificate: x509.Certificate, *, at: datetime) -> None:
-        """Do the same with the addresses that a certificate names, where its CA's CRL source is its certificates."""
+        """Do the same as `watch_points` for a CA by its id; one that is not managed here is nothing to watch."""
         ca = self.find(ca_certificate_id, at=at)
-        if ca is not None and ca.crl == CDP:
+        if ca is not None:
+            self.watch_points(ca, certificate, at=at)
+
+    def watch_points(self, ca: ManagedCa, certificate: x509.Certificate, *, at: datetime) -> None:
+        """Let enforcement look at the addresses that a certificate names, where only certificates say them."""
+        if ca.crl == CDP:
             self.watch(ca, named_locations(distribution_points(certificate), self.crl_bucket), at=at)
 
     def devices(self, ca: ManagedCa, *, at: datetime) -> int:
@@ -117,23 +123,17 @@ class CertificateAuthorities:
 
         Raises Waiting (`ca_inactive`, `ca_retired`, `ca_on_hold`) or Undecided (`ca_mismatch`, `ca_expired`).
         """
-        if ca.status is CaStatus.RETIRED:
-            raise Waiting(Reason.CA_RETIRED, f"CA {ca.name} is retired in the fleet file")
-        if ca.status is CaStatus.INACTIVE:
-            raise Waiting(Reason.CA_INACTIVE, f"CA {ca.name} is INACTIVE in the fleet file")
+        _verify(ca, CaFacts(wanted=ca.status), at=at)
         record = self._record(ca.ca_certificate_id, at=at)
-        if record is not None and record.on_hold:
-            raise Waiting(Reason.CA_ON_HOLD, f"an operator holds CA {ca.name}")
+        _verify(ca, CaFacts(on_hold=record is not None and record.on_hold), at=at)
         registered = self._describe(ca, at=at)
-        if not registered.active:
-            raise Waiting(Reason.CA_INACTIVE, f"CA {ca.name} is INACTIVE in AWS IoT")
+        _verify(ca, CaFacts(active=registered.active), at=at)
         certificate = self.certificate(ca, at=at)
         if ca.certificate and load_certificate(registered.pem) != certificate:
             raise Undecided(
                 Reason.CA_MISMATCH, f"AWS IoT holds another certificate for CA {ca.name} than the fleet file"
             )
-        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise Undecided(Reason.CA_EXPIRED, f"the certificate of CA {ca.name} is outside its validity")
+        _verify(ca, CaFacts(certificate=certificate), at=at)
         return certificate
 
     def _adopted(self, record: CaRecord) -> ManagedCa:
@@ -174,3 +174,20 @@ class CertificateAuthorities:
             kept = _Kept(self.registry.describe_ca(ca.ca_certificate_id), at)
             self._registered[ca.ca_certificate_id] = kept
         return kept.value
+
+
+_KEPT_OUT = {
+    Obstacle.RETIRED: (Reason.CA_RETIRED, "CA {} is retired in the fleet file"),
+    Obstacle.INACTIVE_BY_FLEET_FILE: (Reason.CA_INACTIVE, "CA {} is INACTIVE in the fleet file"),
+    Obstacle.ON_HOLD: (Reason.CA_ON_HOLD, "an operator holds CA {}"),
+    Obstacle.INACTIVE: (Reason.CA_INACTIVE, "CA {} is INACTIVE in AWS IoT"),
+    Obstacle.OUTSIDE_VALIDITY: (Reason.CA_EXPIRED, "the certificate of CA {} is outside its validity"),
+}
+
+
+def _verify(ca: ManagedCa, facts: CaFacts, *, at: datetime) -> None:
+    """Check that nothing of what is known keeps the CA's devices out; raises Waiting, or Undecided (`ca_expired`)."""
+    for obstacle in obstacles(facts, at=at):
+        reason, message = _KEPT_OUT[obstacle]
+        family = Undecided if obstacle is Obstacle.OUTSIDE_VALIDITY else Waiting
+        raise family(reason, message.format(ca.name))

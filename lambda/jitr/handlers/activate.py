@@ -21,33 +21,25 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.activation.batch import ActivationBatch
-from jitr.activation.checks import Examination
+from jitr.activation.examination import Examination
 from jitr.activation.observation import AT_ONCE, Observation, UnwrittenVersions
 from jitr.activation.queue import ActivationQueue, is_batch
 from jitr.activation.steps import Activation
-from jitr.authorities.managed import CertificateAuthorities
-from jitr.authorities.records import CaRecords
-from jitr.aws.call_counts import CallCounts
-from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
-from jitr.aws.state_table import StateTable
 from jitr.aws.turns import TurnLine, Turns
 from jitr.crls.cache import CrlCache
-from jitr.crls.http_fetch import HttpFetcher
-from jitr.crls.sources import CrlSources
 from jitr.crls.versions import CrlVersions
 from jitr.errors import Undecided
-from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
+from jitr.handlers.clients import BUNDLE_ROOT, Wiring
 from jitr.messages.envelopes import open_envelope
 from jitr.messages.event import age_seconds, claimed_certificate_id
 from jitr.registry.allow_list import AllowList
-from jitr.registry.rows import Registry
+from jitr.registry.notes import Report
 from jitr.settings import Configuration, Environment, Mode, read_settings
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.activation import ActivationTelemetry
 
 # The line in the state table from which batches take their turns at AWS IoT.
 PACE = "activation-pace"
@@ -75,7 +67,7 @@ class Function:
     """Everything that lives as long as the container."""
 
     activation: Activation | Observation
-    telemetry: Telemetry
+    telemetry: ActivationTelemetry
     batch: ActivationBatch
 
     def run_batch(
@@ -135,49 +127,16 @@ def build_function(
 ) -> Function:
     """Make the clients and put the parts together."""
     real = surroundings or Surroundings()
-    session = boto3.Session(region_name=environment.region)
-    iot = session.client("iot", config=CLIENT_CONFIG)
-    registry = IotRegistry(iot)
-    table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
-    sources = CrlSources(
-        s3=session.client("s3", config=CLIENT_CONFIG),
-        http=HttpFetcher(hosts=frozenset(configuration.crl_hosts)),
-        own_bucket=environment.crl_bucket,
-        account=environment.account,
-    )
-    authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
-    telemetry = Telemetry.create(configuration.deployment, CallCounts.of(iot))
+    wiring = Wiring(configuration=configuration, environment=environment)
+    table, telemetry = wiring.table, wiring.telemetry(ActivationTelemetry)
     line = TurnLine(table, PACE, configuration.activation_tps)
     turns = Turns(line, now=real.seconds, sleep=real.sleep)
-    activation: Activation | Observation
-    if configuration.mode is Mode.OBSERVE:
-        examination = Examination(
-            account=environment.account,
-            authorities=authorities,
-            registry=registry,
-            crls=CrlCache(sources, UnwrittenVersions(table)),
-            allowed=AllowList(table),
-            clock=real.clock,
-            turn=Pace(configuration.activation_tps / AT_ONCE, now=real.seconds, sleep=real.sleep),
-        )
-        activation = Observation(
-            account=environment.account, examination=examination, rows=Registry(table), clock=real.clock
-        )
-    else:
-        activation = Activation(
-            configuration=configuration,
-            environment=environment,
-            authorities=authorities,
-            registry=registry,
-            rows=Registry(table),
-            crls=CrlCache(sources, CrlVersions(table)),
-            clock=real.clock,
-            report=telemetry.noted,
-            turn=turns,
-        )
-    queue = ActivationQueue(
-        lambda: session.client("sqs", config=CLIENT_CONFIG), environment.activation_queue, environment.dead_letters
+    activation = (
+        _observation(wiring, real)
+        if configuration.mode is Mode.OBSERVE
+        else _activation(wiring, real, telemetry.noted, turns)
     )
+    queue = ActivationQueue(lambda: wiring.client("sqs"), environment.activation_queue, environment.dead_letters)
     batch = ActivationBatch(
         activation=activation,
         queue=queue,
@@ -187,6 +146,34 @@ def build_function(
         chance=real.chance,
     )
     return Function(activation, telemetry, batch)
+
+
+def _activation(wiring: Wiring, real: Surroundings, report: Report, turns: Turns) -> Activation:
+    return Activation(
+        configuration=wiring.configuration,
+        environment=wiring.environment,
+        authorities=wiring.authorities,
+        registry=wiring.registry,
+        rows=wiring.rows,
+        crls=CrlCache(wiring.sources, CrlVersions(wiring.table)),
+        clock=real.clock,
+        report=report,
+        turn=turns,
+    )
+
+
+def _observation(wiring: Wiring, real: Surroundings) -> Observation:
+    account = wiring.environment.account
+    examination = Examination(
+        account=account,
+        authorities=wiring.authorities,
+        registry=wiring.registry,
+        crls=CrlCache(wiring.sources, UnwrittenVersions(wiring.table)),
+        allowed=AllowList(wiring.table),
+        clock=real.clock,
+        turn=Pace(wiring.configuration.activation_tps / AT_ONCE, now=real.seconds, sleep=real.sleep),
+    )
+    return Observation(examination=examination, rows=wiring.rows, clock=real.clock)
 
 
 @cache

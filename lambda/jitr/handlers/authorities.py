@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.authorities.deployment import CaDeployment, CaStillNeeded, ResourceType
@@ -26,14 +25,18 @@ from jitr.authorities.verification_certificate import NotVerifying
 from jitr.aws.failures import aws_call
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
-from jitr.errors import ActivationError, Reason, Undecided
-from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
-from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
+from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG, Wiring
+from jitr.handlers.custom_resources import begun, paced_in_time, told
+from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, patiently
 from jitr.settings import Configuration, Environment
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.deploys import DeployTelemetry
 
-# What the last AWS call and the answer may take: before there is less left, the function gives up and says so.
-RESERVED_SECONDS = 120.0
+# Refusals in words of our own, which CloudFormation shows, and what stands before them.
+_REFUSALS = {CaStillNeeded: "", NotVerifying: "the verification certificate would be refused: "}
+_TOO_LATE = (
+    "the time is over: AWS answers too slowly, or a CA that left the fleet file has too many devices to look at each; "
+    "then name the CA in released_cas if none is ACTIVE"
+)
 _ROLLING_BACK = "ROLLBACK"
 
 
@@ -56,7 +59,7 @@ class Function:
     pace: Callable[[], None]
     sleep: Callable[[float], None]
     answers: Answers
-    telemetry: Telemetry
+    telemetry: DeployTelemetry
 
     def run(self, event: object, *, seconds_left: Callable[[], float]) -> dict[str, Any]:
         """Do what CloudFormation asks for; raises AnswerFailedError, and ValueError for any other event."""
@@ -67,15 +70,14 @@ class Function:
             try:
                 answer = patiently(lambda: self._answer(request, seconds_left), sleep=self.sleep)
             except Exception as error:  # noqa: BLE001 - CloudFormation waits for an answer
-                failure = told(error)
+                failure = told(error, _REFUSALS)
                 self.telemetry.resource_failed(request.logical_id, failure, error)
         self.answers.send(request, failure=failure, attributes=answer.attributes, physical_id=answer.physical_id)
         return {"answered": failure}
 
     def _answer(self, request: ResourceRequest, seconds_left: Callable[[], float]) -> Answer:
-        deployment = CaDeployment(
-            private_cas=self.private_cas, registry=self.registry, clock=self.clock, pace=self._paced(seconds_left)
-        )
+        pace = paced_in_time(self.pace, seconds_left, too_late=_TOO_LATE)
+        deployment = CaDeployment(private_cas=self.private_cas, registry=self.registry, clock=self.clock, pace=pace)
         given = request.properties
         match request.resource_type:
             case ResourceType.CA_CERTIFICATE:
@@ -95,26 +97,14 @@ class Function:
         raise ValueError(request.resource_type)
 
     def _rolls_back(self, stack: str) -> bool:
-        """Say whether CloudFormation is undoing a deploy: what that had added may leave again, whatever happened."""
+        """Return whether CloudFormation is undoing a deploy: what that had added may leave again, whatever happened."""
         with aws_call("DescribeStacks"):
             (found,) = self.cloudformation.describe_stacks(StackName=stack)["Stacks"]
         return _ROLLING_BACK in found["StackStatus"]
 
-    def _paced(self, seconds_left: Callable[[], float]) -> Callable[[], None]:
-        def pace() -> None:
-            if seconds_left() < RESERVED_SECONDS:
-                raise Undecided(
-                    Reason.AWS_UNAVAILABLE,
-                    "the time is over: AWS answers too slowly, or a CA that left the fleet file has too many devices "
-                    "to look at each; then name the CA in released_cas if none is ACTIVE",
-                )
-            self.pace()
-
-        return pace
-
 
 def _same(request: ResourceRequest, *names: str) -> bool:
-    """Say whether these properties are those of the resource as it was."""
+    """Return whether these properties are those of the resource as it was."""
     return all(request.old_properties.get(name) == request.properties.get(name) for name in names)
 
 
@@ -130,29 +120,18 @@ def _left(request: ResourceRequest) -> dict[str, str]:
     }
 
 
-def told(error: Exception) -> str:
-    """Return what CloudFormation shows of a failure: our own words, of anything else only its kind."""
-    if isinstance(error, ActivationError):
-        return f"{error.message} ({error.reason}: see docs/runbook.md)"
-    if isinstance(error, NotVerifying):
-        return f"the verification certificate would be refused: {error}"
-    if isinstance(error, CaStillNeeded):
-        return str(error)
-    return f"unexpected {type(error).__name__}: see the function's log"
-
-
 def build_function(configuration: Configuration, environment: Environment) -> Function:
     """Make the clients and put the parts together."""
-    session = boto3.Session(region_name=environment.region)
+    wiring = Wiring(configuration=configuration, environment=environment, config=PATIENT_CLIENT_CONFIG)
     return Function(
-        private_cas=PrivateCas(session.client("acm-pca", config=PATIENT_CLIENT_CONFIG)),
-        registry=IotRegistry(session.client("iot", config=PATIENT_CLIENT_CONFIG)),
-        cloudformation=session.client("cloudformation", config=PATIENT_CLIENT_CONFIG),
+        private_cas=PrivateCas(wiring.client("acm-pca")),
+        registry=wiring.registry,
+        cloudformation=wiring.client("cloudformation"),
         clock=lambda: datetime.now(UTC),
         pace=Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep),
         sleep=time.sleep,
         answers=Answers(),
-        telemetry=Telemetry.create(configuration.deployment),
+        telemetry=wiring.telemetry(DeployTelemetry),
     )
 
 
@@ -163,10 +142,7 @@ def _function() -> Function:
 
 def handle(event: object, context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry point."""
-    try:
-        function = _function()
-    except Exception as error:
-        if answer_without_function(ResourceRequest.parse(event), told(error)):
-            return {"answered": None}
-        raise
+    function = begun(_function, event)
+    if function is None:
+        return {"answered": None}
     return function.run(event, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)

@@ -14,24 +14,18 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.authorities.managed import CertificateAuthorities
-from jitr.authorities.records import CaRecords
-from jitr.aws.call_counts import CallCounts
-from jitr.aws.iot import IotRegistry
 from jitr.aws.shared_pace import SharedPace
-from jitr.aws.state_table import StateTable
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks, shared_policy
 from jitr.bulk.queue import QUEUE_VARIABLE, Turn, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS, BulkWork
-from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
+from jitr.handlers.clients import BUNDLE_ROOT, Wiring
 from jitr.settings import Configuration, Environment
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.bulk import BulkTelemetry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +34,7 @@ class Function:
 
     work: BulkWork
     queue: WorkQueue
-    telemetry: Telemetry
+    telemetry: BulkTelemetry
 
     def run(self, event: dict[str, Any], context: LambdaContext, *, seconds_left: Callable[[], float]) -> Any:  # noqa: ANN401 - Lambda's answer
         """Do the turns of a batch; those that fail are named in the answer, and only those come back."""
@@ -76,17 +70,15 @@ class Function:
 
 def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> Function:
     """Make the clients and put the parts together."""
-    session = boto3.Session(region_name=environment.region)
-    iot = session.client("iot", config=CLIENT_CONFIG)
-    registry, telemetry = IotRegistry(iot), Telemetry.create(configuration.deployment, CallCounts.of(iot))
-    table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
-    authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
+    wiring = Wiring(configuration=configuration, environment=environment)
+    registry, table = wiring.registry, wiring.table
+    telemetry = wiring.telemetry(BulkTelemetry)
     tasks = Tasks(
         registry=registry,
         table=table,
         policy_of=lambda template: shared_policy(configuration, template),
         arn_of=environment.certificate_arn,
-        watch=lambda ca, certificate: authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
+        watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
         pace=SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
@@ -99,7 +91,7 @@ def build_function(configuration: Configuration, environment: Environment, queue
             clock=lambda: datetime.now(UTC),
             report=telemetry.noted,
         ),
-        queue=WorkQueue(session.client("sqs", config=CLIENT_CONFIG), queue_url),
+        queue=WorkQueue(wiring.client("sqs"), queue_url),
         telemetry=telemetry,
     )
 

@@ -1,10 +1,29 @@
-"""How the functions' clients are made, and where their bundle is."""
+"""How the functions' clients are made, and what every function stands on; where their bundle is."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
 from botocore.config import Config
+
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.records import CaRecords
+from jitr.aws.call_counts import CallCounts
+from jitr.aws.iot import IotRegistry
+from jitr.aws.state_table import StateTable
+from jitr.crls.http_fetch import HttpFetcher
+from jitr.crls.sources import CrlSources
+from jitr.registry.rows import Registry
+from jitr.settings import Configuration, Environment
+from jitr.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_iot import IoTClient
+    from mypy_boto3_s3 import S3Client
 
 BUNDLE_ROOT = Path(__file__).parents[2]
 # Spelled out, so that a newer botocore changes nothing. All attempts of one call take half a minute at most.
@@ -13,3 +32,70 @@ CLIENT_CONFIG = Config(
 )
 # For the roll-out, which has minutes and nobody to deliver it again: all attempts of one call take 80 seconds at most.
 PATIENT_CLIENT_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 6}))
+
+
+T = TypeVar("T", bound=Telemetry)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What one container's function stands on; each client is made once, when it is needed first."""
+
+    configuration: Configuration
+    environment: Environment
+    config: Config = CLIENT_CONFIG
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(region_name=self.environment.region)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's own answer to a name that it gets as text
+        """Make a client; a service that several parts use has a property of its own."""
+        return self._session.client(service, config=self.config)  # type: ignore[call-overload]
+
+    @cached_property
+    def _iot(self) -> IoTClient:
+        client: IoTClient = self.client("iot")
+        return client
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """The client of the CRL bucket."""
+        client: S3Client = self.client("s3")
+        return client
+
+    @cached_property
+    def registry(self) -> IotRegistry:
+        """AWS IoT's registry."""
+        return IotRegistry(self._iot)
+
+    def telemetry(self, kind: type[T]) -> T:
+        """Make what the function speaks by; it counts what is asked of AWS IoT from now on."""
+        return kind.create(self.configuration.deployment, CallCounts.of(self._iot))
+
+    @cached_property
+    def table(self) -> StateTable:
+        """The state table."""
+        return StateTable(self.client("dynamodb"), self.environment.state_table)
+
+    @cached_property
+    def rows(self) -> Registry:
+        """The registry rows in the state table."""
+        return Registry(self.table)
+
+    @cached_property
+    def sources(self) -> CrlSources:
+        """Where CRLs come from."""
+        return CrlSources(
+            s3=self.s3,
+            http=HttpFetcher(hosts=frozenset(self.configuration.crl_hosts)),
+            own_bucket=self.environment.crl_bucket,
+            account=self.environment.account,
+        )
+
+    @cached_property
+    def authorities(self) -> CertificateAuthorities:
+        """The CAs that the deployment manages."""
+        return CertificateAuthorities(
+            self.configuration, self.registry, CaRecords(self.table), self.environment.crl_bucket
+        )

@@ -18,30 +18,23 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cryptography import x509
 
 from jitr.authorities.managed import CertificateAuthorities
-from jitr.authorities.records import CaRecords
-from jitr.aws.call_counts import CallCounts
-from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
-from jitr.aws.state_table import StateTable
 from jitr.crls.cache import CrlCache
-from jitr.crls.http_fetch import HttpFetcher
-from jitr.crls.sources import NONE, CrlSources, S3Location
+from jitr.crls.sources import NONE, S3Location
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.copies import EnforcedCrls
 from jitr.enforcement.sweep import Enforcement, Sweep
 from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Reason, Undecided
-from jitr.handlers.clients import BUNDLE_ROOT, CLIENT_CONFIG
+from jitr.handlers.clients import BUNDLE_ROOT, Wiring
 from jitr.policies.rollout import PolicyRollout, shared_policies
-from jitr.registry.rows import Registry
 from jitr.revocation import Options
 from jitr.settings import CaStatus, Configuration, Environment, ManagedCa, Mode, read_settings
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.enforcement import EnforcementTelemetry
 
 # How many of a CA's newest certificates each scheduled sweep compares with the registry.
 NEWEST = 100
@@ -65,7 +58,7 @@ class Function:
     enforcement: Enforcement
     unknown: UnknownCertificates
     drifted_policies: Callable[[], tuple[str, ...]]
-    telemetry: Telemetry
+    telemetry: EnforcementTelemetry
     observes: bool = False
 
     def run(self, event: object, *, request_id: str) -> dict[str, Any]:
@@ -180,39 +173,28 @@ def _answered(ca: ManagedCa, location: str, *, outcome: str, reason: str | None 
 
 def build_function(configuration: Configuration, environment: Environment) -> Function:
     """Make the clients and put the parts together."""
-    session = boto3.Session(region_name=environment.region)
-    s3 = session.client("s3", config=CLIENT_CONFIG)
-    iot = session.client("iot", config=CLIENT_CONFIG)
-    registry, telemetry = IotRegistry(iot), Telemetry.create(configuration.deployment, CallCounts.of(iot))
-    table = StateTable(session.client("dynamodb", config=CLIENT_CONFIG), environment.state_table)
-    sources = CrlSources(
-        s3=s3,
-        http=HttpFetcher(hosts=frozenset(configuration.crl_hosts)),
-        own_bucket=environment.crl_bucket,
-        account=environment.account,
-    )
+    wiring = Wiring(configuration=configuration, environment=environment)
+    registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
     pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
-    rows = Registry(table)
     enforcement = Enforcement(
         registry=registry,
         rows=rows,
-        crls=CrlCache(sources, CrlVersions(table)),
-        enforced=EnforcedCrls(s3, environment.crl_bucket, environment.account),
+        crls=CrlCache(wiring.sources, CrlVersions(wiring.table)),
+        enforced=EnforcedCrls(wiring.s3, environment.crl_bucket, environment.account),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         pace=pace,
         report=telemetry.noted,
     )
-    authorities = CertificateAuthorities(configuration, registry, CaRecords(table), environment.crl_bucket)
     return Function(
-        authorities=authorities,
+        authorities=wiring.authorities,
         enforcement=enforcement,
         unknown=UnknownCertificates(
             registry=registry,
             rows=rows,
-            versions=CrlVersions(table),
+            versions=CrlVersions(wiring.table),
             pace=pace,
-            watch=lambda ca, certificate: authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
+            watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
             report=telemetry.noted,
         ),
         # Rendered when it is needed: a template that cannot be used must not keep enforcement from starting.

@@ -17,20 +17,16 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.aws.iot import IotRegistry
+from jitr.aws.iot import Policies
 from jitr.aws.pacing import Pace
-from jitr.errors import Reason, Undecided
-from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG
-from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, answer_without_function, patiently
+from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG, Wiring
+from jitr.handlers.custom_resources import begun, paced_in_time, told
+from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, patiently
 from jitr.policies.rollout import PolicyRollout, shared_policies
 from jitr.settings import Configuration, Environment
-from jitr.telemetry.telemetry import Telemetry
-
-# What the last AWS call and the answer may take: before there is less left, the roll-out gives up and says so.
-RESERVED_SECONDS = 120.0
+from jitr.telemetry.deploys import DeployTelemetry
 
 
 class RolloutFailed(Exception):  # noqa: N818 - this is the errorType that operators read
@@ -43,11 +39,11 @@ class Function:
 
     configuration: Configuration
     environment: Environment
-    registry: IotRegistry
+    registry: Policies
     pace: Callable[[], None]
     sleep: Callable[[float], None]
     answers: Answers
-    telemetry: Telemetry
+    telemetry: DeployTelemetry
 
     def run(self, event: object, *, seconds_left: Callable[[], float]) -> dict[str, Any]:
         """Roll out what the event asks for; raises AnswerFailedError, RolloutFailed, ValueError for other events."""
@@ -71,25 +67,19 @@ class Function:
     ) -> tuple[dict[str, str], str | None]:
         """Return what was done to each policy, and why not all were done; whatever goes wrong is told, not raised."""
         done: dict[str, str] = {}
-        rollout = PolicyRollout(registry=self.registry, pace=self._paced(seconds_left))
+        too_late = "AWS IoT answers too slowly: the time is over"
+        pace = paced_in_time(self.pace, seconds_left, too_late=too_late)
+        rollout = PolicyRollout(registry=self.registry, pace=pace)
         try:
             for name, document in policies().items():
                 change = patiently(partial(rollout.bring_up_to_date, name, document), sleep=self.sleep)
                 done[name] = change.value
         except Exception as error:  # noqa: BLE001 - CloudFormation waits for an answer
-            failure = _told(error)
+            failure = told(error)
             self.telemetry.roll_out_failed(done, failure, error)
             return done, failure
         self.telemetry.rolled_out(done)
         return done, None
-
-    def _paced(self, seconds_left: Callable[[], float]) -> Callable[[], None]:
-        def pace() -> None:
-            if seconds_left() < RESERVED_SECONDS:
-                raise Undecided(Reason.AWS_UNAVAILABLE, "AWS IoT answers too slowly: the time is over")
-            self.pace()
-
-        return pace
 
 
 def documents_of(properties: Mapping[str, Any]) -> dict[str, str]:
@@ -97,23 +87,17 @@ def documents_of(properties: Mapping[str, Any]) -> dict[str, str]:
     return {each["Name"]: each["Document"] for each in properties["Policies"]}
 
 
-def _told(error: Exception) -> str:
-    if isinstance(error, Undecided):
-        return f"{error.message} ({error.reason}: see docs/runbook.md)"
-    return f"unexpected {type(error).__name__}: see the function's log"
-
-
 def build_function(configuration: Configuration, environment: Environment) -> Function:
     """Make the clients and put the parts together."""
-    session = boto3.Session(region_name=environment.region)
+    wiring = Wiring(configuration=configuration, environment=environment, config=PATIENT_CLIENT_CONFIG)
     return Function(
         configuration=configuration,
         environment=environment,
-        registry=IotRegistry(session.client("iot", config=PATIENT_CLIENT_CONFIG)),
+        registry=wiring.registry,
         pace=Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep),
         sleep=time.sleep,
         answers=Answers(),
-        telemetry=Telemetry.create(configuration.deployment),
+        telemetry=wiring.telemetry(DeployTelemetry),
     )
 
 
@@ -124,10 +108,7 @@ def _function() -> Function:
 
 def handle(event: object, context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry point."""
-    try:
-        function = _function()
-    except Exception as error:
-        if event != {} and answer_without_function(ResourceRequest.parse(event), _told(error)):
-            return {"policies": {}, "failure": None}
-        raise
+    function = begun(_function, event)
+    if function is None:
+        return {"policies": {}, "failure": None}
     return function.run(event, seconds_left=lambda: context.get_remaining_time_in_millis() / 1000)

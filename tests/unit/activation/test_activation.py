@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import utils
 from cryptography.x509.oid import NameOID
 
-from jitr.activation.steps import IRREVERSIBLE_REJECTIONS, LEASE
+from jitr.activation.claiming import IRREVERSIBLE_REJECTIONS
+from jitr.activation.steps import LEASE
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.revocation import der as der_reader
 from jitr.settings import CaStatus, OnExistingThing, ThingNameSource

@@ -24,7 +24,8 @@ from jitr.authorities.deployment import ResourceType
 from jitr.authorities.private_ca import PrivateCas
 from jitr.errors import Reason, Undecided
 from jitr.handlers import authorities
-from jitr.handlers.authorities import RESERVED_SECONDS, Function, build_function
+from jitr.handlers.authorities import Function, build_function
+from jitr.handlers.custom_resources import RESERVED_SECONDS
 from jitr.messages.custom_resource import PAUSE_SECONDS, TRIES, Answers
 from jitr.settings import Configuration, Environment
 from jitr_local import pki

@@ -14,7 +14,8 @@ import boto3
 import pytest
 
 from jitr.handlers import roll_out
-from jitr.handlers.roll_out import RESERVED_SECONDS, Function, RolloutFailed, build_function
+from jitr.handlers.custom_resources import RESERVED_SECONDS
+from jitr.handlers.roll_out import Function, RolloutFailed, build_function
 from jitr.messages.custom_resource import PAUSE_SECONDS, TRIES, AnswerFailedError, Answers, ResourceRequest
 from jitr.settings import Configuration, Environment
 from tests.aws.aws_faults import failing

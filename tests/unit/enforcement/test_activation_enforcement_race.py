@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
 
+from jitr.activation.examination import Examination
 from jitr.activation.steps import LEASE, TIME_LIMIT, Activation
 from jitr.crls.cache import CurrentCrl
 from jitr.enforcement.sweep import SWEEP_LEASE, Enforcement
 from jitr.registry.row import RegistryRow
 from tests.worlds.interleaving import Explored, explore
-from tests.worlds.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, crl, verify_once, world
+from tests.worlds.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, blind, crl, verify_once, world
 
 OFF = frozenset({"INACTIVE", "REVOKED", "PENDING_ACTIVATION"})
 
@@ -151,8 +153,10 @@ def test_a_certificate_that_is_not_listed_ends_active(case: str) -> None:
 class WithoutSecondLook(Activation):
     """An activation that does not read the accepted version again (step 6)."""
 
-    def _outdated(self, used: CurrentCrl) -> bool:
-        return False
+    @cached_property
+    def examination(self) -> Examination:
+        """Steps 2 to 5a, in which no CRL is ever outdated."""
+        return blind(super().examination)
 
 
 class WithoutOnceMore(Enforcement):
@@ -171,12 +175,22 @@ def test_the_search_finds_what_step_6_is_for(source: str) -> None:
     assert violation.wrong == "ended ACTIVE"
 
 
+class OrderedExamination(Examination):
+    """Compares number and thisUpdate, and not which CRL it is."""
+
+    def is_outdated(self, used: CurrentCrl) -> bool:
+        """Return whether a CRL with a higher number, or a later time, was accepted."""
+        accepted = self.crls.versions.accepted(used.scope)
+        return accepted is not None and used.version.goes_back_from(accepted)
+
+
 class OrderAlone(Activation):
     """An activation whose second look compares number and thisUpdate, and not which CRL it is."""
 
-    def _outdated(self, used: CurrentCrl) -> bool:
-        accepted = self.crls.versions.accepted(used.scope)
-        return accepted is not None and used.version.goes_back_from(accepted)
+    @cached_property
+    def examination(self) -> Examination:
+        """Steps 2 to 5a, with that second look."""
+        return OrderedExamination(**vars(super().examination))
 
 
 def test_the_search_finds_why_contents_are_compared() -> None:

@@ -11,6 +11,7 @@ import pytest
 from jitr.activation.provisioning import Provisioning
 from jitr.activation.queue import ActivationQueue
 from jitr.activation.steps import Activation
+from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.errors import Outcome, Undecided
 from tests.faults.machine.cloud import Cloud
@@ -58,7 +59,7 @@ def test_an_activation_that_leaves_a_killed_one_open(aws: Cloud, monkeypatch: py
 def test_an_activation_that_does_not_say_where_the_crl_is(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """What only the certificate knows has to be written before it is ACTIVE."""
     scenario = knocking(distribution_point())
-    monkeypatch.setattr(Activation, "_watch", lambda *_: None)
+    monkeypatch.setattr(CertificateAuthorities, "watch_points", lambda *_, **__: None)
     assert "a later CRL does not switch it off" in found(activations(scenario, Fault.THROTTLED))
 
 

@@ -17,7 +17,7 @@ from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.result import Progress
 from jitr.registry.notes import DeviceNote
 from jitr.telemetry import metric_names
-from jitr.telemetry.telemetry import Telemetry
+from jitr.telemetry.activation import ActivationTelemetry
 from tests.aws.emf import everything, follow_stdout, logged, metrics, written
 from tests.aws.fake_iot import REGION
 
@@ -107,10 +107,10 @@ class TestCallCounts:
 
 
 @pytest.fixture
-def telemetry(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Telemetry:
+def telemetry(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ActivationTelemetry:
     """Real telemetry whose client was throttled once."""
     calls = CallCounts()
-    made = Telemetry.create("test", calls)
+    made = ActivationTelemetry.create("test", calls)
     follow_stdout(monkeypatch)
     calls.answered(event_name="response-received.iot.AttachPolicy", parsed_response={"Error": {"Code": THROTTLED}})
     calls.answered(event_name="response-received.iot.AttachPolicy", parsed_response={})
@@ -118,7 +118,7 @@ def telemetry(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 
 def test_an_activation_says_how_long_the_device_waited_and_what_was_throttled(
-    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+    telemetry: ActivationTelemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the line, and as figures beside the count."""
     result = Progress(certificate_id=ID, waited_seconds=90.5).result(Outcome.ACTIVATED, None, "done")
@@ -158,7 +158,7 @@ def refused(operation: str, code: str) -> Undecided:
     ids=["AWS IoT", "state table", "S3", "AWS IoT, for another reason", "nobody was asked", "no CRL"],
 )
 def test_an_undecided_event_says_whether_aws_iots_throttling_held_it_up(
-    telemetry: Telemetry, capsys: pytest.CaptureFixture[str], error: Undecided, throttled: float
+    telemetry: ActivationTelemetry, capsys: pytest.CaptureFixture[str], error: Undecided, throttled: float
 ) -> None:
     """The alarm takes the one figure from the other, so both are in one line, always.
 
@@ -169,7 +169,9 @@ def test_an_undecided_event_says_whether_aws_iots_throttling_held_it_up(
     assert (figures["Undecided"], figures["UndecidedThrottled"]) == ([1.0], [throttled])
 
 
-def test_an_event_that_has_to_wait_says_since_when(telemetry: Telemetry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_that_has_to_wait_says_since_when(
+    telemetry: ActivationTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Undecided or put back, in the line's own figures; one that does not say it is no figure, and no zero."""
     telemetry.undecided(Undecided(Reason.NO_CRL, "m"), ca_certificate_id=None, age_seconds=4000.5, request_id="r")
     telemetry.put_back(2, age_seconds=7.0, request_id="r")
@@ -187,14 +189,14 @@ def test_nothing_asked_of_aws_iot_is_no_figure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A share of nothing would be no share."""
-    made = Telemetry.create("test")
+    made = ActivationTelemetry.create("test")
     follow_stdout(monkeypatch)
     made.ended(Progress(certificate_id=ID).result(Outcome.UNMANAGED_CA, None, "not ours"), request_id="r")
     assert not [line for line in written(capsys) if "IotRequests" in line]
 
 
 def test_a_note_is_found_by_the_certificate_whatever_its_details_say(
-    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+    telemetry: ActivationTelemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Details never hide whom the line is about."""
     note = DeviceNote(

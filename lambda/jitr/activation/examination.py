@@ -1,7 +1,7 @@
-"""Steps 2 to 5a of an activation: what can be established about a certificate without writing anything to AWS IoT.
+"""Steps 1 to 5a of an activation: what can be established about a certificate without writing anything to AWS IoT.
 
-The activation function acts on it; whoever only wants to know (`mode = "observe"`, `jitr device explain`, an operator's
-`jitr device reinstate`) runs the same steps. Their numbers are those of activation.py.
+The activation function acts on it; `mode = "observe"`, `jitr device explain` and `jitr device reinstate` run the same
+steps. Their numbers are those of steps.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import unpaced
 from jitr.crls.cache import CrlCache, CurrentCrl
 from jitr.crls.sources import HTTP_SCHEMES, NONE
-from jitr.errors import Reason, Undecided, Waiting
+from jitr.errors import Reason, Rejected, Undecided, Waiting
+from jitr.messages.event import CertificateRegistered
+from jitr.messages.result import Progress
 from jitr.registry.allow_list import AllowList
-from jitr.revocation import Options, Verdict, decide
+from jitr.revocation import Options, RevocationStatus, Verdict, decide
 from jitr.settings import ManagedCa
 
 
@@ -57,6 +59,17 @@ class Examination:
     clock: Callable[[], datetime]
     turn: Callable[[], None] = unpaced
 
+    def admit(self, payload: object, progress: Progress) -> tuple[CertificateRegistered, ManagedCa | None]:
+        """(1) Read an event and find its CA, None where that is not managed here; no AWS IoT call.
+
+        Raises Undecided for what is no event, and for another account's.
+        """
+        event = CertificateRegistered.parse(payload)
+        progress.certificate_id, progress.ca_certificate_id = event.certificate_id, event.ca_certificate_id
+        if event.account != self.account:
+            raise Undecided(Reason.FOREIGN_ACCOUNT, "the event belongs to another account")
+        return event, self.authorities.find(event.ca_certificate_id, at=self.clock())
+
     def describe(self, certificate_id: str, ca: ManagedCa) -> Candidate:
         """(2) Read the certificate and compare it with the id, the CA and the account that were named.
 
@@ -81,6 +94,13 @@ class Examination:
             ca=ca,
             ca_certificate=self.authorities.certificate(ca, at=at),
         )
+
+    def verify(self, candidate: Candidate, progress: Progress) -> Candidate:
+        """(3), (4) Check the CA and the certificate, and name its Thing; raises Rejected, Waiting or Undecided."""
+        progress.step = 3
+        self.verify_ca(candidate)
+        progress.step = 4
+        return self.verify_certificate(candidate)
 
     def verify_ca(self, candidate: Candidate) -> None:
         """(3) Check that the CA may bring in devices now; raises Waiting or Undecided."""
@@ -121,8 +141,19 @@ class Examination:
             raise Waiting(Reason.NOT_ALLOWED, "the CA's allow-list does not name this serial number")
 
     def is_outdated(self, used: CurrentCrl) -> bool:
-        """Say whether another CRL was accepted for its scope since, read consistently (6)."""
+        """Return whether another CRL was accepted for its scope since, read consistently (6)."""
         accepted = self.crls.versions.accepted(used.scope)
         if accepted is None:
             return False
         return used.version.goes_back_from(accepted) or used.version.contradicts(accepted)
+
+
+def verify_good(verdict: Verdict | None) -> None:
+    """Check that step 5 says good, or that the CA has no CRL; raises Rejected or Undecided."""
+    if verdict is None or verdict.status is RevocationStatus.GOOD:
+        return
+    if verdict.status is RevocationStatus.REVOKED:
+        if verdict.is_hold:
+            raise Rejected(Reason.CERTIFICATE_HOLD, "the CA's CRL lists the certificate as on hold")
+        raise Rejected(Reason.REVOKED, "the CA's CRL lists the certificate")
+    raise Undecided(verdict.reason or Reason.MALFORMED, "the CRL does not say whether the certificate is revoked")

@@ -1,0 +1,63 @@
+"""What follows ACTIVE in step 8: the predecessor goes off, the row is closed, and a revocation marked meanwhile wins.
+
+Both ways to ACTIVE end here, the functions' own and the operator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jitr.activation.candidate import Candidate
+from jitr.aws.iot import CertificateStatus, DeviceCertificates
+from jitr.errors import Reason
+from jitr.registry.claims import Claims
+from jitr.registry.notes import DeviceNote, Report, unreported
+from jitr.registry.rows import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """Ends activations; `report` is told of each certificate that was switched off."""
+
+    registry: DeviceCertificates
+    rows: Registry
+    report: Report = unreported
+
+    def close(self, candidate: Candidate, *, finish: Callable[[], bool]) -> bool:
+        """Close the row by `finish`; returns False, with the certificate off, when revocation was marked meanwhile."""
+        if finish():
+            return True
+        row = self.rows.row(candidate.row)
+        if row is None or not row.state.refuses_activation:
+            return True
+        self.switch_off(candidate, row.wanted)
+        return False
+
+    def switch_off_predecessor(self, certificate_id: str, *, successor: str) -> None:
+        """Switch off what gave up its Thing; no undoing of a brake or a job brings it back."""
+        Claims(self.rows).end(certificate_id)
+        self.registry.switch_off(certificate_id, CertificateStatus.INACTIVE)
+        self._report(certificate_id, CertificateStatus.INACTIVE, Reason.REPLACED, f"by {successor}")
+
+    def switch_off(self, candidate: Candidate, wanted: CertificateStatus | None) -> None:
+        """Bring AWS IoT to the status that a revocation wants, then record it."""
+        status = wanted or CertificateStatus.INACTIVE
+        row = self.rows.row(candidate.row)
+        # A serial number is listed for every certificate that has it.
+        for certificate_id in {candidate.certificate_id, *(row.certificate_ids if row else ())}:
+            self.registry.switch_off(certificate_id, status)
+            self._report(certificate_id, status, Reason.REVOKED, "its serial number is marked for revocation")
+        self.rows.finish_revocation(candidate.row, done=status)
+
+    def _report(self, certificate_id: str, status: CertificateStatus, reason: Reason, why: str) -> None:
+        """Say what was done; the certificate may be another than the event's, and then has no other line."""
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome="switched_off",
+                reason=reason,
+                message=f"switched off ({status}): {reason}, {why}",
+                details={"status": status.value},
+            )
+        )
