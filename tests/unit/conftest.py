@@ -9,6 +9,7 @@ from moto import mock_aws
 
 from tests.aws import moto_once
 from tests.aws.cloudformation import CloudFormation, listening
+from tests.faults.machine.containers import aws as aws  # noqa: PLC0414 - fixture of the fault matrix
 from tests.worlds.deployment import TestDeployment, create_deployment
 
 moto_once.install()

@@ -184,6 +184,7 @@ def test_what_the_crl_lists_does_not_end_active_and_what_it_does_not_list_does(c
     assert explored.schedules + explored.repeated > 100
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WithoutSecondLook(OperatorActivation):
     """A reinstatement that does not read the accepted version again."""
 
