@@ -6,7 +6,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Node 20 still runs the pinned CDK; jsii would print a page about its age at every synth.
 
-.PHONY: help install demo test check lint format unit e2e synth bench bench-crl bench-storm lock clean
+.PHONY: help install demo test check lint format unit e2e docs synth bench bench-crl bench-storm lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ format: install ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 check: lint test ## everything that has to pass before a change lands
+
+docs: install ## docs/cli.md, made of the commands' own help
+	$(BIN)/python -m jitr_cli.reference > docs/cli.md
 
 synth: install ## the CloudFormation templates of fleet.toml
 	npx cdk synth --quiet

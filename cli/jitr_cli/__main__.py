@@ -11,6 +11,7 @@ import sys
 
 import click
 
+from jitr_cli.console.call import NobodyAnswers
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import describe_failure
 from jitr_cli.console.signals import outlive_readers
@@ -30,8 +31,8 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; never raises, so that no traceback stands for an answer."""
     try:
         result = root.main(args=arguments, prog_name="jitr", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+    except (click.exceptions.Abort, KeyboardInterrupt) as ended:
+        click.echo(str(ended) if isinstance(ended, NobodyAnswers) else "interrupted", err=True)
         return ExitCode.INTERRUPTED
     except SystemExit:
         # Click leaves like this, with code 1, where a pipe breaks that is neither stdout nor stderr.

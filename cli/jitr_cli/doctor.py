@@ -1,4 +1,4 @@
-"""`jitr doctor`: looks at a deployment as somebody would who sees it for the first time.
+"""`jitr doctor`: looks at a deployment as a new operator would.
 
 Exit codes: 0 no errors; 1 errors; 2 no errors, but something could not be looked at; 69 AWS unreachable altogether.
 """
@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.fleet import fleet_option
-from jitr_cli.console.output import emit_json, emit_table, progress, say
+from jitr_cli.console.output import emit_table, progress, say
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.files.mistakes import FleetFileError
 from jitr_fleet.fleet_file.reader import read_fleet
@@ -32,7 +30,7 @@ _SEVERITIES = ("unknown", "warning", "error")
 _COLUMNS = ("", "check", "found", "what to do")
 
 
-@click.command()
+@reading_command("doctor")
 @click.option("--only", metavar="CHECK", multiple=True, help="make only this check; may be given repeatedly")
 @click.option(
     "--accept-rule",
@@ -42,33 +40,20 @@ _COLUMNS = ("", "check", "found", "what to do")
     help="a topic rule that is known to activate nothing; may be given repeatedly",
 )
 @fleet_option
-@deployment_option
-@json_option
-@aws_options
-def command(
-    *,
-    aws: Aws,
-    only: tuple[str, ...],
-    accepted_rules: tuple[str, ...],
-    fleet: Path,
-    deployment: str | None,
-    as_json: bool,
-) -> ExitCode:
-    """Look at a deployment: does every event arrive, is every CRL fresh, is somebody told when not; writes nothing.
+def command(call: Call, *, only: tuple[str, ...], accepted_rules: tuple[str, ...], fleet: Path) -> ExitCode:
+    """Look at a deployment: does every event arrive, is every CRL fresh, are people told when not; writes nothing.
 
     Exit code: 0 no errors, 1 errors, 2 no errors but something could not be looked at.
     """
     chosen = _chosen(only)
-    seen = _deployed(aws, deployment, fleet, frozenset(accepted_rules))
-    say(f"account {seen.account} · Region {aws.region} · deployment {seen.stack.deployment}")
+    seen = _deployed(call, fleet, frozenset(accepted_rules))
+    call.announce()
     from jitr_cli.diagnosis.examination import examine  # noqa: PLC0415 - imports botocore, which usage mistakes need not
 
     with progress("looking", total=len(chosen)) as bar:
         found = list(examine(seen, chosen, bar))
-    if as_json:
-        emit_json({"deployment": seen.stack.deployment, "checks": [_as_data(*each) for each in found]})
-    else:
-        emit_table(_COLUMNS, _rows(found))
+    data = {"deployment": seen.stack.deployment, "checks": [_as_data(*each) for each in found]}
+    call.finish(data, words=lambda: emit_table(_COLUMNS, _rows(found)))
     return _exit_code(finding for _, finding in found)
 
 
@@ -81,24 +66,21 @@ def _chosen(only: tuple[str, ...]) -> tuple[Check, ...]:
     return tuple(check for check in CHECKS if not only or check.code in only)
 
 
-def _deployed(aws: Aws, name: str | None, fleet: Path, accepted_rules: frozenset[str]) -> Deployed:
+def _deployed(call: Call, fleet: Path, accepted_rules: frozenset[str]) -> Deployed:
     """Return the deployment; what fails here is AWS as a whole, and passes on."""
     from jitr_cli.diagnosis.deployed import Deployed  # noqa: PLC0415 - see above
     from jitr_cli.diagnosis.watched_aws import WatchedAws  # noqa: PLC0415
 
-    stack = aws.deployment(name)
-    watched = WatchedAws.watching(aws)
-    identity = watched.client("sts").get_caller_identity()
-    date = identity["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    name, identity = call.stack.deployment, call.aws.identity
     return Deployed(
-        aws=watched,
-        stack=stack,
-        account=identity["Account"],
-        now=datetime.now(UTC),
-        aws_date=parsedate_to_datetime(date) if date else None,
-        wanted=_wanted(fleet, stack.deployment),
+        aws=WatchedAws.watching(call.aws),
+        stack=call.stack,
+        account=identity.account,
+        now=identity.asked_at,
+        aws_date=identity.date,
+        wanted=_wanted(fleet, name),
         accepted_rules=accepted_rules,
-        others=[each for each in aws.deployments() if each.deployment != stack.deployment],
+        others=[each for each in call.aws.deployments() if each.deployment != name],
     )
 
 

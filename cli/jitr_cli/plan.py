@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from jitr_cli.console.aws import json_option
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.fleet import fleet_option, read_deployment
-from jitr_cli.console.output import emit_json, emit_table, say
+from jitr_cli.console.output import emit_table, say
 from jitr_fleet.deployments.deployment import Deployment, Ingestion
 from jitr_fleet.storms.arrivals import Arrival
 from jitr_fleet.storms.plan import Plan, Request, make_plan
@@ -79,7 +79,12 @@ class _Asked:
     containers: int | None
 
 
-@click.command("plan")
+@local_command(
+    "plan",
+    click.option(
+        "--deployment", metavar="NAME", help="take mode, quota and share from this deployment of the fleet file"
+    ),
+)
 @click.option("--devices", required=True, type=click.IntRange(1, _MOST_DEVICES), metavar="N", help="how many devices")
 @click.option(
     "--arrival",
@@ -114,11 +119,8 @@ class _Asked:
 @click.option("--base", type=_SECONDS, default=2.0, show_default=True, metavar="S", help="devices' first longest wait")
 @click.option("--cap", type=_SECONDS, default=60.0, show_default=True, metavar="S", help="devices' longest wait of all")
 @fleet_option
-@click.option("--deployment", metavar="NAME", help="take mode, quota and share from this deployment of the fleet file")
-@json_option
-@click.pass_context
 def command(  # noqa: PLR0913 - one parameter for each option
-    context: click.Context,
+    call: Call,
     *,
     devices: int,
     arrival: str,
@@ -129,16 +131,15 @@ def command(  # noqa: PLR0913 - one parameter for each option
     base: float,
     cap: float,
     fleet: Path,
-    deployment: str | None,
-    as_json: bool,
 ) -> ExitCode:
     """Simulate a storm of first connects: time until all are ACTIVE, the queue, AWS calls, and which quota to raise.
 
     With --deployment, or --fleet where the file has one deployment, mode and quota are those of the fleet file; options
     win over it. Exit code: 0, or 1 when not all devices become ACTIVE in the time that is simulated.
     """
-    named = deployment is not None or context.get_parameter_source("fleet") is not click.core.ParameterSource.DEFAULT
-    chosen = read_deployment(fleet, deployment) if named else None
+    source = click.get_current_context().get_parameter_source("fleet")
+    named = call.deployment is not None or source is not click.core.ParameterSource.DEFAULT
+    chosen = read_deployment(fleet, call.deployment) if named else None
     asked = _Asked(mode=mode, quota=quota, share=share, containers=containers)
     try:
         back_off = BackOff(base=base, cap=cap)
@@ -147,11 +148,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
         raise CommandFailed(str(error)) from error
     settings = _settings(asked, chosen)
     plan = make_plan(Request(arrival=come, limit=back_off.limit, **settings))
-    if as_json:
-        emit_json(as_data(plan, arrival))
-    else:
-        _print(plan, arrival)
-    return ExitCode.DONE if plan.complete else ExitCode.NO
+    ending = ExitCode.DONE if plan.complete else ExitCode.NO
+    return call.finish(as_data(plan, arrival), ending, words=lambda: _print(plan, arrival))
 
 
 def _settings(asked: _Asked, deployment: Deployment | None) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import pytest
 
 from jitr.errors import Reason
 from jitr.messages.dead_letters import DeadLetter
+from jitr_cli.console.advice import ADVICE, registration_advice
 from jitr_cli.dlq import redrive as dlq_redrive
-from jitr_cli.dlq.advice import OF_REASONS
 from jitr_cli.dlq.queue import DeadLetterQueue
 from tests.aws.fake_iot import REGION
 from tests.cli.conftest import Jitr
@@ -26,6 +26,11 @@ from tests.worlds.deployment import TestDeployment
 
 OTHER = "f" * 64
 FAST = ("--yes", "--rate", "100")
+LETTERS = {
+    reason: registration_advice(reason, message_id="1")
+    for reason, advice in ADVICE.items()
+    if advice.letter and reason in Reason.__members__.values()
+}
 SWEEP = {"detail-type": "Object Created", "detail": {"object": {"key": "factory-1.crl"}}}
 
 
@@ -230,7 +235,7 @@ def test_show_says_what_to_do_whatever_the_reason_is(jitr: Jitr, reason: str) ->
     (wanted,) = bury(own_letter(reason))
     told = jitr("dlq", "show", wanted, "--json").json["advice"]
     assert len(told) > 20
-    assert "runbook" not in told or reason not in OF_REASONS
+    assert "runbook" not in told or reason not in LETTERS
     assert set(re.findall(r"--reason (\S+?)`", told)) <= {reason}
     assert "{" not in told
 
@@ -238,8 +243,8 @@ def test_show_says_what_to_do_whatever_the_reason_is(jitr: Jitr, reason: str) ->
 def test_every_reason_that_leaves_an_event_undecided_has_advice_of_its_own() -> None:
     """In the order of the list of reasons, from the first of them on; and no two say the same."""
     undecided = list(Reason)[list(Reason).index(Reason.MALFORMED_EVENT) :]
-    assert list(OF_REASONS) == undecided
-    assert len(set(OF_REASONS.values())) == len(undecided)
+    assert list(LETTERS) == undecided
+    assert len(set(LETTERS.values())) == len(undecided)
 
 
 def test_showing_a_letter_that_is_not_there_is_a_no(jitr: Jitr) -> None:

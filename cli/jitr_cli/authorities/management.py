@@ -18,6 +18,7 @@ from jitr.aws.state_table import StateTable
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr.settings import CaStatus, Configuration
 from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call
 from jitr_cli.console.deployed_configuration import deployed_configuration
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.output import say
@@ -84,7 +85,7 @@ class DeployedCas:
         return lambda ca, certificate: authorities.watch_named(ca, certificate, at=datetime.now(UTC))
 
     def manages(self, ca_certificate_id: str) -> bool | None:
-        """Say whether this deployment manages a CA; None where that is unknown, which is not the same as no."""
+        """Return whether this deployment manages a CA; None where that is unknown, which is not the same as no."""
         if self.management(ca_certificate_id) is not None:
             return True
         return None if self.configuration is None else False
@@ -94,7 +95,7 @@ class DeployedCas:
         return self.management_of(ca_certificate_id, self.records.record(ca_certificate_id))
 
     def management_of(self, ca_certificate_id: str, record: CaRecord | None) -> Management | None:
-        """Return the same, for whoever has read the CA's record."""
+        """Return the same where the CA's record has been read."""
         for ca in self.configuration.cas if self.configuration else ():
             if ca.ca_certificate_id == ca_certificate_id:
                 return Management(
@@ -118,16 +119,16 @@ class DeployedCas:
         )
 
 
-def deployments_here(aws: Aws, name: str | None) -> list[DeployedCas]:
+def deployments_here(call: Call) -> list[DeployedCas]:
     """Return the named deployment, or all of this account and Region, which may be none; raises CommandFailed."""
-    stacks = [aws.deployment(name)] if name is not None else list(aws.deployments())
-    return [DeployedCas.read(aws, stack) for stack in stacks]
+    stacks = [call.stack] if call.deployment is not None else list(call.aws.deployments())
+    return [DeployedCas.read(call.aws, stack) for stack in stacks]
 
 
-def announce(aws: Aws, deployments: Iterable[DeployedCas]) -> None:
+def announce(call: Call, deployments: Iterable[DeployedCas]) -> None:
     """Say, before anything is written, where it will be written and which deployments are there."""
     names = ", ".join(each.stack.deployment for each in deployments) or "none"
-    say(f"account {aws.account()} · Region {aws.region} · deployments here: {names}")
+    call.announce_account(f"deployments here: {names}")
 
 
 def managements(deployments: Iterable[DeployedCas], ca_certificate_id: str) -> list[Management]:

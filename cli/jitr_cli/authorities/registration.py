@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,14 +13,15 @@ from jitr_cli.authorities.verification import CandidateCa, Proof
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, read_file
+from jitr_cli.console.options import gathered
 from jitr_cli.signing.private_ca import PrivateCa, PrivateCaArn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What a CA's registration is to be like."""
+    """What a CA's registration is to be like; `mode` as it was asked for, which Sources.mode completes."""
 
-    mode: CertificateMode
+    mode: str | None
     active: bool
     auto_registration: bool
     device: Path | None
@@ -70,61 +68,41 @@ class Sources:
         return CandidateCa.of(data, name=name, at=datetime.now(UTC)), proof
 
 
-def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options about the CA and its proof, and hand the command `sources: Sources`."""
-
-    @click.option("--certificate", type=existing_file(), metavar="FILE", help="the CA that directly signs the devices")
-    @click.option("--private-ca", type=PrivateCaArn(), help="or that CA in AWS Private CA")
-    @click.option(
+source_options = gathered(
+    "sources",
+    Sources,
+    click.option("--certificate", type=existing_file(), metavar="FILE", help="the CA that directly signs the devices"),
+    click.option("--private-ca", type=PrivateCaArn(), help="or that CA in AWS Private CA"),
+    click.option(
         "--verification-certificate",
         type=existing_file(),
         metavar="PEM",
         help="for DEFAULT mode: what the CA's owner made of `jitr ca csr`",
-    )
-    @click.option(
+    ),
+    click.option(
         "--ca-key",
         type=existing_file(),
         metavar="FILE",
         help="for DEFAULT mode: or the CA's key, which proves the same",
-    )
-    @click.option("--passphrase-file", type=existing_file(), metavar="FILE", help="holds the passphrase of --ca-key")
-    @functools.wraps(function)
-    def with_sources(**options: Any) -> object:  # noqa: ANN401 - whatever click hands over
-        names = ("certificate", "private_ca", "verification_certificate", "ca_key", "passphrase_file")
-        return function(sources=Sources(**{name: options.pop(name) for name in names}), **options)
-
-    return with_sources
-
-
-def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options about the registration; the mode stays a text until the sources are known."""
-
-    @click.option(
+    ),
+    click.option("--passphrase-file", type=existing_file(), metavar="FILE", help="holds the passphrase of --ca-key"),
+)
+wish_options = gathered(
+    "wish",
+    Wish,
+    click.option(
         "--mode",
         type=click.Choice([mode.value for mode in CertificateMode]),
         help="SNI_ONLY unless a proof of the key is given; DEFAULT: one account of a Region only, devices need no SNI",
-    )
-    @click.option("--active/--inactive", default=True, show_default=True, help="whether the CA is ACTIVE at once")
-    @click.option(
+    ),
+    click.option("--active/--inactive", default=True, show_default=True, help="whether the CA is ACTIVE at once"),
+    click.option(
         "--auto-registration/--no-auto-registration",
         default=True,
         show_default=True,
         help="whether unknown devices register at their first connect",
-    )
-    @click.option(
+    ),
+    click.option(
         "--device", type=existing_file(), metavar="FILE", help="a device's certificate, to see that this CA signs them"
-    )
-    @functools.wraps(function)
-    def with_wish(
-        *,
-        mode: str | None,
-        active: bool,
-        auto_registration: bool,
-        device: Path | None,
-        sources: Sources,
-        **options: object,
-    ) -> object:
-        wish = Wish(mode=sources.mode(mode), active=active, auto_registration=auto_registration, device=device)
-        return function(wish=wish, sources=sources, **options)
-
-    return with_wish
+    ),
+)

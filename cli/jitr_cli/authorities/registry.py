@@ -6,6 +6,8 @@ botocore's error; what a command can explain better comes as CommandFailed.
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from jitr.authorities.obstacles import CaFacts
+from jitr.aws.pacing import Pace
 from jitr.certificates import load_certificate
 from jitr.errors import Reason, Undecided
+from jitr_cli.console.output import progress
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
@@ -138,6 +142,26 @@ class CaRegistry:
         self.client.update_ca_certificate(
             certificateId=ca_certificate_id, newAutoRegistrationStatus="ENABLE" if on else "DISABLE"
         )
+
+    def described(self, *, per_second: float, label: str) -> Iterator[CaRegistration]:
+        """Yield all registered CAs, the oldest first and at a pace, and show how far it is."""
+        pace = Pace(per_second, now=time.monotonic, sleep=time.sleep)
+        with progress(label, total=None) as bar:
+            for identifier in self.ids():
+                pace()
+                known = self.find(identifier)
+                bar(1)
+                if known is not None:  # deleted meanwhile
+                    yield known
+
+    def count_devices(self, ca_certificate_id: str) -> Counter[str]:
+        """Count a CA's devices by status, and show how far it is."""
+        found: Counter[str] = Counter()
+        with progress("counting its devices", total=None) as bar:
+            for device in self.devices(ca_certificate_id):
+                found[device.status] += 1
+                bar(1)
+        return found
 
     def delete(self, ca_certificate_id: str) -> None:
         """Delete a CA; AWS refuses while it is ACTIVE. Its devices stay as they are."""

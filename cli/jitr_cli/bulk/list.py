@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import click
-
+from jitr.bulk.job import Job
 from jitr_cli.bulk.work import Bulk, description
-from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
-from jitr_cli.console.output import emit_json, emit_table, say
+from jitr_cli.console.call import Call, reading_command
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.output import emit_table, say
 
 _COLUMNS = ("job", "state", "total", "done", "skipped", "failed", "started_at", "started_by")
 
 
-@click.command("list")
-@deployment_option
-@json_option
-@aws_options
-def command(*, aws: Aws, deployment: str | None, as_json: bool) -> None:
+@reading_command("list")
+def command(call: Call) -> ExitCode:
     """List all jobs, the oldest first, with the reason of those that failed."""
-    bulk = Bulk.of(aws, aws.deployment(deployment))
-    jobs = sorted(bulk.jobs.jobs(), key=lambda job: job.started_at)
-    if as_json:
-        emit_json({"jobs": [description(job) for job in jobs]})
-        return
+    jobs = sorted(Bulk.of(call).jobs.jobs(), key=lambda job: job.started_at)
+    return call.finish({"jobs": [description(job) for job in jobs]}, words=lambda: _print(jobs))
+
+
+def _print(jobs: list[Job]) -> None:
     rows = [description(job) for job in jobs]
     if rows:
         emit_table(_COLUMNS, [tuple(str(row[column]) for column in _COLUMNS) for row in rows])

@@ -9,38 +9,34 @@ import click
 from jitr.bulk.job import JobState
 from jitr_cli.bulk.followers import verify_may_resume
 from jitr_cli.bulk.progress import say_left
-from jitr_cli.bulk.work import Bulk, ended
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.bulk.work import Bulk, description
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.output import say
 
 
-@click.command("resume")
+@writing_command("resume")
 @click.argument("job_id", metavar="JOB")
 @click.option("--no-wait", is_flag=True, help="do not follow it")
-@writing_options
-def command(
-    *, aws: Aws, job_id: str, no_wait: bool, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
-) -> ExitCode:
-    """Let the account go on with a job that was stopped, that failed, or that nobody works on any more.
+def command(call: Call, *, job_id: str, no_wait: bool) -> ExitCode:
+    """Let the account go on with a job that was stopped, that failed, or that is not worked on any more.
 
     A turn that is still at work on it ends by that, and is done again from its last written position.
     """
-    bulk = Bulk.of(aws, aws.deployment(deployment))
+    bulk = Bulk.of(call)
     job = bulk.job(job_id)
     if job.state is JobState.DONE:
         raise CommandFailed(f"{job_id} is done")
     bulk.verify_account_acts()
     verify_may_resume(bulk.jobs, job)
-    aws.announce(bulk.stack)
+    call.announce()
     say(f"{job_id}: {job.state}, {job.tally.seen:,} of {job.plan.total:,}")
     say_left(job, per_second=bulk.tps)
-    if dry_run:
-        return ExitCode.DONE
-    ask("Go on?", yes=yes)
+    if not call.confirm("Go on?"):
+        return call.finish(description(job))
     turn = bulk.jobs.resume(job, at=datetime.now(UTC))
     if turn is None:
         raise CommandFailed(f"{job_id} changed at this moment: look again")
     bulk.send(job_id, turn)
-    return ended(bulk.job(job_id) if no_wait else bulk.followed(job_id), as_json=as_json)
+    return bulk.ended(bulk.job(job_id) if no_wait else bulk.followed(job_id))

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-
 import click
 
 from jitr.bulk.job import JobState
 from jitr_cli.bulk.progress import say_left
-from jitr_cli.bulk.work import Bulk, description, ended
-from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
+from jitr_cli.bulk.work import Bulk, description
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import emit_csv, say
+
+_FAILED = ("certificate_id", "reason", "message")
 
 
-@click.command("status")
+@reading_command("status")
 @click.argument("job_id", metavar="JOB")
 @click.option("--follow", "wait", is_flag=True, help="show how far it is until it ends")
 @click.option("--failed", "only_failed", is_flag=True, help="print the certificates that failed, as CSV (or JSON)")
-@deployment_option
-@json_option
-@aws_options
-def command(
-    *, aws: Aws, job_id: str, wait: bool, only_failed: bool, deployment: str | None, as_json: bool
-) -> ExitCode | None:
+def command(call: Call, *, job_id: str, wait: bool, only_failed: bool) -> ExitCode:
     """Say how far a job is, how long it still takes, and why it does not go on.
 
     What --failed prints can be given to `jitr ca revoke-devices --list` again.
     """
-    bulk = Bulk.of(aws, aws.deployment(deployment))
+    bulk = Bulk.of(call)
     job = bulk.job(job_id)
     if only_failed:
-        _print_failed(bulk, job_id, as_json=as_json)
-        return None
+        rows = [(each.certificate_id, each.reason, each.message) for each in bulk.jobs.failed(job_id)]
+        data = {"failed": [dict(zip(_FAILED, row, strict=True)) for row in rows]}
+        return call.finish(data, words=lambda: emit_csv(_FAILED, rows))
     if wait:
-        return ended(bulk.followed(job_id), as_json=as_json)
+        return bulk.ended(bulk.followed(job_id))
     seen, total = job.tally.seen, job.plan.total
     say(
         f"{job.job_id}: {job.state}, {seen:,} of {total:,}; started {job.started_at:%Y-%m-%d %H:%M} by {job.started_by}"
@@ -46,18 +41,4 @@ def command(
     if job.state is JobState.RUNNING:
         say_left(job, per_second=bulk.tps)
         say(f"last heard of at {job.changed_at:%Y-%m-%d %H:%M:%S} UTC")
-    if as_json:
-        emit_json(description(job))
-    return None
-
-
-def _print_failed(bulk: Bulk, job_id: str, *, as_json: bool) -> None:
-    failed = list(bulk.jobs.failed(job_id))
-    columns = ("certificate_id", "reason", "message")
-    rows = [(each.certificate_id, each.reason, each.message) for each in failed]
-    if as_json:
-        emit_json({"failed": [dict(zip(columns, row, strict=True)) for row in rows]})
-        return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    return call.finish(description(job))

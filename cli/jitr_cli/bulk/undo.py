@@ -7,26 +7,22 @@ import click
 from jitr.aws.iot import CertificateStatus
 from jitr.bulk.job import JobKind, Plan
 from jitr_cli.bulk.followers import verify_may_follow
-from jitr_cli.bulk.progress import say_effort
-from jitr_cli.bulk.work import Bulk, How, bulk_options, ended, in_account, new_job_id
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.bulk.work import Bulk, WorkOptions, new_job_id, work_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 
 
-@click.command("undo")
+@writing_command("undo")
 @click.argument("job_id", metavar="JOB")
-@bulk_options
-@writing_options
-def command(
-    *, aws: Aws, job_id: str, how: How, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
-) -> ExitCode:
+@work_options
+def command(call: Call, *, job_id: str, options: WorkOptions) -> ExitCode:
     """Make ACTIVE again what a job made INACTIVE, if it was ACTIVE before and nothing else decided about it since.
 
     What is REVOKED stays so; what was waiting for activation, or off before, stays INACTIVE (`jitr device reinstate`
     brings single ones back). Safe to interrupt and to repeat.
     """
-    bulk = Bulk.of(aws, aws.deployment(deployment))
+    bulk = Bulk.of(call)
     job = bulk.job(job_id)
     if job.plan.kind is not JobKind.REVOKE or job.plan.wanted is not CertificateStatus.INACTIVE:
         raise CommandFailed(f"{job_id} switched nothing off that could be brought back")
@@ -39,10 +35,6 @@ def command(
         registered_until=job.plan.registered_until,
         follows=job_id,
     )
-    aws.announce(bulk.stack)
-    away = in_account(plan, how)
-    say_effort(plan, plan.total, per_second=bulk.tps if away else how.rate or bulk.tps, in_account=away)
-    if dry_run:
-        return ExitCode.DONE
-    ask("Bring them back?", yes=yes)
-    return ended(bulk.start(new_job_id(JobKind.UNDO), plan, how, away=away), as_json=as_json)
+    call.announce()
+    bulk.say_effort(plan, options)
+    return bulk.carry_out(new_job_id(JobKind.UNDO), plan, options, question="Bring them back?")

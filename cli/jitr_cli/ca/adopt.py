@@ -14,14 +14,16 @@ from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location
 from jitr_cli.authorities.adoption import crl_problem, manager_warnings, registration_notes
 from jitr_cli.authorities.management import DeployedCas
 from jitr_cli.authorities.registry import CaRegistration, CaRegistry
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call, writing_command
+from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import say
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
 
-@click.command()
+@writing_command("adopt")
 @ca_option
 @click.option(
     "--crl",
@@ -30,56 +32,42 @@ from jitr_fleet.deployments.stack_outputs import StackOutputs
     help="s3://… in the deployment's bucket, http(s)://… on an allowed host, cdp, or none",
 )
 @click.option("--policy", default="default", show_default=True, metavar="NAME", help="a deployed policy template")
-@writing_options
-def command(
-    *,
-    aws: Aws,
-    ca_certificate_id: str,
-    crl: str,
-    policy: str,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def command(call: Call, *, ca_certificate_id: str, crl: str, policy: str) -> ExitCode:
     """Take a registered CA under management: from now on its devices are checked and activated.
 
     Only deployed policies and the deployment's own CRL bucket are accepted. A CA with a provisioning template is
     refused: AWS IoT would activate its devices by itself, past every check.
     """
-    stack = aws.deployment(deployment)
-    verify_policy(stack, policy)
-    verify_crl_source(stack, crl)
+    aws, stack = call.aws, call.stack
+    _verify_policy(stack, policy)
+    _verify_crl_source(stack, crl)
     registered = CaRegistry(aws.client("iot")).describe(ca_certificate_id)
-    verify_adoptable(registered)
-    aws.announce(stack)
+    _verify_adoptable(registered)
+    call.announce()
     say(f"adopt CA {ca_certificate_id}: CRL {crl}, policy {policy}, Things named by common name")
     warnings = list(_warnings(aws, stack, crl, registered))
     for warning in warnings:
         say(f"warning: {warning}")
     for note in registration_notes(registered, at=datetime.now(UTC)):
         say(f"note: {note}")
-    if not dry_run:
-        ask("Adopt this CA?", yes=yes)
+    if call.confirm("Adopt this CA?"):
         records = CaRecords(StateTable(aws.client("dynamodb"), stack.state_table))
-        caller = aws.client("sts").get_caller_identity()["Arn"]
-        records.adopt(ca_certificate_id, crl=crl, policy=policy, by=caller, at=datetime.now(UTC))
+        records.adopt(ca_certificate_id, crl=crl, policy=policy, by=aws.caller(), at=datetime.now(UTC))
         say("adopted; the function knows within half a minute")
-    if as_json:
-        emit_json(
-            {
-                "ca_certificate_id": ca_certificate_id,
-                "deployment": stack.deployment,
-                "crl": crl,
-                "policy": policy,
-                "adopted": not dry_run,
-                "warnings": warnings,
-            }
-        )
+    return call.finish(
+        {
+            "ca_certificate_id": ca_certificate_id,
+            "deployment": stack.deployment,
+            "crl": crl,
+            "policy": policy,
+            "adopted": not call.dry_run,
+            "warnings": warnings,
+        }
+    )
 
 
 def _warnings(aws: Aws, stack: StackOutputs, crl: str, registered: CaRegistration) -> Iterator[str]:
-    """Yield what whoever adopts should know; none of it refuses the adoption, which may come first of several steps."""
+    """Yield what to know before; none of it refuses the adoption, which may be the first of several steps."""
     if crl == NONE:
         yield "with `none` no certificate of this CA is ever checked for revocation"
     here = [DeployedCas.read(aws, each) for each in aws.deployments()]
@@ -88,14 +76,14 @@ def _warnings(aws: Aws, stack: StackOutputs, crl: str, registered: CaRegistratio
         yield f"{problem}; its devices stay PENDING_ACTIVATION until there is one"
 
 
-def verify_policy(stack: StackOutputs, policy: str) -> None:
+def _verify_policy(stack: StackOutputs, policy: str) -> None:
     """Check that the policy is deployed; raises CommandFailed."""
     known = stack.policies.split(",")
     if policy not in known:
         raise CommandFailed(f"policy {policy!r} is not deployed; there are: {', '.join(known)}")
 
 
-def verify_crl_source(stack: StackOutputs, crl: str) -> None:
+def _verify_crl_source(stack: StackOutputs, crl: str) -> None:
     """Check the source: the deployment's bucket, an allowed host, `cdp` or `none`; raises CommandFailed."""
     if crl in (NONE, CDP):
         return
@@ -113,7 +101,7 @@ def verify_crl_source(stack: StackOutputs, crl: str) -> None:
         raise CommandFailed(f"--crl: only the deployment's bucket is read for adopted CAs: s3://{stack.crl_bucket}/…")
 
 
-def verify_adoptable(registered: CaRegistration) -> None:
+def _verify_adoptable(registered: CaRegistration) -> None:
     """Check that no provisioning template would bypass the check; raises CommandFailed."""
     if registered.provisions_itself:
         raise CommandFailed(

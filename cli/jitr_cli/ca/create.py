@@ -6,53 +6,38 @@ interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import click
 from cryptography import x509
 
 from jitr.authorities.signing_terms import ROOT_TEMPLATE, SUBORDINATE_TEMPLATE
 from jitr.certificates import fingerprint
-from jitr_cli.console.aws import Aws, ask, connection_options, dry_run_option, json_option, yes_option
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import zulu
 from jitr_cli.console.new_files import PUBLIC, verify_new, write_new
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import say
 from jitr_cli.signing.creation import PrivateCaWish, Properties, private_ca_options, property_options
 from jitr_cli.signing.new_ca import NewCa, new_ca_options
 from jitr_cli.signing.private_ca import KEY_ALGORITHMS, PrivateCa
 
 
-@click.command("create")
+@writing_command("create", deployment=None)
 @property_options
 @new_ca_options
 @private_ca_options
-@dry_run_option
-@yes_option
-@json_option
-@connection_options
-def command(
-    *,
-    connect: Callable[[], Aws],
-    properties: Properties,
-    new_ca: NewCa,
-    wish: PrivateCaWish,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> ExitCode:
+def command(call: Call, *, properties: Properties, new_ca: NewCa, wish: PrivateCaWish) -> ExitCode:
     """Make a CA that signs devices: on this computer, its key in a file; or with --private-ca in AWS Private CA.
 
     The key of the first is encrypted unless --no-passphrase says otherwise, and no file is ever overwritten. Register
     the CA with `jitr ca register`, or put its certificate into the fleet file.
     """
     if wish.is_given():
-        return _create_private(connect(), properties, new_ca, wish, dry_run=dry_run, yes=yes, as_json=as_json)
+        return _create_private(call, properties, new_ca, wish)
     if wish.parent or wish.crl_bucket:
         raise CommandFailed("--parent and --crl-bucket are for AWS Private CA: give --private-ca too")
-    if dry_run:
+    if call.dry_run:
         raise CommandFailed("--dry-run is for AWS Private CA; on this computer nothing is overwritten")
     if properties.common_name is None:
         raise CommandFailed("give --common-name")
@@ -64,56 +49,49 @@ def command(
     )
     _say(certificate)
     say(f"certificate: {new_ca.files.out}; key: {new_ca.files.key_out}, which never leaves this computer by itself")
-    if as_json:
-        emit_json(
-            {
-                "ca_certificate_id": fingerprint(certificate),
-                "certificate": str(new_ca.files.out),
-                "key": str(new_ca.files.key_out),
-                "not_after": zulu(certificate.not_valid_after_utc),
-            }
-        )
-    return ExitCode.DONE
+    return call.finish(
+        {
+            "ca_certificate_id": fingerprint(certificate),
+            "certificate": str(new_ca.files.out),
+            "key": str(new_ca.files.key_out),
+            "not_after": zulu(certificate.not_valid_after_utc),
+        }
+    )
 
 
-def _create_private(
-    aws: Aws, properties: Properties, new_ca: NewCa, wish: PrivateCaWish, *, dry_run: bool, yes: bool, as_json: bool
-) -> ExitCode:
+def _create_private(call: Call, properties: Properties, new_ca: NewCa, wish: PrivateCaWish) -> ExitCode:
     _verify_wish(properties, new_ca, wish)
     out = new_ca.files.out
     if out is not None:
         verify_new(out)
-    parent = PrivateCa.at(aws, wish.parent) if wish.parent else None
+    parent = PrivateCa.at(call.aws, wish.parent) if wish.parent else None
     if parent is not None:
         parent.verify_active()
-    unfinished = PrivateCa.at(aws, wish.finish) if wish.finish else None
+    unfinished = PrivateCa.at(call.aws, wish.finish) if wish.finish else None
     if unfinished is not None:
         _verify_unfinished(unfinished, parent)
-    say(f"account {aws.account()} · Region {aws.region} · AWS Private CA")
+    call.announce_account("AWS Private CA")
     what = f"finish {wish.finish}" if wish.finish else f"create a {wish.kind} CA {properties.common_name!r}"
     say(f"{what}, valid for {properties.days} days; AWS charges for it by the month until it is deleted")
     if not wish.finish and wish.crl_bucket is None:
         say("note: without --crl-bucket AWS Private CA publishes no CRL: nothing could be revoked by it")
-    if dry_run:
-        return ExitCode.DONE
-    ask("Create it?", yes=yes)
-    ca = unfinished or PrivateCa.create(aws, _request(properties, wish))
+    if not call.confirm("Create it?"):
+        return call.finish({"arn": wish.finish, "ca_certificate_id": None, "certificate": None, "not_after": None})
+    ca = unfinished or PrivateCa.create(call.aws, _request(properties, wish))
     say(f"{ca.arn}; if this is interrupted: jitr ca create --finish {ca.arn}")
     certificate = _install(ca, parent, days=properties.days)
     if out is not None:
         write_new(out, certificate.encode("ascii"), mode=PUBLIC)
     loaded = x509.load_pem_x509_certificate(certificate.encode("ascii"))
     _say(loaded)
-    if as_json:
-        emit_json(
-            {
-                "arn": ca.arn,
-                "ca_certificate_id": fingerprint(loaded),
-                "certificate": str(out) if out else None,
-                "not_after": zulu(loaded.not_valid_after_utc),
-            }
-        )
-    return ExitCode.DONE
+    return call.finish(
+        {
+            "arn": ca.arn,
+            "ca_certificate_id": fingerprint(loaded),
+            "certificate": str(out) if out else None,
+            "not_after": zulu(loaded.not_valid_after_utc),
+        }
+    )
 
 
 def _verify_wish(properties: Properties, new_ca: NewCa, wish: PrivateCaWish) -> None:

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives import serialization
 
 from jitr.authorities.verification_certificate import new_key, request_verification
 from jitr_cli.authorities.registry import CaRegistry
-from jitr_cli.console.aws import Aws, aws_options, json_option
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.new_files import PRIVATE, PUBLIC, verify_new, write_new
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import say
 
 
-@click.command("csr")
+@reading_command("csr", deployment=None)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="where to; default: stdout, in PEM"
 )
@@ -28,16 +28,14 @@ from jitr_cli.console.output import emit_json, say
     metavar="FILE",
     help="keep the request's key too, mode 0600; nothing needs it afterwards",
 )
-@json_option
-@aws_options
-def command(*, aws: Aws, out: Path | None, key_out: Path | None, as_json: bool) -> ExitCode:
+def command(call: Call, *, out: Path | None, key_out: Path | None) -> ExitCode:
     """Write the request that the owner of a CA signs to prove that they have its key.
 
     The registration code is that of the account and Region; a CA registered in SNI_ONLY mode needs none of this. What
     comes back from the owner goes into `jitr ca register --verification-certificate`.
     """
     verify_new(*(path for path in (out, key_out) if path is not None))
-    code = CaRegistry(aws.client("iot")).registration_code()
+    code = CaRegistry(call.aws.client("iot")).registration_code()
     key = new_key()
     csr = request_verification(code, key).public_bytes(serialization.Encoding.PEM)
     if key_out is not None:
@@ -47,10 +45,8 @@ def command(*, aws: Aws, out: Path | None, key_out: Path | None, as_json: bool) 
         write_new(key_out, pem, mode=PRIVATE)
     if out is not None:
         write_new(out, csr, mode=PUBLIC)
-    say(f"account {aws.account()} · Region {aws.region} · registration code {code}")
+    call.announce_account(f"registration code {code}")
     say("have the CA sign this request; any extensions will do, the common name must stay")
-    if as_json:
-        emit_json({"registration_code": code, "csr": csr.decode("ascii"), "file": str(out) if out else None})
-    elif out is None:
-        click.echo(csr.decode("ascii"), nl=False)
-    return ExitCode.DONE
+    text = csr.decode("ascii")
+    data = {"registration_code": code, "csr": text, "file": str(out) if out else None}
+    return call.finish(data, words=(lambda: click.echo(text, nl=False)) if out is None else None)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import click
-
 from jitr_cli.authorities.management import (
     DeployedCas,
     Owner,
@@ -19,31 +17,28 @@ from jitr_cli.authorities.management import (
     managements,
 )
 from jitr_cli.authorities.registry import CaRegistry
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, progress, say
+from jitr_cli.console.output import say
 
 
-@click.command("delete")
+@writing_command("delete")
 @ca_option
-@writing_options
-def command(
-    *, aws: Aws, ca_certificate_id: str, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
-) -> ExitCode:
+def command(call: Call, *, ca_certificate_id: str) -> ExitCode:
     """Delete an INACTIVE CA from AWS IoT. Its devices stay as they are: those that are ACTIVE go on connecting.
 
     What still depends on the CA is counted and said first. There is no undoing but registering it again.
     """
-    registry = CaRegistry(aws.client("iot"))
+    registry = CaRegistry(call.aws.client("iot"))
     known = registry.describe(ca_certificate_id)
     if known.active:
         raise CommandFailed(f"CA {ca_certificate_id} is ACTIVE; AWS IoT deletes INACTIVE ones only: jitr ca deactivate")
-    deployments = deployments_here(aws, deployment)
+    deployments = deployments_here(call)
     _verify_known(deployments)
-    announce(aws, deployments)
-    devices = _count(registry, ca_certificate_id)
+    announce(call, deployments)
+    devices = registry.count_devices(ca_certificate_id)
     say(f"delete CA {ca_certificate_id} ({known.certificate.subject.rfc4514_string()}), {known.mode} mode")
     _say_devices(devices)
     found = managements(deployments, ca_certificate_id)
@@ -53,20 +48,17 @@ def command(
             say("    take it out of the fleet file and deploy first, or its next deploy fails")
         else:
             say(f"    the adoption stays: jitr ca release --ca-certificate-id {ca_certificate_id}")
-    if not dry_run:
-        ask("Delete this CA?", yes=yes)
+    if call.confirm("Delete this CA?"):
         registry.delete(ca_certificate_id)
         say("deleted")
-    if as_json:
-        emit_json(
-            {
-                "ca_certificate_id": ca_certificate_id,
-                "deleted": not dry_run,
-                "devices": dict(sorted(devices.items())),
-                "managed_by": [each.deployment for each in found],
-            }
-        )
-    return ExitCode.DONE
+    return call.finish(
+        {
+            "ca_certificate_id": ca_certificate_id,
+            "deleted": not call.dry_run,
+            "devices": dict(sorted(devices.items())),
+            "managed_by": [each.deployment for each in found],
+        }
+    )
 
 
 def _verify_known(deployments: list[DeployedCas]) -> None:
@@ -76,15 +68,6 @@ def _verify_known(deployments: list[DeployedCas]) -> None:
         raise CommandFailed(
             f"nothing is deleted while it is unknown whether {', '.join(unknown)} manages this CA", ExitCode.AWS
         )
-
-
-def _count(registry: CaRegistry, ca_certificate_id: str) -> Counter[str]:
-    found: Counter[str] = Counter()
-    with progress("counting its devices", total=None) as bar:
-        for device in registry.devices(ca_certificate_id):
-            found[device.status] += 1
-            bar(1)
-    return found
 
 
 def _say_devices(devices: Counter[str]) -> None:

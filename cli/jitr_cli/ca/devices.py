@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Iterator
 
 import click
 
 from jitr.aws.iot import CertificateStatus
 from jitr_cli.authorities.registry import CaRegistry, ListedDevice
-from jitr_cli.console.aws import Aws, aws_options, json_option
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.files import zulu
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, emit_table, progress, say
+from jitr_cli.console.output import emit_csv, emit_json, emit_table, progress, say
 
 COLUMNS = ("certificate_id", "status", "registered_at")
 
 
-@click.command("devices")
+@reading_command("devices", deployment=None)
 @ca_option
 @click.option(
     "--status",
@@ -37,25 +35,21 @@ COLUMNS = ("certificate_id", "status", "registered_at")
     show_default=True,
     help="how they are printed; csv prints while it reads",
 )
-@json_option
-@aws_options
-def command(*, aws: Aws, ca_certificate_id: str, statuses: tuple[str, ...], output: str, as_json: bool) -> ExitCode:
+def command(call: Call, *, ca_certificate_id: str, statuses: tuple[str, ...], output: str) -> ExitCode:
     """List the devices that are registered with a CA, the oldest first.
 
-    Not among them: certificates that somebody registered without naming their CA.
+    Not among them: certificates that were registered without naming their CA.
     """
-    registry = CaRegistry(aws.client("iot"))
+    registry = CaRegistry(call.aws.client("iot"))
     registry.describe(ca_certificate_id)
-    say(f"account {aws.account()} · Region {aws.region}")
-    found = _listed(registry, ca_certificate_id, frozenset(statuses))
-    if as_json or output == "json":
-        emit_json({"devices": [dict(zip(COLUMNS, _row(each), strict=True)) for each in found]})
+    call.announce_account()
+    found = map(_row, _listed(registry, ca_certificate_id, frozenset(statuses)))
+    if call.as_json or output == "json":
+        emit_json({"devices": [dict(zip(COLUMNS, row, strict=True)) for row in found]})
     elif output == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(map(_row, found))
+        emit_csv(COLUMNS, found)
     else:
-        rows = [_row(each) for each in found]
+        rows = list(found)
         if rows:
             emit_table(COLUMNS, [tuple(cell or "" for cell in row) for row in rows])
         say(f"{len(rows):,} devices")

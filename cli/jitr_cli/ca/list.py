@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import click
-
-from jitr.aws.pacing import Pace
 from jitr.crls.sources import NONE
 from jitr_cli.authorities.description import crl_in_a_word, describe_ca
 from jitr_cli.authorities.management import DeployedCas, announce, deployments_here
 from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry
-from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
-from jitr_cli.console.output import emit_json, emit_table, progress, say
+from jitr_cli.console.output import emit_table, say
 
 COLUMNS = ("name", "id", "mode", "status", "auto-registration", "expires", "CRL")
 
 
-@click.command("list")
-@deployment_option
-@json_option
-@aws_options
-def command(*, aws: Aws, deployment: str | None, as_json: bool) -> ExitCode:
-    """List the CAs of an account and Region: in the fleet file, adopted, or managed by nobody here.
+@reading_command("list")
+def command(call: Call) -> ExitCode:
+    """List the CAs of an account and Region: in the fleet file, adopted, or not managed here.
 
     A CA that a deployment's fleet file names but AWS IoT does not know is said too: its devices cannot register.
     """
-    registry = CaRegistry(aws.client("iot"))
-    deployments = deployments_here(aws, deployment)
-    announce(aws, deployments)
-    found = list(_described(registry, deployments))
+    deployments = deployments_here(call)
+    announce(call, deployments)
+    registered = CaRegistry(call.aws.client("iot")).described(per_second=DESCRIBED_PER_SECOND, label="reading CAs")
+    found = [describe_ca(known, deployments, at=datetime.now(UTC)) for known in registered]
     missing = _missing(deployments, {each["ca_certificate_id"] for each in found})
-    if as_json:
-        emit_json({"cas": found, "missing": missing})
-    elif found:
-        emit_table(COLUMNS, map(_row, found))
-    else:
-        say("no CA is registered here")
+    call.finish({"cas": found, "missing": missing}, words=lambda: _print(found))
     for each in missing:
         say(
             f"warning: deployment {each['deployment']} manages CA {each['ca_certificate_id']} ({each['name']}), "
@@ -49,15 +36,11 @@ def command(*, aws: Aws, deployment: str | None, as_json: bool) -> ExitCode:
     return ExitCode.DONE
 
 
-def _described(registry: CaRegistry, deployments: list[DeployedCas]) -> Iterator[dict[str, Any]]:
-    pace = Pace(DESCRIBED_PER_SECOND, now=time.monotonic, sleep=time.sleep)
-    with progress("reading CAs", total=None) as bar:
-        for identifier in registry.ids():
-            pace()
-            known = registry.find(identifier)
-            bar(1)
-            if known is not None:  # deleted meanwhile
-                yield describe_ca(known, deployments, at=datetime.now(UTC))
+def _print(found: list[dict[str, Any]]) -> None:
+    if found:
+        emit_table(COLUMNS, map(_row, found))
+    else:
+        say("no CA is registered here")
 
 
 def _missing(deployments: list[DeployedCas], registered: set[str]) -> list[dict[str, str]]:

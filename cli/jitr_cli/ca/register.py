@@ -6,14 +6,11 @@ registered in the other mode; 69 AWS refused; 130 interrupted. Nothing is writte
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-import click
 from botocore.exceptions import ClientError
 
 from jitr.aws.failures import error_code
-from jitr.aws.pacing import Pace
 from jitr_cli.authorities.management import (
     DeployedCas,
     announce,
@@ -24,84 +21,76 @@ from jitr_cli.authorities.management import (
 from jitr_cli.authorities.registration import Sources, Wish, source_options, wish_options
 from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistration, CaRegistry, CertificateMode
 from jitr_cli.authorities.verification import CandidateCa
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import zulu
-from jitr_cli.console.output import emit_json, progress, say
+from jitr_cli.console.output import say
 from jitr_fleet.issuing.cas import is_root_for_cas
 
 SAME_SUBJECT = 10  # AWS IoT API reference, RegisterCACertificate
 _TAKEN = {
-    CertificateMode.SNI_ONLY: "somebody registered it meanwhile",
+    CertificateMode.SNI_ONLY: "another registered it meanwhile",
     CertificateMode.DEFAULT: (
-        "somebody registered it meanwhile, or another account of this Region has it in DEFAULT mode, which only one "
+        "another registered it meanwhile, or another account of this Region has it in DEFAULT mode, which only one "
         "may; SNI_ONLY works beside that"
     ),
 }
 
 
-@click.command("register")
+@writing_command("register")
 @source_options
 @wish_options
-@writing_options
-def command(
-    *,
-    aws: Aws,
-    wish: Wish,
-    sources: Sources,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> ExitCode:
+def command(call: Call, *, wish: Wish, sources: Sources) -> ExitCode:
     """Register a CA in AWS IoT, so that devices with its certificates may knock.
 
     Registering manages nothing: a deployment does, by its fleet file (registration = "existing") or after
     `jitr ca adopt`. A CA in the fleet file with registration = "SNI_ONLY" is registered by the deploy.
     """
-    ca, proof = sources.load(aws)
+    mode = sources.mode(wish.mode)
+    ca, proof = sources.load(call.aws)
     if wish.device is not None:
         ca.verify_signs(wish.device)
     elif is_root_for_cas(ca.certificate):
         say("warning: this is a root that allows CAs below it; register the CA that directly signs the devices")
         say("         (--device with a device's certificate checks that)")
-    registry = CaRegistry(aws.client("iot"))
+    registry = CaRegistry(call.aws.client("iot"))
     if (known := registry.find(ca.ca_certificate_id)) is not None:
-        return _known(known, wish, as_json=as_json)
-    deployments = deployments_here(aws, deployment)
-    announce(aws, deployments)
+        return _known(call, known, wish, mode)
+    deployments = deployments_here(call)
+    announce(call, deployments)
     _verify_room(registry, ca)
     state = _state(active=wish.active, auto_registration=wish.auto_registration)
     say(f"register CA {ca.ca_certificate_id}, valid until {zulu(ca.certificate.not_valid_after_utc)}")
-    say(f"  in {wish.mode} mode, {state}")
+    say(f"  in {mode} mode, {state}")
     _say_managed(deployments, ca.ca_certificate_id)
-    if wish.mode is CertificateMode.SNI_ONLY:
+    verification = None
+    if mode is CertificateMode.SNI_ONLY:
         say("  devices have to send SNI (the account's endpoint name), or nothing registers them")
-        verification = None
-    elif dry_run and sources.private_ca is not None:
+    elif call.dry_run and sources.private_ca is not None:
         say("  AWS Private CA would be asked to sign a verification certificate")
-        return ExitCode.DONE
     else:
         verification = proof.verification(ca, registry.registration_code())
-    if dry_run:
-        return ExitCode.DONE
-    ask("Register this CA?", yes=yes)
-    identifier = _register(registry, ca, wish, verification)
-    say("registered")
-    if as_json:
-        emit_json(
-            _as_data(identifier, wish.mode, active=wish.active, auto_registration=wish.auto_registration, created=True)
+    if call.confirm("Register this CA?"):
+        _register(registry, ca, wish, mode, verification)
+        say("registered")
+    return call.finish(
+        _as_data(
+            ca.ca_certificate_id,
+            mode,
+            active=wish.active,
+            auto_registration=wish.auto_registration,
+            created=not call.dry_run,
         )
-    return ExitCode.DONE
+    )
 
 
-def _known(known: CaRegistration, wish: Wish, *, as_json: bool) -> ExitCode:
+def _known(call: Call, known: CaRegistration, wish: Wish, mode: CertificateMode) -> ExitCode:
     """Answer for a CA that is registered: done where it is in the wanted mode; raises CommandFailed."""
-    if known.mode is not wish.mode:
+    if known.mode is not mode:
         raise CommandFailed(
             f"this CA is registered in {known.mode} mode, and AWS IoT changes no CA's mode: deactivate it, delete it "
-            f"(jitr ca deactivate, jitr ca delete) and register it again with --mode {wish.mode}. Its devices keep "
+            f"(jitr ca deactivate, jitr ca delete) and register it again with --mode {mode}. Its devices keep "
             "their certificates and mode; no new ones get in meanwhile"
         )
     state = _state(active=known.active, auto_registration=known.auto_registration)
@@ -110,29 +99,21 @@ def _known(known: CaRegistration, wish: Wish, *, as_json: bool) -> ExitCode:
         say(f"note: to change that: jitr ca {'activate' if wish.active else 'deactivate'}")
     if known.auto_registration != wish.auto_registration:
         say(f"note: to change that: jitr ca auto-registration {'on' if wish.auto_registration else 'off'}")
-    if as_json:
-        shown = _as_data(
+    return call.finish(
+        _as_data(
             known.ca_certificate_id,
             known.mode,
             active=known.active,
             auto_registration=known.auto_registration,
             created=False,
         )
-        emit_json(shown)
-    return ExitCode.DONE
+    )
 
 
 def _verify_room(registry: CaRegistry, ca: CandidateCa) -> None:
     """Say which CAs have the same subject; raises CommandFailed where AWS IoT takes no further one."""
-    pace = Pace(DESCRIBED_PER_SECOND, now=time.monotonic, sleep=time.sleep)
-    same: list[str] = []
-    with progress("looking at the registered CAs", total=None) as bar:
-        for identifier in registry.ids():
-            pace()
-            found = registry.find(identifier)
-            bar(1)
-            if found is not None and found.certificate.subject == ca.certificate.subject:
-                same.append(identifier)
+    registered = registry.described(per_second=DESCRIBED_PER_SECOND, label="looking at the registered CAs")
+    same = [each.ca_certificate_id for each in registered if each.certificate.subject == ca.certificate.subject]
     if same:
         say(f"note: {len(same)} registered CAs have the same subject: {', '.join(each[:12] + '…' for each in same)}")
     if len(same) >= SAME_SUBJECT:
@@ -150,17 +131,19 @@ def _say_managed(deployments: list[DeployedCas], ca_certificate_id: str) -> None
         say(f"  no deployment manages it yet: jitr ca adopt --ca-certificate-id {ca_certificate_id} --crl …")
 
 
-def _register(registry: CaRegistry, ca: CandidateCa, wish: Wish, verification: str | None) -> str:
+def _register(
+    registry: CaRegistry, ca: CandidateCa, wish: Wish, mode: CertificateMode, verification: str | None
+) -> None:
     try:
-        return registry.register(
+        registry.register(
             ca.pem,
-            mode=wish.mode,
+            mode=mode,
             verification=verification,
             active=wish.active,
             auto_registration=wish.auto_registration,
         )
     except ClientError as error:
-        raise _refused(error, wish.mode) from error
+        raise _refused(error, mode) from error
 
 
 def _refused(error: ClientError, mode: CertificateMode) -> CommandFailed:

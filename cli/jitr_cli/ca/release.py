@@ -13,63 +13,53 @@ from jitr.aws.iot import CertificateStatus
 from jitr.crls.sources import NONE
 from jitr_cli.authorities.management import DeployedCas, Owner, describe_management
 from jitr_cli.authorities.registry import CaRegistry
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call, writing_command
+from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, progress, say
+from jitr_cli.console.output import progress, say
 
 # Enough to be sure that it matters; a million devices are not counted for that.
 MOST_COUNTED = 1000
 
 
-@click.command()
+@writing_command("release")
 @ca_option
 @click.option(
-    "--with-active-devices", is_flag=True, help="although it has ACTIVE devices: nobody enforces the CRL for them then"
+    "--with-active-devices", is_flag=True, help="although it has ACTIVE devices: the CRL is not enforced for them then"
 )
-@writing_options
-def command(
-    *,
-    aws: Aws,
-    ca_certificate_id: str,
-    with_active_devices: bool,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def command(call: Call, *, ca_certificate_id: str, with_active_devices: bool) -> ExitCode:
     """End the management of an adopted CA: its waiting and new devices stay PENDING_ACTIVATION.
 
-    Devices that are ACTIVE stay so, and nobody enforces the CRL for them any more: refused while there are any, unless
+    Devices that are ACTIVE stay so, and the CRL is not enforced for them any more: refused while there are any, unless
     that is meant. CAs in the fleet file are not released here, but by editing that file.
     """
-    deployed = DeployedCas.read(aws, aws.deployment(deployment))
+    deployed = DeployedCas.read(call.aws, call.stack)
     record = deployed.records.record(ca_certificate_id)
     if record is None or record.adopted_policy is None:
-        raise CommandFailed(f"CA {ca_certificate_id} is not adopted by deployment {deployed.stack.deployment}")
-    aws.announce(deployed.stack)
+        raise CommandFailed(f"CA {ca_certificate_id} is not adopted by deployment {call.stack.deployment}")
+    call.announce()
     say(f"release CA {ca_certificate_id} (CRL {record.adopted_crl}, policy {record.adopted_policy})")
-    active = _active_devices(aws, deployed, record)
+    active = _active_devices(call.aws, deployed, record)
     if active:
         _verify_meant(active, with_active_devices=with_active_devices)
-    if not dry_run:
-        ask("Release this CA?", yes=yes)
+    if call.confirm("Release this CA?"):
         deployed.records.release(ca_certificate_id)
         say("released; the function knows within half a minute")
-    if as_json:
-        emit_json(
-            {
-                "ca_certificate_id": ca_certificate_id,
-                "deployment": deployed.stack.deployment,
-                "released": not dry_run,
-                "active_devices": active,
-                "active_devices_more": active == MOST_COUNTED,
-            }
-        )
+    return call.finish(
+        {
+            "ca_certificate_id": ca_certificate_id,
+            "deployment": call.stack.deployment,
+            "released": not call.dry_run,
+            "active_devices": active,
+            "active_devices_more": active == MOST_COUNTED,
+        }
+    )
 
 
 def _active_devices(aws: Aws, deployed: DeployedCas, record: CaRecord) -> int:
-    """Count the devices that lose the enforcement of their CRL, up to so many as nobody overlooks."""
+    """Count the devices that lose the enforcement of their CRL, up to so many as are not overlooked."""
     owner = deployed.management_of(record.ca_certificate_id, record)
     if owner is not None and owner.owner is Owner.FLEET_FILE:
         say(f"  {describe_management(owner)}: it stays managed as that file says")
@@ -88,7 +78,7 @@ def _active_devices(aws: Aws, deployed: DeployedCas, record: CaRecord) -> int:
 
 
 def _verify_meant(active: int, *, with_active_devices: bool) -> None:
-    """Say what becomes of ACTIVE devices; raises CommandFailed where nobody said that it is meant."""
+    """Say what becomes of ACTIVE devices; raises CommandFailed unless that is meant."""
     count = f"{active:,} or more" if active == MOST_COUNTED else f"{active:,}"
     say(f"  {count} of its devices are ACTIVE, and stay so:")
     say("  nobody enforces the CRL for them any more: one that gets onto it afterwards stays ACTIVE,")

@@ -1,6 +1,6 @@
 """`jitr ca revoke-devices`: switch off all devices of a CA, or a list of them, however many they are.
 
-Exit codes: 0 all done, 1 some could not be done or somebody stopped it, 64 usage, 69 AWS unreachable or refused.
+Exit codes: 0 all done, 1 some could not be done or the job was stopped, 64 usage, 69 AWS unreachable or refused.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ from jitr.enforcement.brake import brake_limit
 from jitr.revocation.entries import HOLD
 from jitr_cli.authorities.management import DeployedCas, describe_managers
 from jitr_cli.bulk.followers import verify_may_follow
-from jitr_cli.bulk.progress import say_effort
-from jitr_cli.bulk.work import Bulk, How, bulk_options, ended, in_account, new_job_id, verify_ca
-from jitr_cli.console.aws import Aws, ask, writing_options
-from jitr_cli.console.device_lists import read_certificate_ids
+from jitr_cli.bulk.work import Bulk, WorkOptions, new_job_id, verify_ca, work_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
-from jitr_cli.console.options import CaCertificateId
+from jitr_cli.console.options import CaCertificateId, RevocationReason
 from jitr_cli.console.output import say
-from jitr_cli.crl.files import RevocationReason
+from jitr_cli.devices.lists import read_certificate_ids
 from jitr_fleet.issuing.crls import REASON_CODES
 
 _OFF = {
@@ -36,15 +34,15 @@ _OFF = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a job is about: `listed` None is all of the CA's."""
+class Selection:
+    """The job to do, and the certificates it is about: `listed` None is all of the CA's."""
 
     job_id: str
     plan: Plan
     listed: list[str] | None = None
 
 
-@click.command("revoke-devices")
+@writing_command("revoke-devices")
 @click.option("--ca-certificate-id", type=CaCertificateId(), help="the CA's id in AWS IoT, 64 hex digits")
 @click.option(
     "--list",
@@ -64,11 +62,10 @@ class Wanted:
 @click.option(
     "--unmanaged", is_flag=True, help="although the deployment does not manage the CA; --yes does not say that"
 )
-@bulk_options
-@writing_options
-def command(  # noqa: PLR0913 - one parameter for each option
+@work_options
+def command(
+    call: Call,
     *,
-    aws: Aws,
     ca_certificate_id: str | None,
     file: Path | None,
     everything: bool,
@@ -76,11 +73,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     reason: str | None,
     confirm: str | None,
     unmanaged: bool,
-    how: How,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
+    options: WorkOptions,
 ) -> ExitCode:
     """Switch off all devices of a CA, or a list of them; more than 1,000 in the account, not from here.
 
@@ -89,36 +82,36 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     if (confirm is None) != (everything or file is not None) or (everything and file is not None):
         raise CommandFailed("give one of --all, --list FILE and --confirm JOB")
-    bulk = Bulk.of(aws, aws.deployment(deployment))
-    aws.announce(bulk.stack)
+    bulk = Bulk.of(call)
+    call.announce()
     if confirm is not None:
         wanted = _confirming(bulk, confirm, reason)
     else:
         status = CertificateStatus.INACTIVE if inactive or reason == HOLD else CertificateStatus.REVOKED
         wanted = _revoking(bulk, ca_certificate_id, file, status, reason)
-    away = in_account(wanted.plan, how)
-    say(f"CA {wanted.plan.ca_certificate_id}")
-    say_effort(wanted.plan, wanted.plan.total, per_second=bulk.tps if away else how.rate or bulk.tps, in_account=away)
-    say(_OFF[wanted.plan.wanted or CertificateStatus.REVOKED])
-    managed = confirm is not None or _say_managed(bulk, wanted)
-    if dry_run or wanted.plan.total == 0:
-        return ExitCode.DONE
-    if not managed:
-        ask("Go on with a CA that this deployment does not manage (--unmanaged says yes)?", yes=unmanaged)
-    ask(f"Switch off {wanted.plan.total:,}?", yes=yes)
-    return ended(bulk.start(wanted.job_id, wanted.plan, how, away=away, listed=wanted.listed), as_json=as_json)
+    plan = wanted.plan
+    say(f"CA {plan.ca_certificate_id}")
+    bulk.say_effort(plan, options)
+    say(_OFF[plan.wanted or CertificateStatus.REVOKED])
+    if confirm is None and not _say_managed(bulk, wanted) and plan.total:
+        call.confirm(
+            "Go on with a CA that this deployment does not manage (--unmanaged says yes)?",
+            yes=unmanaged,
+            option="--unmanaged",
+        )
+    return bulk.carry_out(wanted.job_id, plan, options, question=f"Switch off {plan.total:,}?", listed=wanted.listed)
 
 
 def _revoking(
     bulk: Bulk, ca_certificate_id: str | None, file: Path | None, status: CertificateStatus, reason: str | None
-) -> Wanted:
+) -> Selection:
     if ca_certificate_id is None:
         raise CommandFailed("give --ca-certificate-id")
     verify_ca(bulk, ca_certificate_id)
     job_id = new_job_id(JobKind.REVOKE)
     listed = None if file is None else read_certificate_ids(file)
     total, last = (len(listed), None) if listed is not None else bulk.count(ca_certificate_id)
-    return Wanted(
+    return Selection(
         job_id=job_id,
         listed=listed,
         plan=Plan(
@@ -144,12 +137,13 @@ def _at_first(bulk: Bulk, ca_certificate_id: str, total: int, status: Certificat
     return status
 
 
-def _say_managed(bulk: Bulk, wanted: Wanted) -> bool:
+def _say_managed(bulk: Bulk, wanted: Selection) -> bool:
     """Say what a CA is to the deployment; returns False where it is known to be nothing."""
-    deployed, ca_certificate_id = DeployedCas.read(bulk.aws, bulk.stack), wanted.plan.ca_certificate_id
+    call, ca_certificate_id = bulk.call, wanted.plan.ca_certificate_id
+    deployed = DeployedCas.read(call.aws, call.stack)
     if deployed.manages(ca_certificate_id) is False:
-        say(f"warning: {describe_managers(bulk.aws, deployed, ca_certificate_id)}: its registry, in which they are")
-        say("         marked, is read by nobody who lets devices of that CA in, and `jitr ca hold` stops nobody")
+        say(f"warning: {describe_managers(call.aws, deployed, ca_certificate_id)}: its registry, in which they are")
+        say("         marked, is read by no function that lets devices of that CA in, and `jitr ca hold` stops none")
         return False
     if wanted.listed is None:
         _say_open(bulk, ca_certificate_id)
@@ -162,12 +156,12 @@ def _say_open(bulk: Bulk, ca_certificate_id: str) -> None:
         say("the CA is ACTIVE: devices that are not registered yet still get in; `jitr ca hold` stops that")
 
 
-def _confirming(bulk: Bulk, job_id: str, reason: str | None) -> Wanted:
+def _confirming(bulk: Bulk, job_id: str, reason: str | None) -> Selection:
     """Plan the second step of a job; raises CommandFailed where there is nothing to confirm."""
     job = bulk.job(job_id)
     _verify_confirmable(job)
     verify_may_follow(bulk.jobs, job, JobKind.CONFIRM)
-    return Wanted(
+    return Selection(
         job_id=new_job_id(JobKind.CONFIRM),
         plan=Plan(
             kind=JobKind.CONFIRM,

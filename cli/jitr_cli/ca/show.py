@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,39 +10,33 @@ import click
 from jitr_cli.authorities.description import crl_in_a_word, describe_ca
 from jitr_cli.authorities.management import announce, deployments_here
 from jitr_cli.authorities.registry import CaRegistry
-from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, printable, progress
+from jitr_cli.console.output import emit_lines
 
 _WIDTH = 18
 
 
-@click.command("show")
+@reading_command("show")
 @ca_option
 @click.option("--count-devices", is_flag=True, help="count its devices in AWS IoT too; takes long for many")
-@deployment_option
-@json_option
-@aws_options
-def command(
-    *, aws: Aws, ca_certificate_id: str, count_devices: bool, deployment: str | None, as_json: bool
-) -> ExitCode:
+def command(call: Call, *, ca_certificate_id: str, count_devices: bool) -> ExitCode:
     """Show a CA: mode, status, expiry, who manages it, holds, CRLs, and what keeps new devices out."""
-    registry = CaRegistry(aws.client("iot"))
+    registry = CaRegistry(call.aws.client("iot"))
     known = registry.describe(ca_certificate_id)
-    deployments = deployments_here(aws, deployment)
-    announce(aws, deployments)
+    deployments = deployments_here(call)
+    announce(call, deployments)
     shown = describe_ca(known, deployments, at=datetime.now(UTC))
     if count_devices:
-        shown["devices"] = _count(registry, ca_certificate_id)
-    if as_json:
-        emit_json(shown)
-        return ExitCode.DONE
-    for label, text in [*_lines(shown), *(line for each in shown["deployments"] for line in _deployment_lines(each))]:
-        click.echo(f"{label:<{_WIDTH}} {printable(text)}")
-    for each in shown["obstacles"] or ["nothing"]:
-        click.echo(f"{'keeps devices out':<{_WIDTH}} {printable(each)}")
-    return ExitCode.DONE
+        shown["devices"] = dict(sorted(registry.count_devices(ca_certificate_id).items()))
+    return call.finish(shown, words=lambda: _print(shown))
+
+
+def _print(shown: dict[str, Any]) -> None:
+    lines = [*_lines(shown), *(line for each in shown["deployments"] for line in _deployment_lines(each))]
+    lines += [("keeps devices out", each) for each in shown["obstacles"] or ["nothing"]]
+    emit_lines(lines, width=_WIDTH)
 
 
 def _lines(shown: dict[str, Any]) -> list[tuple[str, str]]:
@@ -74,12 +67,3 @@ def _deployment_lines(shown: dict[str, Any]) -> list[tuple[str, str]]:
     for crl in shown["crls"]:
         lines += [("  CRL", crl["address"]), ("", crl_in_a_word(crl))]
     return lines
-
-
-def _count(registry: CaRegistry, ca_certificate_id: str) -> dict[str, int]:
-    with progress("counting its devices", total=None) as bar:
-        found: Counter[str] = Counter()
-        for device in registry.devices(ca_certificate_id):
-            found[device.status] += 1
-            bar(1)
-    return dict(sorted(found.items()))

@@ -1,33 +1,20 @@
-"""`jitr ca activate`, `deactivate` and `auto-registration`: what the CA is now, question, call, what is left."""
+"""`jitr ca activate`, `deactivate` and `auto-registration`: one change of a CA in AWS IoT, and what is left then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 from jitr_cli.authorities.management import announce, deployments_here, describe_management, managements
 from jitr_cli.authorities.obstacles import obstacles
 from jitr_cli.authorities.registry import CaRegistration, CaRegistry
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, say
-
-
-@dataclass(frozen=True, kw_only=True)
-class Invocation:
-    """How a command was called."""
-
-    aws: Aws
-    ca_certificate_id: str
-    deployment: str | None
-    dry_run: bool
-    yes: bool
-    as_json: bool
+from jitr_cli.console.output import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,63 +28,21 @@ class Switch:
     lets_devices_in: bool
 
 
-def switch(change: Switch, call: Invocation) -> ExitCode:
-    """Make the change unless it is made already, and say what still keeps devices out."""
-    registry = CaRegistry(call.aws.client("iot"))
-    known = registry.describe(call.ca_certificate_id)
-    deployments = deployments_here(call.aws, call.deployment)
-    announce(call.aws, deployments)
-    name = known.certificate.subject.rfc4514_string()
-    if change.is_on(known):
-        say(f"CA {known.ca_certificate_id} ({name}) is {change.state} already; nothing to do")
-    else:
-        say(f"make CA {known.ca_certificate_id} ({name}) {change.state}: {change.effect}")
-        for management in managements(deployments, known.ca_certificate_id):
-            say(f"  {describe_management(management)}")
-    changed = not change.is_on(known) and not call.dry_run
-    if changed:
-        ask(f"Make it {change.state}?", yes=call.yes)
-        change.make(registry, known.ca_certificate_id)
-        say("done")
-        known = registry.describe(call.ca_certificate_id)
-    if change.lets_devices_in:
-        for each in obstacles(known, deployments, at=datetime.now(UTC)):
-            say(f"note: {each}")
-    if call.as_json:
-        emit_json(_as_data(known, changed=changed))
-    return ExitCode.DONE
-
-
-def _as_data(known: CaRegistration, *, changed: bool) -> dict[str, Any]:
-    return {
-        "ca_certificate_id": known.ca_certificate_id,
-        "status": known.status,
-        "auto_registration": known.auto_registration,
-        "changed": changed,
-    }
-
-
-ACTIVATE = Switch(
+_ACTIVATE = Switch(
     is_on=lambda known: known.active,
     make=lambda registry, identifier: registry.set_status(identifier, active=True),
     state="ACTIVE",
     effect="its devices may register and become ACTIVE",
     lets_devices_in=True,
 )
-
-
-@click.command("activate")
-@ca_option
-@writing_options
-def activate(**options: Any) -> ExitCode:  # noqa: ANN401 - handed on as they are
-    """Make a CA ACTIVE in AWS IoT, so that its devices may register.
-
-    AWS IoT, the fleet file and operators' holds each can keep devices out; what still does is said afterwards.
-    """
-    return switch(ACTIVATE, Invocation(**options))
-
-
-AUTO_REGISTRATION = {
+_DEACTIVATE = Switch(
+    is_on=lambda known: not known.active,
+    make=lambda registry, identifier: registry.set_status(identifier, active=False),
+    state="INACTIVE",
+    effect="no new device registers, and within a minute no waiting one becomes ACTIVE; those that are ACTIVE stay so",
+    lets_devices_in=False,
+)
+_AUTO_REGISTRATION = {
     "on": Switch(
         is_on=lambda known: known.auto_registration,
         make=lambda registry, identifier: registry.set_auto_registration(identifier, on=True),
@@ -115,34 +60,64 @@ AUTO_REGISTRATION = {
 }
 
 
-@click.command("auto-registration")
-@click.argument("state", type=click.Choice(sorted(AUTO_REGISTRATION)))
+@writing_command("activate")
 @ca_option
-@writing_options
-def auto_registration(*, state: str, **options: Any) -> ExitCode:  # noqa: ANN401 - handed on as they are
+def activate(call: Call, *, ca_certificate_id: str) -> ExitCode:
+    """Make a CA ACTIVE in AWS IoT, so that its devices may register.
+
+    AWS IoT, the fleet file and operators' holds each can keep devices out; what still does is said afterwards.
+    """
+    return _switch(call, ca_certificate_id, _ACTIVATE)
+
+
+@writing_command("deactivate")
+@ca_option
+def deactivate(call: Call, *, ca_certificate_id: str) -> ExitCode:
+    """Make a CA INACTIVE in AWS IoT: no new device registers, and none that waits becomes ACTIVE.
+
+    Devices that are ACTIVE stay so. A deploy makes the CA ACTIVE again only if its entry in the fleet file was changed.
+    """
+    return _switch(call, ca_certificate_id, _DEACTIVATE)
+
+
+@writing_command("auto-registration")
+@click.argument("state", type=click.Choice(sorted(_AUTO_REGISTRATION)))
+@ca_option
+def auto_registration(call: Call, *, state: str, ca_certificate_id: str) -> ExitCode:
     """Switch a CA's auto-registration on or off.
 
     Off keeps out devices that AWS IoT has not seen yet. To stop those that wait too: `jitr ca hold` or
     `jitr ca deactivate`.
     """
-    return switch(AUTO_REGISTRATION[state], Invocation(**options))
+    return _switch(call, ca_certificate_id, _AUTO_REGISTRATION[state])
 
 
-DEACTIVATE = Switch(
-    is_on=lambda known: not known.active,
-    make=lambda registry, identifier: registry.set_status(identifier, active=False),
-    state="INACTIVE",
-    effect="no new device registers, and within a minute no waiting one becomes ACTIVE; those that are ACTIVE stay so",
-    lets_devices_in=False,
-)
-
-
-@click.command("deactivate")
-@ca_option
-@writing_options
-def deactivate(**options: Any) -> ExitCode:  # noqa: ANN401 - handed on as they are
-    """Make a CA INACTIVE in AWS IoT: no new device registers, and none that waits becomes ACTIVE.
-
-    Devices that are ACTIVE stay so. A deploy makes the CA ACTIVE again only if its entry in the fleet file was changed.
-    """
-    return switch(DEACTIVATE, Invocation(**options))
+def _switch(call: Call, ca_certificate_id: str, change: Switch) -> ExitCode:
+    """Make the change unless it is made already, and say what still keeps devices out."""
+    registry = CaRegistry(call.aws.client("iot"))
+    known = registry.describe(ca_certificate_id)
+    deployments = deployments_here(call)
+    announce(call, deployments)
+    name, changed = known.certificate.subject.rfc4514_string(), False
+    if change.is_on(known):
+        say(f"CA {known.ca_certificate_id} ({name}) is {change.state} already; nothing to do")
+    else:
+        say(f"make CA {known.ca_certificate_id} ({name}) {change.state}: {change.effect}")
+        for management in managements(deployments, known.ca_certificate_id):
+            say(f"  {describe_management(management)}")
+        changed = call.confirm(f"Make it {change.state}?")
+    if changed:
+        change.make(registry, known.ca_certificate_id)
+        say("done")
+        known = registry.describe(ca_certificate_id)
+    if change.lets_devices_in:
+        for each in obstacles(known, deployments, at=datetime.now(UTC)):
+            say(f"note: {each}")
+    return call.finish(
+        {
+            "ca_certificate_id": known.ca_certificate_id,
+            "status": known.status,
+            "auto_registration": known.auto_registration,
+            "changed": changed,
+        }
+    )

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import say
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
 if TYPE_CHECKING:
     import boto3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Whose credentials are in use; `date` is AWS's time (None: it did not say) and `asked_at` this computer's then."""
+
+    account: str
+    arn: str
+    asked_at: datetime
+    date: datetime | None
 
 
 @dataclass(frozen=True)
@@ -29,18 +38,35 @@ class Aws:
     session: boto3.Session
     endpoint_url: str | None
     default_region: str | None = None
+    _clients: dict[tuple[str, int], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - typed by the caller, boto3-stubs names each client
-        """Return a client with retries spelled out, so that a newer botocore does not change them."""
+        """Return the client of a service, with retries spelled out, so that a newer botocore does not change them."""
+        return self._client(service, attempts=6, connect_timeout=5, read_timeout=60)
+
+    def prompt_client(self, service: str) -> Any:  # noqa: ANN401 - as above
+        """Return one that gives up within half a minute: who holds a lease must not keep others waiting for long."""
+        return self._client(service, attempts=4, connect_timeout=2, read_timeout=5)
+
+    def _client(self, service: str, *, attempts: int, connect_timeout: int, read_timeout: int) -> Any:  # noqa: ANN401
         from botocore.config import Config  # noqa: PLC0415 - only commands that reach AWS pay for boto3
 
-        retries = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=60)
-        try:
-            return self.session.client(  # type: ignore[call-overload]
-                service, region_name=self._region, endpoint_url=self._endpoint_option, config=retries
-            )
-        except ValueError as error:
-            raise CommandFailed(str(error)) from error
+        key = (service, attempts)
+        if key not in self._clients:
+            retries: Any = {"mode": "standard", "max_attempts": attempts}
+            config = Config(retries=retries, connect_timeout=connect_timeout, read_timeout=read_timeout)
+            try:
+                made = self.session.client(  # type: ignore[call-overload]
+                    service, region_name=self._region, endpoint_url=self._endpoint_option, config=config
+                )
+            except ValueError as error:
+                raise CommandFailed(str(error)) from error
+            self._clients[key] = self.made(made)
+        return self._clients[key]
+
+    def made(self, client: Any) -> Any:  # noqa: ANN401 - as above
+        """Return a new client as it is to be used."""
+        return client
 
     @property
     def _endpoint_option(self) -> str | None:
@@ -58,10 +84,25 @@ class Aws:
             raise CommandFailed("no Region: give --region or set AWS_REGION")
         return self._region
 
+    @functools.cached_property
+    def identity(self) -> Identity:
+        """Ask AWS, once, whose the credentials are."""
+        answer = self.client("sts").get_caller_identity()
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        return Identity(
+            account=answer["Account"],
+            arn=answer["Arn"],
+            asked_at=datetime.now(UTC),
+            date=parsedate_to_datetime(date) if date else None,
+        )
+
     def account(self) -> str:
-        """Ask AWS which account the credentials belong to."""
-        account: str = self.client("sts").get_caller_identity()["Account"]
-        return account
+        """Return the account that the credentials belong to."""
+        return self.identity.account
+
+    def caller(self) -> str:
+        """Return the ARN of the actor, for the record."""
+        return self.identity.arn
 
     def deployments(self) -> Iterator[StackOutputs]:
         """Yield the deployments of this account and Region, read from their stacks' outputs."""
@@ -81,66 +122,3 @@ class Aws:
         names = ", ".join(sorted(found)) or "none"
         wanted = f"no deployment {name!r}" if name else "give --deployment"
         raise CommandFailed(f"{wanted} (in {self.region}: {names})", ExitCode.USAGE if found else ExitCode.AWS)
-
-    def announce(self, deployment: StackOutputs) -> None:
-        """Say, before anything is written, where it will be written."""
-        say(f"account {self.account()} · Region {self.region} · deployment {deployment.deployment}")
-
-
-def aws_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --profile, --region and --endpoint-url to a command and hand it `aws: Aws`."""
-
-    @connection_options
-    @functools.wraps(function)
-    def with_aws(*, connect: Callable[[], Aws], **options: object) -> object:
-        return function(aws=connect(), **options)
-
-    return with_aws
-
-
-def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the same options to a command that may do without AWS, and hand it `connect`, which returns `Aws`."""
-
-    @click.option("--profile", envvar="AWS_PROFILE", metavar="NAME", help="credentials profile [env: AWS_PROFILE]")
-    @click.option(
-        "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
-    )
-    @click.option(
-        "--endpoint-url", envvar="AWS_ENDPOINT_URL", metavar="URL", help="another AWS endpoint [env: AWS_ENDPOINT_URL]"
-    )
-    @functools.wraps(function)
-    def with_connection(
-        *, profile: str | None, region: str | None, endpoint_url: str | None, **options: object
-    ) -> object:
-        def connect() -> Aws:
-            import boto3  # noqa: PLC0415 - only commands that reach AWS pay for boto3
-
-            return Aws(boto3.Session(profile_name=profile or None, region_name=region or None), endpoint_url or None)
-
-        return function(connect=connect, **options)
-
-    return with_connection
-
-
-deployment_option = click.option(
-    "--deployment", metavar="NAME", help="which deployment, where the Region holds several"
-)
-dry_run_option = click.option("--dry-run", is_flag=True, help="say what would be done, and do nothing")
-yes_option = click.option("--yes", "-y", is_flag=True, help="do not ask")
-json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
-
-
-def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what commands have that write to AWS: --deployment, --dry-run, --yes, --json, and those of AWS itself."""
-    for option in (aws_options, json_option, yes_option, dry_run_option, deployment_option):
-        function = option(function)
-    return function
-
-
-def ask(question: str, *, yes: bool) -> None:
-    """Ask before writing unless `--yes`; a no ends the command with nothing written, and the exit code for a no.
-
-    Where nobody is there to answer (end of input, Ctrl-C), click ends it as interrupted.
-    """
-    if not yes and not click.confirm(question, err=True):
-        raise CommandFailed("nothing was done", ExitCode.NO)

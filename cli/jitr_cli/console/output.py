@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +41,19 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     if not console.is_terminal:
         console = Console(width=10_000)
     console.print(table)
+
+
+def emit_csv(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    """Print rows as CSV to stdout, each as soon as it is there."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def emit_lines(lines: Iterable[tuple[str, str]], *, width: int) -> None:
+    """Print what is known of one thing to stdout: a line for each label, its text beside it."""
+    for label, text in lines:
+        click.echo(f"{label:<{width}} {printable(text)}")
 
 
 @contextmanager

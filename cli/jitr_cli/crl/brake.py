@@ -1,4 +1,4 @@
-"""A brake's two ways out: which scope an operator means, and bringing back what a rejected CRL switched off."""
+"""Rejecting a braked CRL: bringing back what it switched off."""
 
 from __future__ import annotations
 
@@ -21,54 +21,10 @@ from jitr.registry.rows import Registry
 from jitr.registry.undoing import Undoing
 from jitr.revocation import VerifiedCrl
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import say
 
 _READ_AT_ONCE = 100
 # Renewed with every device and every read: a killed command must not keep sweeps waiting for long.
 _LEASE = timedelta(minutes=2)
-
-
-def address(scope: str) -> str:
-    """Return the address in a scope, which is what people know a CRL by."""
-    return scope.partition("#")[2]
-
-
-def choose(states: list[ScopeState], *, what: str) -> ScopeState:
-    """Return the only scope, or say which there are; raises CommandFailed."""
-    if len(states) == 1:
-        return states[0]
-    if not states:
-        raise CommandFailed(f"no {what}")
-    for state in states:
-        say(f"  {state.scope}")
-    raise CommandFailed(f"more than one {what}: name one with --scope or --ca-certificate-id")
-
-
-def matching(
-    versions: CrlVersions, iot: IotRegistry, *, ca_certificate_id: str | None, scope: str | None
-) -> list[ScopeState]:
-    """Return the scopes that a command's options name; without options all of them."""
-    states: Iterator[ScopeState] = versions.states()
-    if ca_certificate_id is not None:
-        ca = load_certificate(iot.describe_ca(ca_certificate_id).pem)
-        prefix = f"{issuer_key(ca)}#"
-        states = (state for state in states if state.scope.startswith(prefix))
-    if scope is not None:
-        states = (state for state in states if state.scope.endswith(scope))
-    return list(states)
-
-
-def describe(state: ScopeState) -> None:
-    """Say, in words, which CRL is braked and how much it is about."""
-    number = state.accepted.number if state.accepted else None
-    say(f"CRL {address(state.scope)}")
-    say(f"  braked: sha256 {state.braked}, more than {state.braked_devices - 1} registered devices newly listed")
-    say(f"  accepted: number {'none' if number is None else number}, thisUpdate {this_update(state)}")
-
-
-def this_update(state: ScopeState) -> str:
-    """Return the accepted CRL's thisUpdate as text."""
-    return state.accepted.this_update.isoformat() if state.accepted else "none"
 
 
 class Undone(StrEnum):
@@ -135,7 +91,7 @@ class BrakeUndoing:
         return self.versions.lease(self.state.scope, owner=self.owner, until=at + _LEASE, at=at)
 
     def _ours(self, row: RegistryRow) -> bool:
-        """Say whether this CRL's brake switched a device off that was ACTIVE before."""
+        """Return whether this CRL's brake switched a device off that was ACTIVE before."""
         return self._one.holds(row)
 
     def _undo(self, row: RegistryRow) -> None:

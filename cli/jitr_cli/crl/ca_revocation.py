@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 from cryptography import x509
@@ -17,6 +15,7 @@ from jitr.revocation.entries import HOLD
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
+from jitr_cli.console.options import gathered, passphrase_file_option
 from jitr_cli.console.output import say
 from jitr_cli.crl.files import Signing, load_previous, put_on_crl
 from jitr_cli.signing.private_ca import PrivateCa, PrivateCaArn
@@ -71,49 +70,20 @@ class CaRevocation:
                 say(f"{self.crl} lists all of them already")
 
 
-def ca_revocation_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that name the CA, and hand the command `ca_revocation`, None where no CA is to be told."""
-
-    @click.option("--crl", type=existing_file(), metavar="FILE", help="put them on this CRL of the CA too")
-    @click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA certificate, for --crl")
-    @click.option("--key", type=existing_file(), metavar="FILE", help="the CA's private key, PEM, for --crl")
-    @click.option(
-        "--passphrase-file",
-        type=existing_file(),
-        metavar="FILE",
-        help="holds the key's passphrase (also /dev/fd/N); without it an encrypted key's is asked for",
-    )
-    @click.option("--crl-out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="default: --crl")
-    @click.option("--private-ca", type=PrivateCaArn(), metavar="ARN", help="revoke them in this AWS Private CA too")
-    @functools.wraps(function)
-    def with_ca(
-        *,
-        crl: Path | None,
-        issuer: Path | None,
-        key: Path | None,
-        passphrase_file: Path | None,
-        crl_out: Path | None,
-        private_ca: str | None,
-        **options: object,
-    ) -> object:
-        given = _given(crl, issuer, key, passphrase_file, crl_out, private_ca)
-        return function(ca_revocation=given, **options)
-
-    return with_ca
-
-
 def _given(
+    *,
     crl: Path | None,
     issuer: Path | None,
     key: Path | None,
     passphrase_file: Path | None,
-    out: Path | None,
-    arn: str | None,
+    crl_out: Path | None,
+    private_ca: str | None,
 ) -> CaRevocation | None:
-    local = (crl, issuer, key, passphrase_file, out)
+    """Return which CA is to be told, None where none is; raises CommandFailed where that is not clear."""
+    local = (crl, issuer, key, passphrase_file, crl_out)
     if not any(local):
-        return None if arn is None else CaRevocation(signing=None, crl=None, arn=arn)
-    if arn is not None:
+        return None if private_ca is None else CaRevocation(signing=None, crl=None, arn=private_ca)
+    if private_ca is not None:
         raise CommandFailed("give --private-ca, or --crl, --issuer and --key, not both")
     if crl is None or issuer is None or key is None:
         raise CommandFailed("--crl, --issuer and --key belong together")
@@ -123,6 +93,19 @@ def _given(
         passphrase_file=passphrase_file,
         days=_DAYS,
         pem=crl.read_bytes()[:1] != b"\x30",
-        out=out or crl,
+        out=crl_out or crl,
     )
     return CaRevocation(signing=signing, crl=crl, arn=None)
+
+
+# The command gets None where no CA is to be told.
+ca_revocation_options = gathered(
+    "ca_revocation",
+    _given,
+    click.option("--crl", type=existing_file(), metavar="FILE", help="put them on this CRL of the CA too"),
+    click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA certificate, for --crl"),
+    click.option("--key", type=existing_file(), metavar="FILE", help="the CA's private key, PEM, for --crl"),
+    passphrase_file_option,
+    click.option("--crl-out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="default: --crl"),
+    click.option("--private-ca", type=PrivateCaArn(), metavar="ARN", help="revoke them in this AWS Private CA too"),
+)

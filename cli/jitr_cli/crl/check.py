@@ -14,6 +14,7 @@ import click
 
 from jitr.errors import Reason
 from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.files import (
     MAXIMUM_CERTIFICATE_BYTES,
@@ -23,7 +24,7 @@ from jitr_cli.console.files import (
     read_file,
     zulu,
 )
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import say
 
 EXIT_CODES = {
     RevocationStatus.GOOD: ExitCode.DONE,
@@ -32,7 +33,7 @@ EXIT_CODES = {
 }
 
 
-@click.command("check")
+@local_command("check")
 @click.option("--certificate", required=True, type=existing_file(), metavar="FILE", help="the device certificate")
 @click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
 @click.option("--crl", "crls", multiple=True, type=existing_file(), metavar="FILE", help="a CRL of that CA; repeatable")
@@ -44,15 +45,14 @@ EXIT_CODES = {
     metavar="URL",
     help="a URL this CA's CRL is published at, for certificates that name none; repeatable",
 )
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
 def command(
+    call: Call,
     *,
     certificate: Path,
     issuer: Path,
     crls: tuple[Path, ...],
     at: datetime | None,
     distribution_points: tuple[str, ...],
-    as_json: bool,
 ) -> ExitCode:
     """Decide whether CERTIFICATE is good, revoked or undetermined by the CRLs of its issuer.
 
@@ -60,11 +60,7 @@ def command(
     """
     options = Options(distribution_points=distribution_points)
     verdict = _verdict(certificate, issuer, crls, at=at or datetime.now(UTC), options=options)
-    if as_json:
-        emit_json(_as_data(verdict, crls))
-    else:
-        _print(verdict, crls)
-    return EXIT_CODES[verdict.status]
+    return call.finish(_as_data(verdict, crls), EXIT_CODES[verdict.status], words=lambda: _print(verdict, crls))
 
 
 def _verdict(certificate: Path, issuer: Path, crls: tuple[Path, ...], *, at: datetime, options: Options) -> Verdict:

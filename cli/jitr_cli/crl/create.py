@@ -13,6 +13,7 @@ import click
 from cryptography import x509
 
 from jitr.revocation import VerifiedCrl
+from jitr_cli.console.call import Call, dry_run_option, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, read_file, zulu
@@ -30,7 +31,7 @@ from jitr_fleet.issuing.revocation_lists import (
 _MAXIMUM_LIST_BYTES = 1024 * 1024 * 1024
 
 
-@click.command("create")
+@local_command("create", dry_run_option)
 @signing_options
 @click.option("--index", type=existing_file(), metavar="FILE", help="index.txt of `openssl ca`")
 @click.option(
@@ -48,6 +49,7 @@ _MAXIMUM_LIST_BYTES = 1024 * 1024 * 1024
 @click.option("--number", type=int, help="CRL number; default: one more than the previous, else milliseconds of time")
 @allow_drop_option
 def command(
+    call: Call,
     *,
     signing: Signing,
     index: Path | None,
@@ -72,8 +74,7 @@ def command(
         entries = _entries(_read_list(index, serials), known, frozenset(allow_drop))
     elif before is None:
         say("note: neither --index nor --serials nor a previous CRL: the CRL lists nothing")
-    signing.sign(ca, entries, previous=before, number=number)
-    return ExitCode.DONE
+    return call.finish(signing.sign(ca, entries, previous=before, number=number, dry_run=call.dry_run))
 
 
 def _previous(given: Path | None, signing: Signing, ca: x509.Certificate) -> VerifiedCrl | None:

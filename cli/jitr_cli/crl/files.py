@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from jitr_cli.console.files import (
     write_whole,
     zulu,
 )
-from jitr_cli.console.options import SerialNumber
+from jitr_cli.console.options import SerialNumber, gathered, passphrase_file_option
 from jitr_cli.console.output import progress, say
 from jitr_cli.signing.key import load_ca_key
 from jitr_fleet.issuing.crls import (
@@ -39,12 +38,9 @@ from jitr_fleet.issuing.crls import (
     verify_may_sign,
     verify_previous,
 )
-from jitr_fleet.issuing.revocation_lists import parse_reason
 
 _LONGEST_DAYS = 3650
-
 _SHOWN = 10
-
 _MANY = 100_000  # entries from which on signing takes a noticeable time
 
 
@@ -79,9 +75,15 @@ class Signing:
             raise CommandFailed(f"--out: there is no folder {self.out.resolve().parent}")
 
     def sign(
-        self, ca: x509.Certificate, entries: Entries, *, previous: VerifiedCrl | None, number: int | None
-    ) -> VerifiedCrl:
-        """Sign, verify and write the CRL, and say so; raises CommandFailed."""
+        self,
+        ca: x509.Certificate,
+        entries: Entries,
+        *,
+        previous: VerifiedCrl | None,
+        number: int | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Sign, verify and write the CRL (in a dry run, all but the latter), and say so; raises CommandFailed."""
         at = datetime.now(UTC).replace(microsecond=0)
         try:
             chosen = next_number(previous, wanted=number, at=datetime.now(UTC))
@@ -97,47 +99,42 @@ class Signing:
                 )
         except CrlNotIssued as error:
             raise CommandFailed(str(error)) from error
-        write_whole(self.out, _as_pem(crl.der) if self.pem else crl.der)
-        say(f"{self.out}: CRL number {crl.number}, {len(entries):,} entries, valid until {zulu(crl.next_update)}")
-        return crl
+        if not dry_run:
+            write_whole(self.out, _as_pem(crl.der) if self.pem else crl.der)
+        what = f"CRL number {crl.number}, {len(entries):,} entries, valid until {zulu(crl.next_update)}"
+        say(f"would write {self.out}: {what}" if dry_run else f"{self.out}: {what}")
+        return self.as_data(crl, len(entries), written=not dry_run)
+
+    def as_data(self, crl: VerifiedCrl, entries: int, *, written: bool) -> dict[str, Any]:
+        """Return what became of a CRL, as JSON holds it."""
+        return {
+            "file": str(self.out),
+            "written": written,
+            "number": crl.number,
+            "this_update": zulu(crl.this_update),
+            "next_update": zulu(crl.next_update),
+            "entries": entries,
+        }
 
 
-def signing_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of commands that sign, and hand the command `signing: Signing`."""
-
-    @click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
-    @click.option("--key", required=True, type=existing_file(), metavar="FILE", help="the CA's private key, PEM")
-    @click.option(
-        "--passphrase-file",
-        type=existing_file(),
-        metavar="FILE",
-        help="holds the key's passphrase (also /dev/fd/N); without it an encrypted key's is asked for",
-    )
-    @click.option(
-        "--days",
-        type=click.IntRange(1, _LONGEST_DAYS),
-        default=7,
-        show_default=True,
-        help="days until nextUpdate",
-    )
-    @click.option("--pem", is_flag=True, help="write PEM instead of DER")
-    @click.option(
+signing_options = gathered(
+    "signing",
+    Signing,
+    click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate"),
+    click.option("--key", required=True, type=existing_file(), metavar="FILE", help="the CA's private key, PEM"),
+    passphrase_file_option,
+    click.option(
+        "--days", type=click.IntRange(1, _LONGEST_DAYS), default=7, show_default=True, help="days until nextUpdate"
+    ),
+    click.option("--pem", is_flag=True, help="write PEM instead of DER"),
+    click.option(
         "--out",
         required=True,
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
         help="where the CRL is written",
-    )
-    @functools.wraps(function)
-    def with_signing(
-        *, issuer: Path, key: Path, passphrase_file: Path | None, days: int, pem: bool, out: Path, **options: object
-    ) -> object:
-        signing = Signing(issuer=issuer, key=key, passphrase_file=passphrase_file, days=days, pem=pem, out=out)
-        return function(signing=signing, **options)
-
-    return with_signing
-
-
+    ),
+)
 allow_drop_option = click.option(
     "--allow-drop",
     "allow_drop",
@@ -165,34 +162,26 @@ def _as_pem(crl: bytes) -> bytes:
     return x509.load_der_x509_crl(crl).public_bytes(Encoding.PEM)
 
 
-class RevocationReason(click.ParamType[str]):
-    """A reason as RFC 5280 names it, in any case."""
-
-    name = "reason"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the reason as RFC 5280 spells it, or end the command as a usage error."""
-        try:
-            return parse_reason(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 def put_on_crl(
-    signing: Signing, ca: x509.Certificate, current: VerifiedCrl, wanted: dict[int, None], reason: str | None
-) -> bool:
-    """Sign and write a CRL that lists `wanted` too, and say so; returns False, and writes nothing, if it does already.
+    signing: Signing,
+    ca: x509.Certificate,
+    current: VerifiedCrl,
+    wanted: dict[int, None],
+    reason: str | None,
+    *,
+    dry_run: bool = False,
+) -> dict[str, Any] | None:
+    """Sign and write a CRL that lists `wanted` too, and return it as data; None, with nothing written, if it does.
 
     Raises CommandFailed.
     """
     new = list(_new(wanted, current, reason))
     if not new:
-        return False
+        return None
     at = datetime.now(UTC).replace(microsecond=0)
     entries = listed_entries(current)
     entries |= encode_entries(dict.fromkeys(new, Revocation(revoked_at=at, reason=reason)), at=at, known={})
-    signing.sign(ca, entries, previous=current, number=None)
-    return True
+    return signing.sign(ca, entries, previous=current, dry_run=dry_run)
 
 
 def _new(wanted: dict[int, None], current: VerifiedCrl, reason: str | None) -> Iterator[int]:

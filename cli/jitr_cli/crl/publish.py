@@ -1,4 +1,4 @@
-"""`jitr crl publish`: verify a CRL, say what it changes, and upload it unless somebody else was faster.
+"""`jitr crl publish`: verify a CRL, say what it changes, and upload it unless another publisher was faster.
 
 Exit codes: 0 published, or the same CRL is there already; 1 answered no; 64 the CRL or the address is not right; 69 AWS
 refused or another publisher was faster; 130 interrupted. Nothing is written but on 0.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from cryptography import x509
@@ -20,7 +21,8 @@ from jitr.crls.versions import CrlVersions
 from jitr.enforcement.copies import PREFIX
 from jitr.registry.rows import Registry
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, verify_crl
-from jitr_cli.console.aws import Aws, ask, aws_options, deployment_option, dry_run_option, yes_option
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, load_issuer, read_file, zulu
@@ -45,56 +47,39 @@ class S3Address(click.ParamType[S3Location]):
             self.fail(str(error), param, ctx)
 
 
-@click.command("publish")
+@writing_command("publish")
 @click.argument("file", type=existing_file())
 @click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
 @click.option(
     "--to", type=S3Address(), help="where to; default: the one S3 address that the deployment reads this CA's CRLs from"
 )
 @allow_drop_option
-@deployment_option
-@dry_run_option
-@yes_option
-@aws_options
-def command(
-    *,
-    aws: Aws,
-    file: Path,
-    issuer: Path,
-    to: S3Location | None,
-    allow_drop: tuple[int, ...],
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-) -> ExitCode:
-    """Upload the CRL in FILE, newer than the one that is there, and unless somebody else was faster.
+def command(call: Call, *, file: Path, issuer: Path, to: S3Location | None, allow_drop: tuple[int, ...]) -> ExitCode:
+    """Upload the CRL in FILE, newer than the one that is there, and unless another publisher was faster.
 
     Says first how many ACTIVE devices it switches off. Refused: a CRL whose number is not higher, and one from which
-    certificates vanish that have not expired, or of which nobody knows; --allow-drop names those that may.
+    certificates vanish that have not expired, or that the registry does not know; --allow-drop names those that may.
     """
     ca = load_issuer(issuer)
     crl = _load(file, ca)
-    stack = aws.deployment(deployment)
-    fleet = _fleet(aws, stack, ca)
-    location = _location(to, fleet, stack)
-    target = _target(aws, location, stack)
-    aws.announce(stack)
+    fleet = _fleet(call.aws, call.stack, ca)
+    location = _location(to, fleet, call.stack)
+    target = _target(call.aws, location, call.stack)
+    call.announce()
     published = target.read(ca)
     if published.crl is not None and published.crl.der == crl.der:
         say(f"this CRL is at {location} already; nothing to do")
-        return ExitCode.DONE
+        return call.finish(_as_data(crl, location, None, published=False))
     if published.crl is not None:
         verify_follows(crl, published.crl, location)
     fleet.verify_not_rolled_back(crl, location)
     effect = fleet.effect(published.crl, crl, allowed=frozenset(allow_drop), at=datetime.now(UTC))
     _say(crl, published.crl, location, effect)
     _verify_nothing_vanishes(effect)
-    if dry_run:
-        return ExitCode.DONE
-    ask("Publish this CRL?", yes=yes)
-    target.write(crl, over=published)
-    say("published; the deployment acts on it within moments, or with its next scheduled look")
-    return ExitCode.DONE
+    if call.confirm("Publish this CRL?"):
+        target.write(crl, over=published)
+        say("published; the deployment acts on it within moments, or with its next scheduled look")
+    return call.finish(_as_data(crl, location, effect, published=not call.dry_run))
 
 
 def _load(file: Path, ca: x509.Certificate) -> VerifiedCrl:
@@ -144,7 +129,21 @@ def _say(crl: VerifiedCrl, previous: VerifiedCrl | None, location: S3Location, e
         f"{effect.vanishing:,} listed no more"
     )
     if effect.braked:
-        say("warning: this trips the brake: its devices go INACTIVE, until somebody confirms or rejects the CRL")
+        say("warning: this trips the brake: its devices go INACTIVE, until an operator confirms or rejects the CRL")
+
+
+def _as_data(crl: VerifiedCrl, location: S3Location, effect: Effect | None, *, published: bool) -> dict[str, Any]:
+    """Return what became of a CRL; without an effect it was there already."""
+    return {
+        "to": str(location),
+        "number": crl.number,
+        "next_update": zulu(crl.next_update),
+        "published": published,
+        "newly_listed": effect.newly_listed if effect else 0,
+        "switched_off": effect.switched_off if effect else 0,
+        "listed_no_more": effect.vanishing if effect else 0,
+        "braked": effect is not None and effect.braked,
+    }
 
 
 def _verify_nothing_vanishes(effect: Effect) -> None:

@@ -13,16 +13,17 @@ import click
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from jitr_cli.console.call import Call, dry_run_option, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, read_file, zulu
-from jitr_cli.console.options import SerialNumber
+from jitr_cli.console.options import RevocationReason, SerialNumber
 from jitr_cli.console.output import say
-from jitr_cli.crl.files import RevocationReason, Signing, load_previous, put_on_crl, signing_options
-from jitr_fleet.issuing.crls import REASON_CODES
+from jitr_cli.crl.files import Signing, load_previous, put_on_crl, signing_options
+from jitr_fleet.issuing.crls import REASON_CODES, listed_entries
 
 
-@click.command("revoke")
+@local_command("revoke", dry_run_option)
 @click.option("--crl", required=True, type=existing_file(), metavar="FILE", help="the CA's current CRL")
 @signing_options
 @click.option(
@@ -42,6 +43,7 @@ from jitr_fleet.issuing.crls import REASON_CODES
     help=f"why, one of {', '.join(REASON_CODES)}; certificateHold can be lifted later",
 )
 def command(
+    call: Call,
     *,
     crl: Path,
     signing: Signing,
@@ -62,9 +64,10 @@ def command(
     if current.next_update is not None and current.next_update < datetime.now(UTC):
         say(f"warning: {crl} expired at {zulu(current.next_update)}; is it the newest?")
     wanted = dict.fromkeys([*serials, *(_issued_serial(path, ca) for path in certificates)])
-    if not put_on_crl(signing, ca, current, wanted, reason):
+    written = put_on_crl(signing, ca, current, wanted, reason, dry_run=call.dry_run)
+    if written is None:
         say(f"no change: {crl} lists all of them already; nothing was written")
-    return ExitCode.DONE
+    return call.finish(written or signing.as_data(current, len(listed_entries(current)), written=False))
 
 
 def _issued_serial(path: Path, ca: x509.Certificate) -> int:

@@ -21,6 +21,7 @@ from jitr.revocation.crl import CrlFields, CrlProfile, check_profile, crl_number
 from jitr.revocation.der import DerError
 from jitr.revocation.extensions import Extension
 from jitr.revocation.signature import signature_algorithm
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import (
@@ -30,7 +31,7 @@ from jitr_cli.console.files import (
     read_file,
     zulu,
 )
-from jitr_cli.console.output import emit_json, printable
+from jitr_cli.console.output import emit_lines
 
 _NAMES = {
     "551d12": "issuerAltName",
@@ -57,11 +58,10 @@ class _Refusal:
         return cls(reason=Reason.MALFORMED, message=str(error))
 
 
-@click.command("show")
+@local_command("show")
 @click.argument("file", type=existing_file())
 @click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA certificate, to verify the signature")
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-def command(*, file: Path, issuer: Path | None, as_json: bool) -> ExitCode:
+def command(call: Call, *, file: Path, issuer: Path | None) -> ExitCode:
     """Print what the CRL in FILE (PEM or DER) says about itself.
 
     Exit code: 0 readable (and signed by --issuer, where given), 2 not.
@@ -78,11 +78,8 @@ def command(*, file: Path, issuer: Path | None, as_json: bool) -> ExitCode:
     shown = _as_data(fields, profile)
     shown["unusable"] = unusable.reason.value if unusable else None
     shown["signature"] = None if ca is None else (unsigned.reason.value if unsigned else "verified")
-    if as_json:
-        emit_json(shown)
-    else:
-        _print(shown, fields, unusable, unsigned)
-    return ExitCode.UNDETERMINED if unsigned else ExitCode.DONE
+    ending = ExitCode.UNDETERMINED if unsigned else ExitCode.DONE
+    return call.finish(shown, ending, words=lambda: _print(shown, fields, unusable, unsigned))
 
 
 def _issuer(path: Path) -> x509.Certificate:
@@ -176,8 +173,7 @@ def _print(shown: dict[str, Any], fields: CrlFields, unusable: _Refusal | None, 
         ("usable", "yes" if unusable is None else f"no: {unusable.reason}: {unusable.message}"),
         *(("warning", warning) for warning in shown["warnings"]),
     ]
-    for label, text in lines:
-        click.echo(f"{label:<12} {printable(text)}")
+    emit_lines(lines, width=12)
 
 
 def _answer(signature: str | None, unsigned: _Refusal | None) -> str:

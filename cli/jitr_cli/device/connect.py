@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from jitr_cli.console.aws import json_option
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import say
 from jitr_local.device.back_off import BackOff
 from jitr_local.device.device_identity import DeviceIdentity, UnusableFileError
 from jitr_local.device.mqtt_attempt import Message, WrongServerError
@@ -20,7 +20,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@local_command("connect")
 @click.option(
     "--certificate", required=True, type=_FILE, metavar="F", help="device certificate, or the chain with it first; PEM"
 )
@@ -42,8 +42,8 @@ _FILE = click.Path(path_type=Path)
 @click.option("--timeout", type=_SECONDS, default=120.0, show_default=True, metavar="S", help="give up after that long")
 @click.option("--base", type=_SECONDS, default=2.0, show_default=True, metavar="S", help="first wait is at most this")
 @click.option("--cap", type=_SECONDS, default=60.0, show_default=True, metavar="S", help="no wait is longer than this")
-@json_option
 def command(  # noqa: PLR0913 - one parameter for each option
+    call: Call,
     *,
     certificate: Path,
     key: Path,
@@ -57,7 +57,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
     timeout: float,
     base: float,
     cap: float,
-    as_json: bool,
 ) -> ExitCode:
     """Connect as a device: leaf and CA certificate, SNI, and again with back-off until admitted.
 
@@ -80,11 +79,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         report = device.run(to_send, timeout=timeout, observe=say_attempt)
     except (UnusableFileError, WrongServerError, ValueError) as error:
         raise CommandFailed(str(error)) from error
-    if as_json:
-        emit_json(dataclasses.asdict(report))
-    else:
-        click.echo(summary(report))
-    return exit_code(report)
+    return call.finish(dataclasses.asdict(report), exit_code(report), words=lambda: click.echo(summary(report)))
 
 
 def _client_id(identity: DeviceIdentity, wanted: str | None) -> str:

@@ -18,15 +18,15 @@ import click
 from cryptography import x509
 
 from jitr.certificates import fingerprint
-from jitr_cli.console.aws import Aws, ask, aws_options, dry_run_option, json_option, yes_option
-from jitr_cli.console.device_lists import Wanted, read_wanted
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, zulu
-from jitr_cli.console.options import SerialNumber
-from jitr_cli.console.output import emit_json, emit_table, progress, say
+from jitr_cli.console.options import SerialNumber, passphrase_file_option
+from jitr_cli.console.output import emit_table, progress, say
 from jitr_cli.device.folders import CHAIN, KEY, DeviceFolders
 from jitr_cli.device.signers import Order, Signer, local_signer, private_signer
+from jitr_cli.devices.lists import NewDevice, read_new_devices
 from jitr_cli.signing.private_ca import PrivateCaArn
 from jitr_fleet.issuing.cas import new_private_key
 from jitr_fleet.issuing.devices import (
@@ -40,8 +40,6 @@ from jitr_fleet.issuing.devices import (
 )
 
 _LONGEST_DAYS = 36500
-# For clients alone (AWS Private CA User Guide, "Using AWS Private CA certificate templates").
-_TEMPLATE = "EndEntityClientAuthCertificate/V1"
 
 
 def _uri(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -50,7 +48,7 @@ def _uri(_context: click.Context, _parameter: click.Parameter, value: str | None
     return value
 
 
-@click.command()
+@writing_command("create", deployment=None)
 @click.option("--cn", metavar="NAME", help="the device's common name, which becomes the name of its Thing")
 @click.option(
     "--csv",
@@ -61,12 +59,7 @@ def _uri(_context: click.Context, _parameter: click.Parameter, value: str | None
 )
 @click.option("--ca-certificate", type=existing_file(), metavar="FILE", help="a local CA's certificate")
 @click.option("--ca-key", type=existing_file(), metavar="FILE", help="its private key, PEM")
-@click.option(
-    "--passphrase-file",
-    type=existing_file(),
-    metavar="FILE",
-    help="holds the CA key's passphrase (also /dev/fd/N); without it an encrypted key's is asked for",
-)
+@passphrase_file_option
 @click.option("--private-ca", type=PrivateCaArn(), help="an AWS Private CA, in place of a local one")
 @click.option(
     "--out",
@@ -88,13 +81,9 @@ def _uri(_context: click.Context, _parameter: click.Parameter, value: str | None
 @click.option(
     "--crl-url", callback=_uri, metavar="URL", help="where the CA publishes its CRL (distribution point); local CA only"
 )
-@dry_run_option
-@yes_option
-@json_option
-@aws_options
 def command(  # noqa: PLR0913 - one parameter for each option
+    call: Call,
     *,
-    aws: Aws,
     cn: str | None,
     csv_file: Path | None,
     ca_certificate: Path | None,
@@ -106,9 +95,6 @@ def command(  # noqa: PLR0913 - one parameter for each option
     days: int,
     serial: int | None,
     crl_url: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
 ) -> ExitCode:
     """Make key, request, certificate and chain of one device, or of every device in a CSV.
 
@@ -128,39 +114,41 @@ def command(  # noqa: PLR0913 - one parameter for each option
     else:
         if ca_certificate or ca_key or passphrase_file:
             raise CommandFailed("give --private-ca, or --ca-certificate and --ca-key, not both")
-        signer = private_signer(aws, order, private_ca)
+        signer = private_signer(call, order, private_ca)
     missing = order.missing(signer.ca)
     if csv_file is None and not missing:
         raise CommandFailed(
             f"{order.folders.folder(order.wanted[0].common_name)} exists already and is not overwritten"
         )
     say(f"{len(missing)} to make, {len(order.wanted) - len(missing)} are there already, in {out}")
-    if dry_run:
-        return ExitCode.DONE
-    if private_ca is not None and missing:
-        ask(f"Have AWS Private CA issue {len(missing)} certificates? AWS charges for each.", yes=yes)
-    with order.folders.reserved(), _shown_progress(len(missing), lines=private_ca is not None) as bar:
+    paid = private_ca is not None
+    if call.dry_run or (
+        paid
+        and missing
+        and not call.confirm(f"Have AWS Private CA issue {len(missing)} certificates? AWS charges for each.")
+    ):
+        return call.finish({"created": 0, "skipped": len(order.wanted) - len(missing), "devices": []})
+    with order.folders.reserved(), _shown_progress(len(missing), lines=paid) as bar:
         for each in order.missing(signer.ca):
             _make(order, signer, each)
             bar(1)
-    _show(order, signer.ca, {each.common_name for each in missing}, as_json=as_json)
-    return ExitCode.DONE
+    return _finish(call, order, signer.ca, {each.common_name for each in missing})
 
 
-def _wanted(cn: str | None, csv_file: Path | None, serial: int | None) -> list[Wanted]:
+def _wanted(cn: str | None, csv_file: Path | None, serial: int | None) -> list[NewDevice]:
     if (cn is None) == (csv_file is None):
         raise CommandFailed("give --cn or --csv")
     if csv_file is not None:
         if serial is not None:
             raise CommandFailed("--serial is for one device; a CSV has a column for it")
-        return read_wanted(csv_file)
+        return read_new_devices(csv_file)
     try:
         verify_common_name(cn or "")
         if serial is not None:
             verify_serial(serial)
     except NotIssued as refusal:
         raise CommandFailed(str(refusal)) from refusal
-    return [Wanted(common_name=cn or "", serial=serial)]
+    return [NewDevice(common_name=cn or "", serial=serial)]
 
 
 @contextlib.contextmanager
@@ -174,7 +162,7 @@ def _shown_progress(total: int, *, lines: bool) -> Iterator[Callable[[int], None
     yield lambda _: say(f"{next(done)} of {total} issued")
 
 
-def _make(order: Order, signer: Signer, device: Wanted) -> None:
+def _make(order: Order, signer: Signer, device: NewDevice) -> None:
     """Make one device, check it as the function would, and write it."""
     key = new_private_key(order.key_type)
     try:
@@ -187,16 +175,18 @@ def _make(order: Order, signer: Signer, device: Wanted) -> None:
     order.folders.write(device.common_name, files)
 
 
-def _show(order: Order, ca: x509.Certificate, made: set[str], *, as_json: bool) -> None:
+def _finish(call: Call, order: Order, ca: x509.Certificate, made: set[str]) -> ExitCode:
     devices = [_shown(order, ca, each, made=each.common_name in made) for each in order.wanted]
-    if as_json:
-        emit_json({"created": len(made), "skipped": len(devices) - len(made), "devices": devices})
-    else:
-        emit_table(tuple(devices[0]), [tuple(map(str, device.values())) for device in devices])
-        say(f"a device sends {CHAIN} and proves itself with {KEY}")
+    data = {"created": len(made), "skipped": len(devices) - len(made), "devices": devices}
+    return call.finish(data, words=lambda: _print(devices))
 
 
-def _shown(order: Order, ca: x509.Certificate, device: Wanted, *, made: bool) -> dict[str, Any]:
+def _print(devices: list[dict[str, Any]]) -> None:
+    emit_table(tuple(devices[0]), [tuple(map(str, device.values())) for device in devices])
+    say(f"a device sends {CHAIN} and proves itself with {KEY}")
+
+
+def _shown(order: Order, ca: x509.Certificate, device: NewDevice, *, made: bool) -> dict[str, Any]:
     certificate = order.folders.finished(device.common_name, ca)
     if certificate is None:
         raise CommandFailed(f"{order.folders.folder(device.common_name)} is gone")

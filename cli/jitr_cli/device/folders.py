@@ -53,7 +53,7 @@ class DeviceFolders:
 
     def _clear(self) -> None:
         for remainder in self.out.glob(f".*{_PARTIAL}"):
-            # We only ever leave folders there; a file or a link is somebody else's.
+            # We only ever leave folders there; a file or a link is not ours.
             if remainder.is_symlink() or not remainder.is_dir():
                 raise CommandFailed(f"{remainder} is not ours, and in the way: move it away")
             try:

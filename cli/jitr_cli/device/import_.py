@@ -1,6 +1,6 @@
 """`jitr device import`: bring certificates that others registered into the registry, for revocation to reach them.
 
-Exit codes: 0 all done, 1 some could not be done or somebody stopped it, 64 usage, 69 AWS unreachable or refused.
+Exit codes: 0 all done, 1 some could not be done or the job was stopped, 64 usage, 69 AWS unreachable or refused.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import click
 from cryptography import x509
 
 from jitr.authorities.records import CaRecords
@@ -22,18 +21,18 @@ from jitr.enforcement.unknown_certificates import MATTERS, UnknownCertificates
 from jitr.registry.rows import Registry
 from jitr_cli.authorities.management import DeployedCas, describe_managers
 from jitr_cli.bulk.progress import say_effort
-from jitr_cli.bulk.work import MOST_HERE, Bulk, How, bulk_options, ended, new_job_id
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.bulk.work import MOST_HERE, Bulk, WorkOptions, new_job_id, work_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.options import ca_option
-from jitr_cli.console.output import emit_json, progress, say
+from jitr_cli.console.output import progress, say
 
 # Imported between two notes to the next sweep; killed in between, so many are described again.
 _AT_ONCE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ListedCertificates:
     """A CA's certificates: how many, how many of them are unknown, and the first thousand of these."""
 
     listed: int
@@ -51,7 +50,7 @@ class Import:
     ca_certificate_id: str
     ca: x509.Certificate
 
-    def find(self) -> Found:
+    def find(self) -> ListedCertificates:
         """List the CA's certificates and look for those without a registry row."""
         listed, unknown, marker = 0, 0, None
         first: list[str] = []
@@ -65,7 +64,7 @@ class Import:
                 bar(len(page.certificates))
                 marker = page.next_marker
                 if marker is None:
-                    return Found(listed=listed, unknown=unknown, first=first)
+                    return ListedCertificates(listed=listed, unknown=unknown, first=first)
 
     def run(self, unknown: list[str], *, per_second: float, watch: Callable[[str, x509.Certificate], None]) -> int:
         """Import certificates at a pace, then let the next sweep compare all of the CRL with them."""
@@ -82,19 +81,16 @@ class Import:
         return imported
 
 
-@click.command()
+@writing_command("import")
 @ca_option
-@bulk_options
-@writing_options
-def command(
-    *, aws: Aws, ca_certificate_id: str, how: How, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
-) -> ExitCode:
+@work_options
+def command(call: Call, *, ca_certificate_id: str, options: WorkOptions) -> ExitCode:
     """Bring a CA's certificates that others registered or activated into the registry.
 
     Enforcement switches off what the registry knows; the schedule finds the newest by itself, this command all of them,
     more than 1,000 in the account. Safe to interrupt: started again, it goes on where it stopped.
     """
-    bulk = Bulk.of(aws, aws.deployment(deployment))
+    bulk = Bulk.of(call)
     work = Import(
         iot=bulk.iot,
         rows=Registry(bulk.table),
@@ -102,27 +98,24 @@ def command(
         ca_certificate_id=ca_certificate_id,
         ca=load_certificate(bulk.iot.describe_ca(ca_certificate_id).pem),
     )
-    aws.announce(bulk.stack)
-    deployed = DeployedCas.read(aws, bulk.stack)
+    call.announce()
+    deployed = DeployedCas.read(call.aws, call.stack)
     if deployed.manages(ca_certificate_id) is False:
-        say(f"warning: {describe_managers(aws, deployed, ca_certificate_id)}: it enforces no CRL of that CA")
+        say(f"warning: {describe_managers(call.aws, deployed, ca_certificate_id)}: it enforces no CRL of that CA")
     found = work.find()
     # What the account does walks past all of them, but only the unknown ones cost calls.
     plan = Plan(kind=JobKind.IMPORT, ca_certificate_id=ca_certificate_id, total=found.listed)
-    away = how.in_account or found.unknown > MOST_HERE
-    rate = bulk.tps if away else how.rate or bulk.tps
+    away = options.in_account or found.unknown > MOST_HERE
+    rate = bulk.rate(options, away=away)
     say(f"{found.unknown} certificates are not in the registry")
     say_effort(plan, found.unknown, per_second=rate, in_account=away)
     record = CaRecords(bulk.table).record(ca_certificate_id)
     if record is not None:
         say(f"{record.devices} were activated by this deployment")
-    if not found.unknown or dry_run:
-        return ExitCode.DONE
-    ask(f"Import them at {rate:g} calls a second?", yes=yes)
+    if not found.unknown or not call.confirm(f"Import them at {rate:g} calls a second?"):
+        return call.finish({"unknown": found.unknown, "imported": 0})
     if away:
-        return ended(bulk.start(new_job_id(JobKind.IMPORT), plan, how, away=True), as_json=as_json)
+        return bulk.ended(bulk.start(new_job_id(JobKind.IMPORT), plan, options, away=True))
     imported = work.run(found.first, per_second=rate, watch=deployed.watching(bulk.iot))
     say(f"{imported} imported; the next sweep switches off those that the CRL lists")
-    if as_json:
-        emit_json({"unknown": found.unknown, "imported": imported})
-    return ExitCode.DONE
+    return call.finish({"unknown": found.unknown, "imported": imported})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import click
 from cryptography import x509
 
 from jitr import certificates
@@ -17,28 +16,20 @@ from jitr.activation.operator_checks import Claim, find_candidate, find_claim, s
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.messages.event import is_certificate_id
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.files import zulu
-from jitr_cli.console.output import emit_json, progress, say
-from jitr_cli.device.reinstate import finish_open, verify_acts
-from jitr_cli.device.services import (
-    DeviceServices,
-    Named,
-    Refusal,
-    answer,
-    certificate_argument,
-    new_owner,
-    refused,
-    verify_clock,
-)
+from jitr_cli.console.output import progress, say
+from jitr_cli.devices.naming import Named, certificate_argument
+from jitr_cli.devices.refusals import Refusal, answer, refused
+from jitr_cli.devices.services import DeviceServices, finish_open, new_owner, verify_acts, verify_clock
 
 _OFF = (CertificateStatus.INACTIVE, CertificateStatus.REVOKED)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be done: `claim` None: an earlier run moved it; `holder` None: it is gone, or nobody held it."""
+class Rebinding:
+    """What is to be done: `claim` None: an earlier run moved it; `holder` None: it is gone, or there was none."""
 
     candidate: Candidate
     claim: Claim | None
@@ -50,50 +41,51 @@ class Plan:
         return self.candidate.thing_name or ""
 
 
-@click.command()
+@writing_command("rebind")
 @certificate_argument
-@writing_options
-def command(
-    *, aws: Aws, certificate: Named, deployment: str | None, dry_run: bool, yes: bool, as_json: bool
-) -> ExitCode:
+def command(call: Call, *, certificate: Named) -> ExitCode:
     """Give the Thing that CERTIFICATE (a file or an id) asks for to this certificate, and make it ACTIVE.
 
     For a device with a renewed certificate that was turned away as thing_in_use. The old certificate goes INACTIVE once
     the new one is ACTIVE, and is detached from the Thing. `jitr device reinstate --take-thing` is the way back.
     """
-    stack = aws.deployment(deployment)
-    services = DeviceServices.of(aws, stack)
+    services = DeviceServices.of(call.aws, call.stack)
     verify_acts(services)
-    aws.announce(stack)
-    outcome, replaced = "would_rebind", None
+    call.announce()
+    replaced = None
     try:
         candidate = find_candidate(services.examination(writes=False), certificate.certificate_id)
         if candidate.registered.status is CertificateStatus.ACTIVE:
-            candidate, outcome = _clean_up(services, candidate, dry_run=dry_run), "already_active"
+            candidate, outcome = _clean_up(services, candidate, dry_run=call.dry_run), "already_active"
         else:
             with progress("checking", total=None):
-                plan = _prepare(services, candidate)
-            candidate = plan.candidate
-            _describe(plan)
-            if not dry_run:
-                verify_clock(aws, at=services.clock())
-                ask("Give it the Thing?", yes=yes)
-                with progress("activating", total=None):
-                    activation = services.operator_activation()
-                    replaced = activation.rebind(candidate, owner=new_owner(aws), take=plan.claim)
-                outcome = "rebound"
-                say(f"ACTIVE; Thing {candidate.thing_name} is this certificate's")
-                _detach(services, candidate)
+                rebinding = _prepare(services, candidate)
+            candidate = rebinding.candidate
+            outcome, replaced = _carry_out(call, services, rebinding)
     except (Refusal, Rejected, Waiting, Undecided) as failure:
-        return refused(failure, certificate.certificate_id, as_json=as_json)
-    if as_json:
-        emit_json(
-            answer(candidate.certificate_id, outcome=outcome, step=8, replaced=replaced, thing=candidate.thing_name)
-        )
-    return ExitCode.DONE
+        return refused(call, failure, certificate.certificate_id)
+    return call.finish(
+        answer(candidate.certificate_id, outcome=outcome, step=8, replaced=replaced, thing=candidate.thing_name)
+    )
 
 
-def _prepare(services: DeviceServices, candidate: Candidate) -> Plan:
+def _carry_out(call: Call, services: DeviceServices, rebinding: Rebinding) -> tuple[str, str | None]:
+    """Ask and activate; returns the outcome and the certificate that lost the Thing, if one did."""
+    _describe(rebinding)
+    if not call.dry_run:
+        verify_clock(call.aws)
+    if not call.confirm("Give it the Thing?"):
+        return "would_rebind", None
+    candidate = rebinding.candidate
+    with progress("activating", total=None):
+        activation = services.operator_activation()
+        replaced = activation.rebind(candidate, owner=new_owner(call.aws), take=rebinding.claim)
+    say(f"ACTIVE; Thing {candidate.thing_name} is this certificate's")
+    _detach(services, candidate)
+    return "rebound", replaced
+
+
+def _prepare(services: DeviceServices, candidate: Candidate) -> Rebinding:
     status = candidate.registered.status
     if status is not CertificateStatus.PENDING_ACTIVATION:
         raise Refusal(
@@ -116,7 +108,7 @@ def _prepare(services: DeviceServices, candidate: Candidate) -> Plan:
         holder = _holder(services, claim)
         if holder is not None:
             _verify_same_device(certificates.load_certificate(holder.pem), candidate)
-    return Plan(candidate=candidate, claim=claim, holder=holder)
+    return Rebinding(candidate=candidate, claim=claim, holder=holder)
 
 
 def _holder(services: DeviceServices, claim: Claim | None) -> RegisteredCertificate | None:
@@ -140,19 +132,19 @@ def _verify_same_device(old: x509.Certificate, candidate: Candidate) -> None:
         )
 
 
-def _describe(plan: Plan) -> None:
-    new = plan.candidate.certificate
-    say(f"rebind Thing {plan.thing_name}")
-    say(f"  to   {plan.candidate.certificate_id}: CA {plan.candidate.ca.name}, {_life(new)}")
-    if plan.claim is None:
+def _describe(rebinding: Rebinding) -> None:
+    new = rebinding.candidate.certificate
+    say(f"rebind Thing {rebinding.thing_name}")
+    say(f"  to   {rebinding.candidate.certificate_id}: CA {rebinding.candidate.ca.name}, {_life(new)}")
+    if rebinding.claim is None:
         say("  an earlier run moved the claim: only the activation is left to do")
         return
-    if plan.holder is None:
-        say(f"  from {plan.claim.holder or 'nobody'}, which AWS IoT does not know")
+    if rebinding.holder is None:
+        say(f"  from {rebinding.claim.holder or 'no certificate'}, which AWS IoT does not know")
         return
-    old = certificates.load_certificate(plan.holder.pem)
-    say(f"  from {plan.holder.certificate_id}: {plan.holder.status}, {_life(old)}; it becomes INACTIVE")
-    if plan.holder.ca_certificate_id != plan.candidate.ca.ca_certificate_id:
+    old = certificates.load_certificate(rebinding.holder.pem)
+    say(f"  from {rebinding.holder.certificate_id}: {rebinding.holder.status}, {_life(old)}; it becomes INACTIVE")
+    if rebinding.holder.ca_certificate_id != rebinding.candidate.ca.ca_certificate_id:
         say("  warning: the old certificate was registered under another CA")
     if new.not_valid_before_utc <= old.not_valid_before_utc:
         say("  warning: the new certificate is not the later one of the two")

@@ -13,26 +13,16 @@ from jitr.activation.candidate import Candidate
 from jitr.activation.operator_checks import Claim, find_candidate, find_claim, step, verify_candidate
 from jitr.aws.iot import CertificateStatus
 from jitr.errors import Reason, Rejected, Undecided, Waiting
-from jitr.registry.row import RowState
-from jitr.settings import Mode
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
-from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import emit_json, progress, say
-from jitr_cli.device.services import (
-    DeviceServices,
-    Named,
-    Refusal,
-    answer,
-    certificate_argument,
-    new_owner,
-    refused,
-    verify_clock,
-)
+from jitr_cli.console.output import progress, say
+from jitr_cli.devices.naming import Named, certificate_argument
+from jitr_cli.devices.refusals import Refusal, answer, refused
+from jitr_cli.devices.services import DeviceServices, finish_open, new_owner, verify_acts, verify_clock
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Reinstatement:
     """What is to be done: `claim` is a Thing to take over; nothing at all where `done` says why."""
 
     candidate: Candidate
@@ -40,69 +30,37 @@ class Plan:
     done: str | None = None
 
 
-@click.command()
+@writing_command("reinstate")
 @certificate_argument
 @click.option("--take-thing", is_flag=True, help="take its Thing back from another certificate, which goes INACTIVE")
-@writing_options
-def command(
-    *,
-    aws: Aws,
-    certificate: Named,
-    take_thing: bool,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> ExitCode:
+def command(call: Call, *, certificate: Named, take_thing: bool) -> ExitCode:
     """Make an INACTIVE device ACTIVE again; CERTIFICATE is its file or its id.
 
     Everything is checked first that an activation checks: CA, certificate, CRL, allow-list, registry, Thing. A
     certificate that the CRL lists, or that is REVOKED, does not come back.
     """
-    stack = aws.deployment(deployment)
-    services = DeviceServices.of(aws, stack)
+    services = DeviceServices.of(call.aws, call.stack)
     verify_acts(services)
-    aws.announce(stack)
+    call.announce()
     try:
         with progress("checking", total=None):
-            plan = prepare(services, certificate.certificate_id, take_thing=take_thing, dry_run=dry_run)
-        outcome, replaced = "already_active", None
-        if plan.done is not None:
-            say(plan.done)
-        else:
-            outcome = "would_reinstate"
-            _describe(plan)
-            if not dry_run:
-                verify_clock(aws, at=services.clock())
-                ask("Make it ACTIVE?", yes=yes)
-                activation = services.operator_activation()
-                with progress("activating", total=None):
-                    replaced = activation.reinstate(plan.candidate, owner=new_owner(aws), take=plan.claim)
-                outcome = "reinstated"
-                say("ACTIVE; its next connect is admitted")
+            found = _prepare(services, certificate.certificate_id, take_thing=take_thing, dry_run=call.dry_run)
+        outcome, replaced = _carry_out(call, services, found)
     except (Refusal, Rejected, Waiting, Undecided) as failure:
-        return refused(failure, certificate.certificate_id, as_json=as_json)
-    if as_json:
-        candidate = plan.candidate
-        emit_json(
-            answer(candidate.certificate_id, outcome=outcome, step=8, replaced=replaced, thing=candidate.thing_name)
-        )
-    return ExitCode.DONE
+        return refused(call, failure, certificate.certificate_id)
+    candidate = found.candidate
+    return call.finish(
+        answer(candidate.certificate_id, outcome=outcome, step=8, replaced=replaced, thing=candidate.thing_name)
+    )
 
 
-def verify_acts(services: DeviceServices) -> None:
-    """Check that the deployment activates at all; raises CommandFailed for one that only observes."""
-    if services.configuration.mode is Mode.OBSERVE:
-        raise CommandFailed("this deployment only observes (fleet file, mode): another handler activates devices here")
-
-
-def prepare(services: DeviceServices, certificate_id: str, *, take_thing: bool, dry_run: bool) -> Plan:
+def _prepare(services: DeviceServices, certificate_id: str, *, take_thing: bool, dry_run: bool) -> Reinstatement:
     """Run every check, with nothing written but what an earlier run left open; raises as the checks do."""
     examination = services.examination(writes=False)
     candidate = find_candidate(examination, certificate_id)
     status = candidate.registered.status
     if status is CertificateStatus.ACTIVE:
-        return Plan(candidate=candidate, done=finish_open(services, candidate, dry_run=dry_run))
+        return Reinstatement(candidate=candidate, done=finish_open(services, candidate, dry_run=dry_run))
     if status is CertificateStatus.REVOKED:
         with step(2):
             raise Rejected(Reason.REVOKED, "the certificate is REVOKED, which AWS IoT makes final: issue another one")
@@ -113,30 +71,38 @@ def prepare(services: DeviceServices, certificate_id: str, *, take_thing: bool, 
     candidate = verify_candidate(examination, services.rows, candidate)
     claim = find_claim(services.registry, candidate)
     if claim is not None and not take_thing:
-        holder = claim.holder or "nobody that is known"
         with step(7):
             raise Rejected(
-                Reason.THING_IN_USE, f"Thing {claim.thing_name} belongs to {holder}: --take-thing takes it back"
+                Reason.THING_IN_USE, f"Thing {claim.thing_name} belongs to {_holder(claim)}: --take-thing takes it back"
             )
-    return Plan(candidate=candidate, claim=claim)
+    return Reinstatement(candidate=candidate, claim=claim)
 
 
-def finish_open(services: DeviceServices, candidate: Candidate, *, dry_run: bool) -> str:
-    """Close the row of an ACTIVE certificate if a killed run left it open, and return what to say."""
-    row = services.rows.row(candidate.row)
-    if row is None or row.state is not RowState.ACTIVATING or row.lease_open(at=services.clock()):
-        return "the certificate is ACTIVE already; nothing to do"
-    if dry_run:
-        return "the certificate is ACTIVE; an interrupted run left its registry row open"
-    services.operator_activation().finish(candidate, row)
-    return "the certificate is ACTIVE; what an interrupted run left open is closed now"
+def _carry_out(call: Call, services: DeviceServices, found: Reinstatement) -> tuple[str, str | None]:
+    """Ask and activate; returns the outcome and the certificate that lost the Thing, if one did."""
+    if found.done is not None:
+        say(found.done)
+        return "already_active", None
+    _describe(found)
+    if not call.dry_run:
+        verify_clock(call.aws)
+    if not call.confirm("Make it ACTIVE?"):
+        return "would_reinstate", None
+    activation = services.operator_activation()
+    with progress("activating", total=None):
+        replaced = activation.reinstate(found.candidate, owner=new_owner(call.aws), take=found.claim)
+    say("ACTIVE; its next connect is admitted")
+    return "reinstated", replaced
 
 
-def _describe(plan: Plan) -> None:
-    candidate = plan.candidate
+def _describe(found: Reinstatement) -> None:
+    candidate = found.candidate
     say(f"reinstate {candidate.certificate_id}")
     serial = f"{candidate.certificate.serial_number:x}"
     say(f"  CA {candidate.ca.name}, serial {serial}, Thing {candidate.thing_name or 'none'}")
-    if plan.claim is not None:
-        holder = plan.claim.holder or "nobody that is known"
-        say(f"  Thing {plan.claim.thing_name} is taken from {holder}, which becomes INACTIVE")
+    if found.claim is not None:
+        say(f"  Thing {found.claim.thing_name} is taken from {_holder(found.claim)}, which becomes INACTIVE")
+
+
+def _holder(claim: Claim) -> str:
+    return claim.holder or "a certificate that is not known"

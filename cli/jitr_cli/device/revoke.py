@@ -23,15 +23,16 @@ from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import DeviceRevocation, SwitchedOff, Target
 from jitr.revocation.entries import HOLD
-from jitr_cli.console.aws import Aws, ask, writing_options
-from jitr_cli.console.device_lists import read_certificate_ids
+from jitr_cli.console.call import Call, writing_command
+from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
-from jitr_cli.console.output import emit_json, emit_table, progress, say
+from jitr_cli.console.options import RevocationReason, rate_option
+from jitr_cli.console.output import emit_table, progress, say
 from jitr_cli.crl.ca_revocation import CaRevocation, ca_revocation_options
-from jitr_cli.crl.files import RevocationReason
-from jitr_cli.device.services import CertificateName, DeviceServices, Named
-from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_cli.devices.lists import read_certificate_ids
+from jitr_cli.devices.naming import CertificateName, Named
+from jitr_cli.devices.services import DeviceServices
 from jitr_fleet.issuing.crls import REASON_CODES
 
 # More than that is work for the account, not for one computer and its network.
@@ -62,7 +63,7 @@ class Work:
         return done
 
 
-@click.command()
+@writing_command("revoke")
 @click.argument("certificates", nargs=-1, type=CertificateName(), metavar="[CERTIFICATE]...")
 @click.option(
     "--csv",
@@ -77,23 +78,18 @@ class Work:
     help=f"why, one of {', '.join(REASON_CODES)}; with certificateHold a device is INACTIVE and may be reinstated",
 )
 @click.option("--final", is_flag=True, help=f"of more than {SMALLEST_BRAKE}: make REVOKED what is INACTIVE by now")
-@click.option("--rate", type=click.FloatRange(0.1, 100), help="AWS IoT calls a second; default: the bulk share")
+@rate_option
 @ca_revocation_options
-@writing_options
-def command(  # noqa: PLR0913 - one parameter for each option
+def command(
+    call: Call,
     *,
-    aws: Aws,
     certificates: tuple[Named, ...],
     csv_file: Path | None,
     reason: str | None,
     final: bool,
     rate: float | None,
     ca_revocation: CaRevocation | None,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+) -> ExitCode:
     """Switch devices off for good: CERTIFICATE is a file or an id. REVOKED cannot be undone.
 
     Their registry rows are marked first, so that no late event brings them back; nothing is detached or deleted. More
@@ -102,35 +98,38 @@ def command(  # noqa: PLR0913 - one parameter for each option
     named = _named(certificates, csv_file)
     many = len(named) > SMALLEST_BRAKE
     if ca_revocation is not None:
-        ca_revocation.verify(aws, reason=reason)
+        ca_revocation.verify(call.aws, reason=reason)
         if many and not final:
             raise CommandFailed(f"more than {SMALLEST_BRAKE}: the CA is told only with --final, once they are INACTIVE")
-    stack = aws.deployment(deployment)
-    pace = Pace(rate or float(stack.bulk_tps), now=time.monotonic, sleep=time.sleep)
-    revocation = DeviceRevocation(
-        registry=IotRegistry(aws.client("iot")),
-        rows=Registry(StateTable(aws.client("dynamodb"), stack.state_table)),
-        pace=pace,
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-    )
-    aws.announce(stack)
+    per_second = rate or float(call.stack.bulk_tps)
+    revocation = _revocation(call, per_second)
+    call.announce()
     work = Work(
         revocation=revocation,
-        targets=_targets(aws, stack, revocation, named),
+        targets=_targets(call, revocation, named),
         wanted=_wanted(reason, many=many, final=final),
     )
-    _describe(work, rate or float(stack.bulk_tps))
+    _describe(work, per_second)
     if many and final:
         _verify_off(work.targets)
     if ca_revocation is not None:
         ca_revocation.verify_issued([each.certificate for each in work.targets])
-    if dry_run:
-        return
-    ask(f"Switch off {len(work.targets)}?", yes=yes)
+    if not call.confirm(f"Switch off {len(work.targets)}?"):
+        return call.finish({"switched_off": 0, "certificates": [_as_data(each) for each in work.targets]})
     if ca_revocation is not None:
         ca_revocation.revoke([each.certificate.serial_number for each in work.targets], reason=reason)
-    _show(work.run(), as_json=as_json)
+    rows = [_as_data(each.target, each) for each in work.run()]
+    return call.finish({"switched_off": len(rows), "certificates": rows}, words=lambda: _print(rows))
+
+
+def _revocation(call: Call, per_second: float) -> DeviceRevocation:
+    return DeviceRevocation(
+        registry=IotRegistry(call.aws.client("iot")),
+        rows=Registry(StateTable(call.aws.client("dynamodb"), call.stack.state_table)),
+        pace=Pace(per_second, now=time.monotonic, sleep=time.sleep),
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+    )
 
 
 def _named(certificates: tuple[Named, ...], csv_file: Path | None) -> list[Named]:
@@ -156,7 +155,7 @@ def _wanted(reason: str | None, *, many: bool, final: bool) -> CertificateStatus
 
 
 def _verify_off(targets: list[Target]) -> None:
-    """Check that nobody would be cut off only now; raises CommandFailed."""
+    """Check that no device would be cut off only now; raises CommandFailed."""
     on = [each for each in targets if each.status in (CertificateStatus.ACTIVE, CertificateStatus.PENDING_ACTIVATION)]
     if on:
         raise CommandFailed(
@@ -165,8 +164,8 @@ def _verify_off(targets: list[Target]) -> None:
         )
 
 
-def _targets(aws: Aws, stack: StackOutputs, revocation: DeviceRevocation, named: list[Named]) -> list[Target]:
-    """Read all certificates before anything is written; raises CommandFailed naming those that nobody knows."""
+def _targets(call: Call, revocation: DeviceRevocation, named: list[Named]) -> list[Target]:
+    """Read all certificates before anything is written; raises CommandFailed naming those that are not known."""
     targets, unknown = [], []
     with progress("reading", total=len(named)) as bar:
         for each in named:
@@ -177,7 +176,9 @@ def _targets(aws: Aws, stack: StackOutputs, revocation: DeviceRevocation, named:
                     raise
                 unknown.append(each)
             bar(1)
-    services = DeviceServices.of(aws, stack) if any(each.certificate is not None for each in unknown) else None
+    services = (
+        DeviceServices.of(call.aws, call.stack) if any(each.certificate is not None for each in unknown) else None
+    )
     for each in unknown:
         target = None if services is None else _unregistered(services, each)
         if target is None:
@@ -228,21 +229,19 @@ def _describe(work: Work, rate: float) -> None:
         say(f"about {minutes:.0f} minutes at {rate:g} calls a second")
 
 
-def _show(done: list[SwitchedOff], *, as_json: bool) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "certificate_id": each.target.certificate_id,
-            "serial": _serial(each.target),
-            "was": None if each.target.status is None else each.target.status.value,
-            "status": None if each.status is None else each.status.value,
-            "row": None if each.row is None else each.row.value,
-        }
-        for each in done
-    ]
-    if as_json:
-        emit_json({"switched_off": len(rows), "certificates": rows})
-    else:
-        emit_table(tuple(rows[0]), [tuple("" if cell is None else str(cell) for cell in row.values()) for row in rows])
+def _as_data(target: Target, done: SwitchedOff | None = None) -> dict[str, Any]:
+    """Return a certificate as data; `status` and `row` say what it is now, and None where nothing was done."""
+    return {
+        "certificate_id": target.certificate_id,
+        "serial": _serial(target),
+        "was": None if target.status is None else target.status.value,
+        "status": None if done is None or done.status is None else done.status.value,
+        "row": None if done is None or done.row is None else done.row.value,
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    emit_table(tuple(rows[0]), [tuple("" if cell is None else str(cell) for cell in row.values()) for row in rows])
 
 
 def _serial(target: Target) -> str:

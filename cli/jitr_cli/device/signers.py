@@ -11,12 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from jitr.certificates import load_certificate
-from jitr_cli.console.aws import Aws
-from jitr_cli.console.device_lists import Wanted
+from jitr_cli.console.call import Call
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import load_issuer, zulu
-from jitr_cli.console.output import say
 from jitr_cli.device.folders import DeviceFolders
+from jitr_cli.devices.lists import NewDevice
 from jitr_cli.signing.key import load_ca_key
 from jitr_cli.signing.private_ca import PrivateCa
 from jitr_fleet.issuing.devices import IssuingCa, NotIssued, new_serial, verify_may_issue
@@ -24,12 +23,12 @@ from jitr_fleet.issuing.devices import IssuingCa, NotIssued, new_serial, verify_
 # For clients alone (AWS Private CA User Guide, "Using AWS Private CA certificate templates").
 _TEMPLATE = "EndEntityClientAuthCertificate/V1"
 
-Issue = Callable[[x509.CertificateSigningRequest, Wanted], x509.Certificate]
+Issue = Callable[[x509.CertificateSigningRequest, NewDevice], x509.Certificate]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signer:
-    """Whoever signs: the CA's certificate, and how a request becomes a certificate."""
+    """What signs: the CA's certificate, and how a request becomes a certificate."""
 
     ca: x509.Certificate
     issue: Issue
@@ -37,15 +36,15 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What was asked for, beside who signs: which devices, with which kind of key, for how long, into which folder."""
+    """What was asked for, beside who signs: devices, kind of key, for how long, into which folder."""
 
-    wanted: list[Wanted]
+    wanted: list[NewDevice]
     key_type: str
     lifetime: timedelta
     distribution_point: str | None
     folders: DeviceFolders
 
-    def missing(self, ca: x509.Certificate) -> list[Wanted]:
+    def missing(self, ca: x509.Certificate) -> list[NewDevice]:
         """Return the devices that are not finished; raises CommandFailed where something else is in their place."""
         return [each for each in self.wanted if self.folders.finished(each.common_name, ca) is None]
 
@@ -69,7 +68,7 @@ def local_signer(
             f"{ca_certificate} ends at {zulu(ca.not_valid_after_utc)}, before its devices would: fewer --days"
         )
 
-    def issue(request: x509.CertificateSigningRequest, device: Wanted) -> x509.Certificate:
+    def issue(request: x509.CertificateSigningRequest, device: NewDevice) -> x509.Certificate:
         return signing.issue(
             request,
             serial=new_serial() if device.serial is None else device.serial,
@@ -81,17 +80,17 @@ def local_signer(
     return Signer(ca=ca, issue=issue)
 
 
-def private_signer(aws: Aws, order: Order, arn: str) -> Signer:
+def private_signer(call: Call, order: Order, arn: str) -> Signer:
     """Return an AWS Private CA, and say which; raises CommandFailed for an order that it cannot carry out."""
     if order.distribution_point is not None:
         raise CommandFailed("--crl-url: AWS Private CA writes its own distribution point into certificates")
     if any(each.serial is not None for each in order.wanted):
         raise CommandFailed("AWS Private CA chooses serial numbers itself")
-    authority = PrivateCa.at(aws, arn)
-    say(f"account {aws.account()} · Region {aws.region} · Private CA {arn.rpartition('/')[2]}")
+    authority = PrivateCa.at(call.aws, arn)
+    call.announce_account(f"Private CA {arn.rpartition('/')[2]}")
     authority.verify_active()
 
-    def issue(request: x509.CertificateSigningRequest, _: Wanted) -> x509.Certificate:
+    def issue(request: x509.CertificateSigningRequest, _: NewDevice) -> x509.Certificate:
         csr = request.public_bytes(Encoding.PEM)
         certificate, _chain = authority.issue(csr, template=_TEMPLATE, days=order.lifetime.days)
         return load_certificate(certificate)

@@ -1,4 +1,4 @@
-"""AWS as a check reaches it: every client is made once, and calls that AWS refuses are noted by their IAM action."""
+"""AWS as a check reaches it: calls that AWS refuses are noted by their IAM action."""
 
 from __future__ import annotations
 
@@ -29,23 +29,19 @@ _ACTIONS = {
 
 @dataclass(frozen=True)
 class WatchedAws(Aws):
-    """One account and Region; `denied` holds the IAM actions that were refused since somebody emptied it."""
+    """One account and Region; `denied` holds the IAM actions that were refused since it was emptied."""
 
     denied: list[str] = field(default_factory=list)
-    _clients: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def watching(cls, aws: Aws) -> WatchedAws:
         """Return the same account and Region, watched."""
         return cls(aws.session, aws.endpoint_url, aws.default_region)
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - as Aws.client
-        """Return the client of a service."""
-        if service not in self._clients:
-            made = super().client(service)
-            made.meta.events.register("after-call", self._note)
-            self._clients[service] = made
-        return self._clients[service]
+    def made(self, client: Any) -> Any:  # noqa: ANN401 - as Aws.client
+        """Watch a client from its first call on."""
+        client.meta.events.register("after-call", self._note)
+        return client
 
     def _note(self, *, parsed: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
         if parsed.get("Error", {}).get("Code") in _DENIALS:

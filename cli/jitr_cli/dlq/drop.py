@@ -1,4 +1,4 @@
-"""`jitr dlq drop`: remove dead letters that nobody needs any more, and no others."""
+"""`jitr dlq drop`: remove dead letters that are not needed any more, and no others."""
 
 from __future__ import annotations
 
@@ -7,33 +7,22 @@ from dataclasses import replace
 
 import click
 
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.call import Call, writing_command
+from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import emit_json, printable, progress, say
+from jitr_cli.console.output import printable, progress, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
 from jitr_cli.dlq.selection import Selection, counted, dead_since, queue_option, selection_options
 
 _SHOWN = 20
 
 
-@click.command()
+@writing_command("drop")
 @queue_option(default=QueueName.ACTIVATION, about="whose dead letters")
 @selection_options
 @click.option("--unreadable", is_flag=True, help="only letters whose event cannot be read back")
 @click.option("--all", "everything", is_flag=True, help="all letters of the queue that are there now")
-@writing_options
-def command(
-    *,
-    aws: Aws,
-    queue: QueueName,
-    selection: Selection,
-    unreadable: bool,
-    everything: bool,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def command(call: Call, *, queue: QueueName, selection: Selection, unreadable: bool, everything: bool) -> ExitCode:
     """Remove dead letters for good: those with --reason, --certificate-id, --id, --unreadable, or --all.
 
     Says what is lost, and asks. The devices behind activation's letters stay as they are until they connect again.
@@ -42,9 +31,8 @@ def command(
     selection = replace(selection, unreadable=unreadable)
     if selection.is_everything != everything:
         raise CommandFailed("say which: --reason, --certificate-id, --id, --unreadable; or --all, and nothing else")
-    stack = aws.deployment(deployment)
-    letters = DeadLetterQueue.of(aws, stack, queue)
-    aws.announce(stack)
+    letters = DeadLetterQueue.of(call.aws, call.stack, queue)
+    call.announce()
     with progress("looking", total=None) as bar, letters.holding() as held:
         meant = [each for each in _seen(held.letters(), bar) if each in selection]
     say(f"{queue}: {len(meant)} letters to drop ({counted(meant)})")
@@ -53,12 +41,10 @@ def command(
     if len(meant) > _SHOWN:
         say(f"  and {len(meant) - _SHOWN} more")
     dropped = 0
-    if meant and not dry_run:
-        ask("Remove them? Nobody can bring them back.", yes=yes)
+    if meant and call.confirm("Remove them? They cannot be brought back."):
         dropped = _drop(letters, {each.message_id for each in meant})
         say(f"{dropped} dropped")
-    if as_json:
-        emit_json({"dropped": dropped, "would_be": len(meant)})
+    return call.finish({"dropped": dropped, "would_be": len(meant)})
 
 
 def _seen(letters: Iterable[Held], bar: Callable[[int], None]) -> Iterator[Held]:

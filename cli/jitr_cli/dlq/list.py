@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import click
 
-from jitr_cli.console.aws import Aws, aws_options, deployment_option, json_option
-from jitr_cli.console.output import emit_json, emit_table, say
+from jitr_cli.console.call import Call, reading_command
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.output import emit_table, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
 from jitr_cli.dlq.selection import Selection, counted, describe, queue_option, selection_options
 
 _COLUMNS = ("queue", "id", "dead since", "origin", "certificate", "step", "reason", "message")
 
 
-@click.command("list")
+@reading_command("list")
 @queue_option(default=None, about="only one queue")
 @selection_options
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="look at so many of each queue")
-@deployment_option
-@json_option
-@aws_options
-def command(
-    *, aws: Aws, queue: QueueName | None, selection: Selection, limit: int, deployment: str | None, as_json: bool
-) -> None:
+def command(call: Call, *, queue: QueueName | None, selection: Selection, limit: int) -> ExitCode:
     """List dead letters with reason and step; they stay in their queues.
 
     With --json a list of letters: message_id, dead_since, origin, certificate_id, step, reason, message, event, queue.
     """
-    stack = aws.deployment(deployment)
     found: list[Held] = []
     for name in QueueName if queue is None else (queue,):
-        letters = DeadLetterQueue.of(aws, stack, name)
+        letters = DeadLetterQueue.of(call.aws, call.stack, name)
         with letters.holding() as held:
             looked_at = list(held.letters(at_most=limit))
         depth = letters.depth()
@@ -37,9 +32,11 @@ def command(
         if len(looked_at) == limit:
             say(f"{name}: there may be more than {limit}; raise --limit")
         found += [each for each in looked_at if each in selection]
-    if as_json:
-        emit_json([describe(each) for each in found])
-    elif found:
+    return call.finish([describe(each) for each in found], words=lambda: _print(found))
+
+
+def _print(found: list[Held]) -> None:
+    if found:
         emit_table(_COLUMNS, map(_row, found))
     else:
         say("no dead letters")

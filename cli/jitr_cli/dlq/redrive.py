@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from jitr.aws.pacing import Pace
-from jitr_cli.console.aws import Aws, ask, writing_options
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.deployed_configuration import deployed_configuration
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import emit_json, progress, say
+from jitr_cli.console.output import progress, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
 from jitr_cli.dlq.selection import Selection, counted, queue_option, selection_options
 from jitr_fleet.deployments.deployment import Ingestion
@@ -28,7 +29,7 @@ _SENDS_PER_SECOND = 20.0
 _SWEEPS_PER_SECOND = 0.2
 
 
-@click.command()
+@writing_command("redrive")
 @queue_option(default=QueueName.ACTIVATION, about="whose dead letters")
 @selection_options
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="hand over at most so many")
@@ -37,19 +38,7 @@ _SWEEPS_PER_SECOND = 0.2
     type=click.FloatRange(0.1, 100),
     help="events a second  [default: half of activation's share; into the activation queue 20]",
 )
-@writing_options
-def command(
-    *,
-    aws: Aws,
-    queue: QueueName,
-    selection: Selection,
-    limit: int,
-    rate: float | None,
-    deployment: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> ExitCode | None:
+def command(call: Call, *, queue: QueueName, selection: Selection, limit: int, rate: float | None) -> ExitCode:
     """Hand each letter's original event over again, and remove the letter once AWS took it.
 
     Safe to interrupt and to repeat: an event that is handed over twice ends in the same state. Letters with another
@@ -58,43 +47,38 @@ def command(
     """
     if queue is QueueName.BULK:
         raise CommandFailed("a job goes on by `jitr bulk resume JOB`; then `jitr dlq drop --queue bulk` the letter")
-    stack = aws.deployment(deployment)
-    letters = DeadLetterQueue.of(aws, stack, queue)
-    aws.announce(stack)
+    letters = DeadLetterQueue.of(call.aws, call.stack, queue)
+    call.announce()
     found = _look(letters, selection, limit)
-    meant, left = found.meant, found.left
+    meant, done = found.meant, 0
     say(
-        f"{queue}: {len(meant)} to hand over ({counted(meant)}), {left} others stay, {found.without_event} cannot be "
-        "handed over"
+        f"{queue}: {len(meant)} to hand over ({counted(meant)}), {found.left} others stay, {found.without_event} "
+        "cannot be handed over"
     )
     if found.too_soon:
         say(
             f"{found.too_soon} stay because their function ended in the middle of an activation less than two minutes "
             "ago: what it held is not free yet; run this again in two minutes"
         )
-    if meant and not dry_run:
-        way = _way(aws, stack, queue)
-        pace = rate or way.rate
-        ask(f"Hand {len(meant)} events to {way.target} again, {pace:g} a second?", yes=yes)
-        done = _redrive(letters, {each.message_id for each in meant}, way.hand_over, pace)
-        left += len(meant) - done
-    else:
-        done = 0
-    if as_json:
-        emit_json(
-            {
-                "redriven": done,
-                "would_be": len(meant),
-                "left": left,
-                "too_soon": found.too_soon,
-                "cannot_be_redriven": found.without_event,
-            }
-        )
-    return None
+    if meant and not call.dry_run:
+        target = _target(call.aws, call.stack, queue)
+        pace = rate or target.rate
+        if call.confirm(f"Hand {len(meant)} events to {target.name} again, {pace:g} a second?"):
+            done = _redrive(letters, {each.message_id for each in meant}, target.hand_over, pace)
+            found.left += len(meant) - done
+    return call.finish(
+        {
+            "redriven": done,
+            "would_be": len(meant),
+            "left": found.left,
+            "too_soon": found.too_soon,
+            "cannot_be_redriven": found.without_event,
+        }
+    )
 
 
 @dataclass(kw_only=True)
-class Found:
+class SortedLetters:
     """The letters to hand over, and how many stay: not meant, too soon after a crash, or with nothing to hand over."""
 
     meant: list[Held] = field(default_factory=list)
@@ -103,9 +87,9 @@ class Found:
     without_event: int = 0
 
 
-def _look(letters: DeadLetterQueue, selection: Selection, limit: int) -> Found:
+def _look(letters: DeadLetterQueue, selection: Selection, limit: int) -> SortedLetters:
     """Read the queue until enough letters are found."""
-    found, now = Found(), datetime.now(UTC)
+    found, now = SortedLetters(), datetime.now(UTC)
     with progress("looking", total=None) as bar, letters.holding() as held:
         for each in held.letters():
             bar(1)
@@ -144,27 +128,27 @@ def _redrive(letters: DeadLetterQueue, wanted: set[str], hand_over: Callable[[An
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
-    """How events come back to where they belong, and how many a second unless somebody knows better."""
+class Target:
+    """Where events are handed over to, how, and how many a second unless --rate says otherwise."""
 
-    target: str
+    name: str
     hand_over: Callable[[Any], None]
     rate: float
 
 
-def _way(aws: Aws, stack: StackOutputs, queue: QueueName) -> Way:
-    """Return the way that the topic rule, or the schedule, takes."""
+def _target(aws: Aws, stack: StackOutputs, queue: QueueName) -> Target:
+    """Return what the topic rule, or the schedule, hands events to."""
     if queue is QueueName.ENFORCEMENT:
-        return Way(
-            target=stack.enforcement_function,
+        return Target(
+            name=stack.enforcement_function,
             hand_over=_invoke(aws, stack.enforcement_function),
             rate=_SWEEPS_PER_SECOND,
         )
     if stack.ingestion == Ingestion.QUEUE:
         url = stack.activation_queue
-        return Way(target=url.rpartition("/")[2], hand_over=_send(aws, url), rate=_SENDS_PER_SECOND)
+        return Target(name=url.rpartition("/")[2], hand_over=_send(aws, url), rate=_SENDS_PER_SECOND)
     share = deployed_configuration(aws, stack).activation_tps
-    return Way(target=stack.function, hand_over=_invoke(aws, stack.function), rate=share / 2)
+    return Target(name=stack.function, hand_over=_invoke(aws, stack.function), rate=share / 2)
 
 
 def _invoke(aws: Aws, function: str) -> Callable[[Any], None]:

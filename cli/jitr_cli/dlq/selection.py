@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ import click
 
 from jitr.errors import Reason
 from jitr.messages.event import is_certificate_id
+from jitr_cli.console.advice import registration_advice
+from jitr_cli.console.options import gathered
 from jitr_cli.console.output import printable
 from jitr_cli.dlq.queue import Held, QueueName
 from jitr_fleet.deployments.runbook import alarm_section, reason_section
@@ -39,16 +40,16 @@ class Selection:
 
     reason: str | None = None
     certificate_id: str | None = None
-    message_ids: frozenset[str] = frozenset()
+    message_ids: tuple[str, ...] = ()
     unreadable: bool = False
 
     @property
     def is_everything(self) -> bool:
-        """Say whether nothing narrows it down."""
+        """Return whether nothing narrows it down."""
         return self == Selection()
 
     def __contains__(self, held: Held) -> bool:
-        """Say whether a letter is meant."""
+        """Return whether a letter is meant."""
         return (
             self.reason in (None, held.letter.reason)
             and self.certificate_id in (None, held.letter.certificate_id)
@@ -57,20 +58,13 @@ class Selection:
         )
 
 
-def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --reason, --certificate-id and --id to a command and hand it `selection: Selection`."""
-
-    @click.option("--reason", metavar="CODE", help="only letters with this reason code")
-    @click.option("--certificate-id", type=CertificateId(), help="only letters about this certificate; 64 hex digits")
-    @click.option("--id", "message_ids", metavar="ID", multiple=True, help="only this letter; may be given repeatedly")
-    @functools.wraps(function)
-    def with_selection(
-        *, reason: str | None, certificate_id: str | None, message_ids: tuple[str, ...], **options: object
-    ) -> object:
-        selection = Selection(reason=reason, certificate_id=certificate_id, message_ids=frozenset(message_ids))
-        return function(selection=selection, **options)
-
-    return with_selection
+selection_options = gathered(
+    "selection",
+    Selection,
+    click.option("--reason", metavar="CODE", help="only letters with this reason code"),
+    click.option("--certificate-id", type=CertificateId(), help="only letters about this certificate; 64 hex digits"),
+    click.option("--id", "message_ids", metavar="ID", multiple=True, help="only this letter; may be given repeatedly"),
+)
 
 
 def queue_option(*, default: QueueName | None, about: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -111,6 +105,22 @@ def counted(letters: Iterable[Held]) -> str:
     """Return how many letters have which reason, the most frequent first: `12 no_crl, 1 throttled`."""
     counts = Counter(each.letter.reason for each in letters)
     return ", ".join(f"{count} {printable(reason)}" for reason, count in counts.most_common()) or "none"
+
+
+_OF_QUEUES = {
+    QueueName.ENFORCEMENT: "mend the cause; the next sweep does it all again, then drop the letter",
+    QueueName.BULK: "mend the cause, `jitr bulk resume JOB`, then drop the letter",
+}
+
+
+def letter_advice(held: Held) -> str:
+    """Return what to do about one letter, in one sentence."""
+    if held.letter.event is None:
+        return (
+            "find out who may write to the queue; nothing can be handed over: "
+            f"`jitr dlq drop --queue {held.queue} --unreadable`"
+        )
+    return _OF_QUEUES.get(held.queue) or registration_advice(held.letter.reason, message_id=held.message_id)
 
 
 def section(held: Held) -> str:

@@ -12,8 +12,8 @@ from jitr.activation.examination import RevocationCheck
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
 from jitr.errors import ActivationError, Outcome, Reason
 from jitr.registry.row import RegistryRow
-from jitr_cli.console.advice import advice
-from jitr_cli.device.services import Refusal
+from jitr_cli.console.advice import device_advice
+from jitr_cli.devices.refusals import Refusal
 
 TITLES = {
     1: "its CA is managed by this deployment",
@@ -37,7 +37,7 @@ _DECIDING = (4, 5)
 _OWN = (6, 8)
 
 
-class Verdict(StrEnum):
+class Standing(StrEnum):
     """The answer: `inconsistent` is ACTIVE, but not as it should be."""
 
     ACTIVE = "active"
@@ -57,12 +57,12 @@ class StepFound:
 
     @property
     def passed(self) -> bool:
-        """Say whether nothing stands in the way here."""
+        """Return whether nothing stands in the way here."""
         return self.outcome == "passed"
 
 
 @dataclass(kw_only=True)
-class Found:
+class DeviceFindings:
     """What was looked at so far; parts that could not be had are None."""
 
     certificate_id: str
@@ -84,7 +84,7 @@ class Found:
 
     @property
     def is_active(self) -> bool:
-        """Say whether AWS IoT has it ACTIVE."""
+        """Return whether AWS IoT has it ACTIVE."""
         return self.status is CertificateStatus.ACTIVE
 
     def failures(self) -> Iterator[StepFound]:
@@ -104,7 +104,7 @@ class Found:
             self.steps.setdefault(number, StepFound(step=number, outcome="passed"))
 
 
-def conclude(found: Found) -> tuple[Verdict, StepFound]:
+def conclude(found: DeviceFindings) -> tuple[Standing, StepFound]:
     """Return the verdict, and the step where the device stands.
 
     What does not explain the status is a note: a CA that is deactivated takes no ACTIVE device out, and is not why one
@@ -119,15 +119,15 @@ def conclude(found: Found) -> tuple[Verdict, StepFound]:
             f"step {each.step}: {each.message} ({each.reason})" for each in failures if each not in explaining
         ]
     if not explaining:
-        return Verdict.ACTIVE, found.steps[8]
+        return Standing.ACTIVE, found.steps[8]
     first = explaining[0]
     if first.outcome == Outcome.UNDECIDED:
-        return Verdict.UNDETERMINED, first
-    return (Verdict.INCONSISTENT if found.is_active else Verdict.NOT_ACTIVE), first
+        return Standing.UNDETERMINED, first
+    return (Standing.INCONSISTENT if found.is_active else Standing.NOT_ACTIVE), first
 
 
-def _explains(found: Found, failure: StepFound) -> bool:
-    """Say whether a failed step may be why a certificate has the status that it has."""
+def _explains(found: DeviceFindings, failure: StepFound) -> bool:
+    """Return whether a failed step may be why a certificate has the status that it has."""
     if found.is_active:
         return failure.step not in _ONLY_AT_FIRST
     if found.status is CertificateStatus.REVOKED:
@@ -135,10 +135,10 @@ def _explains(found: Found, failure: StepFound) -> bool:
     return failure.step in (*_IDENTITY, *_OWN) or (failure.step in _DECIDING and failure.outcome == Outcome.REJECTED)
 
 
-def advice_for(found: Found, stands: StepFound) -> str | None:
+def advice_for(found: DeviceFindings, stands: StepFound) -> str | None:
     """Return the same for a device that was looked at, whose Thing another certificate may have by now."""
     if stands.reason == "switched_off" and found.thing_is_anothers:
         holder = found.thing_holder
-        other = f"{holder}, which becomes INACTIVE" if holder else "nobody that is known"
+        other = f"{holder}, which becomes INACTIVE" if holder else "a certificate that is not known"
         return f"`jitr device reinstate --take-thing` brings it back, and its Thing from {other}"
-    return advice(stands.reason)
+    return device_advice(stands.reason)

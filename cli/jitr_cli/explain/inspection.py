@@ -18,8 +18,9 @@ from jitr.policies.template import uses_device_values
 from jitr.policies.values import PolicyError
 from jitr.registry.row import RowState
 from jitr.settings import Mode, OnExistingThing
-from jitr_cli.device.services import DeviceServices, Refusal
-from jitr_cli.explain.findings import Found
+from jitr_cli.devices.refusals import Refusal
+from jitr_cli.devices.services import DeviceServices
+from jitr_cli.explain.findings import DeviceFindings
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class Inspection:
 
     services: DeviceServices
 
-    def look(self, certificate_id: str) -> Found:
+    def look(self, certificate_id: str) -> DeviceFindings:
         """Look at a registered certificate; raises Undecided (`certificate_not_found`, and AWS's failures)."""
         services = self.services
-        found = Found(certificate_id=certificate_id)
+        found = DeviceFindings(certificate_id=certificate_id)
         found.registered = services.registry.describe_certificate(certificate_id)
         ca_certificate_id, ca = found.registered.ca_certificate_id, None
         with found.looking_at(1):
@@ -48,14 +49,14 @@ class Inspection:
             self._attachments(found)
         return found
 
-    def foresee(self, candidate: Candidate) -> Found:
+    def foresee(self, candidate: Candidate) -> DeviceFindings:
         """Look at a certificate that AWS IoT does not know yet: what would become of it at its first connect."""
-        found = Found(certificate_id=candidate.certificate_id, candidate=candidate)
+        found = DeviceFindings(certificate_id=candidate.certificate_id, candidate=candidate)
         self._examine(found, candidate)
         self._row(found)
         return found
 
-    def _examine(self, found: Found, candidate: Candidate) -> None:
+    def _examine(self, found: DeviceFindings, candidate: Candidate) -> None:
         """Steps 3 to 5a."""
         examination = self.services.examination(writes=False)
         with found.looking_at(3):
@@ -70,13 +71,13 @@ class Inspection:
         if self.services.configuration.mode is Mode.OBSERVE:
             found.notes.append("this deployment only observes: another handler activates devices here")
 
-    def _row(self, found: Found) -> None:
+    def _row(self, found: DeviceFindings) -> None:
         if found.candidate is not None:
             found.row = self.services.rows.row(found.candidate.row)
             with found.looking_at(6):
                 _verify_row(found, found.candidate, at=self.services.clock())
 
-    def _attachments(self, found: Found) -> None:
+    def _attachments(self, found: DeviceFindings) -> None:
         """Steps 6 to 8."""
         self._row(found)
         candidate = found.candidate
@@ -90,7 +91,7 @@ class Inspection:
         with found.looking_at(8):
             _verify_status(found)
 
-    def _verify_thing(self, found: Found, candidate: Candidate) -> None:
+    def _verify_thing(self, found: DeviceFindings, candidate: Candidate) -> None:
         name = candidate.thing_name
         if name is None:
             return
@@ -102,12 +103,13 @@ class Inspection:
                 found.notes.append(f"Thing {name} belongs to {found.thing_holder}; an activation decides who succeeds")
                 return
             raise Rejected(
-                Reason.THING_IN_USE, f"Thing {name} belongs to {found.thing_holder or 'nobody that is known'}"
+                Reason.THING_IN_USE,
+                f"Thing {name} belongs to {found.thing_holder or 'a certificate that is not known'}",
             )
         if found.is_active and name not in found.things:
             raise Refusal("not_attached", f"the certificate is not attached to its Thing {name}", step=7)
 
-    def _verify_policy(self, found: Found, candidate: Candidate) -> None:
+    def _verify_policy(self, found: DeviceFindings, candidate: Candidate) -> None:
         configuration, template = self.services.configuration, candidate.ca.policy
         try:
             own = uses_device_values(configuration.policies[template])
@@ -121,7 +123,7 @@ class Inspection:
             raise Refusal("not_attached", f"policy {name} is not attached; attached: {attached}", step=7)
 
 
-def _verify_row(found: Found, candidate: Candidate, *, at: datetime) -> None:
+def _verify_row(found: DeviceFindings, candidate: Candidate, *, at: datetime) -> None:
     """Check that the registry row says what AWS IoT says, or lets an activation begin."""
     row = found.row
     if row is None:
@@ -142,18 +144,16 @@ def _verify_row(found: Found, candidate: Candidate, *, at: datetime) -> None:
             raise Refusal("switched_off", "switched off (INACTIVE), by a CRL's hold or by an operator", step=6)
         raise Rejected(reason, f"the registry says {row.state}")
     if row.lease_open(at=at):
-        raise Waiting(Reason.LEASE_HELD, f"somebody is activating it, until {row.lease_until:%H:%M:%S} UTC at most")
+        raise Waiting(Reason.LEASE_HELD, f"another run is activating it, until {row.lease_until:%H:%M:%S} UTC at most")
 
 
-def _verify_status(found: Found) -> None:
+def _verify_status(found: DeviceFindings) -> None:
     status, row = found.status, found.row
     if status is CertificateStatus.REVOKED:
         raise Rejected(Reason.REVOKED, "REVOKED in AWS IoT, which is final")
     if status is CertificateStatus.INACTIVE:
         if row is not None and row.state in (RowState.ACTIVE, RowState.ACTIVATING):
-            raise Refusal(
-                "switched_off", "INACTIVE in AWS IoT, by somebody's hand or because another took its Thing", step=8
-            )
+            raise Refusal("switched_off", "INACTIVE in AWS IoT, by hand or because another took its Thing", step=8)
         raise Refusal("switched_off", "INACTIVE in AWS IoT", step=8)
     if status is CertificateStatus.PENDING_ACTIVATION:
         first = next(found.failures(), None)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.output import emit_table, say
 from jitr_cli.console.signals import terminable
@@ -17,12 +18,13 @@ from jitr_cli.local.failures import local_failures
 from jitr_local.checkout import LOCAL_STATE
 from jitr_local.stack.local_stack import LocalStack
 from jitr_local.story.demo import Demo
+from jitr_local.story.expectation import Expectation
 from jitr_local.story.factory import Factory
 from jitr_local.story.timeline import Timeline
 
 
-@click.command()
-def command() -> ExitCode:
+@local_command("demo")
+def command(call: Call) -> ExitCode:
     """Tell the whole story on the local stack and check it; starts and stops a stack of its own unless one runs.
 
     Exit code 1 if any expectation was not met.
@@ -33,6 +35,19 @@ def command() -> ExitCode:
         factory = Factory.open(f"factory-{secrets.token_hex(3)}", Path(folder))
         demo = Demo(stack=stack, timeline=timeline, factory=factory)
         expectations = demo.run()
+    met = all(each.met for each in expectations)
+    data = {
+        "met": met,
+        "seconds": round(timeline.elapsed),
+        "expectations": [
+            {"expected": each.expected, "observed": each.observed, "met": each.met} for each in expectations
+        ],
+    }
+    ending = ExitCode.DONE if met else ExitCode.NO
+    return call.finish(data, ending, words=lambda: _print(expectations, timeline))
+
+
+def _print(expectations: Sequence[Expectation], timeline: Timeline) -> None:
     click.echo()
     emit_table(
         ("expected", "observed", "ok"),
@@ -40,7 +55,6 @@ def command() -> ExitCode:
     )
     met = all(each.met for each in expectations)
     click.echo(f"{'All as expected' if met else 'NOT as expected'}, {timeline.elapsed:.0f} s in all.")
-    return ExitCode.DONE if met else ExitCode.NO
 
 
 @contextlib.contextmanager

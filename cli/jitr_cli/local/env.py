@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_local.checkout import LOCAL_STATE
 from jitr_local.stack.local_stack import LocalStack
 
 
-@click.command()
-def command() -> None:
+@local_command("env")
+def command(call: Call) -> ExitCode:
     """Print `export` lines for endpoint, Region, test credentials and MQTT: eval "$(jitr local env)"."""
     instance = LocalStack(LOCAL_STATE).instance()
     if instance is None:
         raise CommandFailed("no local stack runs: start one with `jitr local up`", ExitCode.AWS)
-    click.echo(instance.exports())
+    return call.finish(instance.shell_variables(), words=lambda: click.echo(instance.exports()))

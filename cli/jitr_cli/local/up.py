@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
-from jitr_cli.console.aws import json_option
+from jitr_cli.console.call import Call, local_command
+from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.output import say
 from jitr_cli.console.signals import terminable
@@ -14,11 +17,10 @@ from jitr_local.checkout import LOCAL_STATE
 from jitr_local.stack.local_stack import Instance, LocalStack
 
 
-@click.command()
+@local_command("up")
 @click.option("--auth", is_flag=True, help="enforce the function's permissions and the devices' policies")
 @click.option("--queue", is_flag=True, help="put a queue between the topic rule and the function")
-@json_option
-def command(*, auth: bool, queue: bool, as_json: bool) -> None:
+def command(call: Call, *, auth: bool, queue: bool) -> ExitCode:
     """Start the stack on this computer: emulator, cdk bootstrap, cdk deploy. Detaches; one instance per checkout.
 
     A second `up` finds the running one and prints the same.
@@ -33,7 +35,7 @@ def command(*, auth: bool, queue: bool, as_json: bool) -> None:
         elif queue and not stack.queued:
             raise CommandFailed("a local stack runs already, without --queue: stop it with `jitr local down`")
     say(f"warning: its MQTT port {instance.mqtt_port} listens on every interface of this computer")
-    click.echo(instance.to_json() if as_json else words(instance))
+    return call.finish(asdict(instance), words=lambda: click.echo(words(instance)))
 
 
 def words(instance: Instance) -> str:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from jitr_cli.console.aws import Aws
 from jitr_cli.console.failures import CommandFailed
 from jitr_fleet.policies.evaluation.decision import Verdict
 from jitr_fleet.policies.evaluation.request import Request
@@ -29,42 +24,6 @@ _VERDICTS = {
     "EXPLICIT_DENY": Verdict.EXPLICIT_DENY,
     "IMPLICIT_DENY": Verdict.IMPLICIT_DENY,
 }
-
-
-@dataclass(frozen=True)
-class AwsAccess:
-    """How to reach AWS, should it be asked; boto3 is imported no sooner than in `connect`."""
-
-    profile: str | None
-    region: str | None
-    endpoint_url: str | None
-
-    def connect(self) -> Aws:
-        """Return the account and Region to ask."""
-        import boto3  # noqa: PLC0415 - only a question to AWS pays for boto3
-
-        session = boto3.Session(profile_name=self.profile or None, region_name=self.region or None)
-        return Aws(session, self.endpoint_url or None)
-
-
-def ask_aws_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --aws and how to reach it to a command, and hand it `access: AwsAccess | None`."""
-
-    @click.option("--aws", "asked", is_flag=True, help="ask AWS too (TestAuthorization), about --certificate")
-    @click.option("--profile", envvar="AWS_PROFILE", metavar="NAME", help="credentials profile [env: AWS_PROFILE]")
-    @click.option(
-        "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
-    )
-    @click.option(
-        "--endpoint-url", envvar="AWS_ENDPOINT_URL", metavar="URL", help="another AWS endpoint [env: AWS_ENDPOINT_URL]"
-    )
-    @functools.wraps(function)
-    def with_access(
-        *, asked: bool, profile: str | None, region: str | None, endpoint_url: str | None, **options: object
-    ) -> object:
-        return function(access=AwsAccess(profile, region, endpoint_url) if asked else None, **options)
-
-    return with_access
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import ipaddress
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,52 +11,10 @@ import click
 
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
+from jitr_cli.console.options import gathered
 from jitr_fleet.policies.evaluation.certificate import CertificateFileError, facts_from_file
 from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
 from jitr_fleet.policies.evaluation.request import CONNECT
-
-_OPTIONS = (
-    click.option("--client-id", metavar="ID", help="client id it connects with; the Thing's name unless given"),
-    click.option("--thing-name", metavar="NAME", help="its Thing, with its certificate attached to it"),
-    click.option("--thing-type", metavar="NAME", help="the Thing's type"),
-    click.option(
-        "--thing-attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="an attribute of it; repeatable"
-    ),
-    click.option("--attached/--not-attached", default=True, help="whether the certificate is attached to the Thing"),
-    click.option(
-        "--exclusive/--not-exclusive",
-        default=True,
-        help="attached as EXCLUSIVE_THING, as activation does; else the client id has to be the Thing's name",
-    ),
-    click.option("--certificate", type=existing_file(), metavar="FILE", help="its certificate, PEM or DER"),
-    click.option("--source-ip", metavar="ADDRESS", help="address it connects from"),
-    click.option("--domain-name", metavar="NAME", help="domain name it connects to"),
-    click.option(
-        "--protocol",
-        type=click.Choice([each.value for each in Protocol]),
-        default=Protocol.MQTT.value,
-        show_default=True,
-        help="how it talks to AWS IoT",
-    ),
-)
-_NAMES = (
-    "client_id", "thing_name", "thing_type", "attributes", "attached", "exclusive", "certificate", "source_ip",
-    "domain_name", "protocol",
-)  # fmt: skip
-
-
-def device_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command and hand it `facts: DeviceFacts`; a client id only if one was given."""
-
-    @functools.wraps(function)
-    def with_facts(**options: Any) -> object:  # noqa: ANN401 - whatever click hands over
-        own = {name: options.pop(name) for name in _NAMES}
-        return function(facts=_facts(own), **options)
-
-    decorated: Callable[..., Any] = with_facts
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
 
 
 def with_client_id(facts: DeviceFacts, action: str, resource: str | None) -> DeviceFacts:
@@ -72,7 +28,7 @@ def with_client_id(facts: DeviceFacts, action: str, resource: str | None) -> Dev
     return replace(facts, client_id=facts.thing.name) if facts.thing is not None else facts
 
 
-def _facts(options: Mapping[str, Any]) -> DeviceFacts:
+def _facts(**options: Any) -> DeviceFacts:  # noqa: ANN401 - whatever click hands over
     thing = None
     if options["thing_name"] is not None:
         thing = ThingFacts(
@@ -113,3 +69,32 @@ def _certificate(file: Path | None) -> CertificateFacts:
         return facts_from_file(file)
     except CertificateFileError as error:
         raise CommandFailed(str(error)) from error
+
+
+# A client id is among the facts only if one was given.
+device_options = gathered(
+    "facts",
+    _facts,
+    click.option("--client-id", metavar="ID", help="client id it connects with; the Thing's name unless given"),
+    click.option("--thing-name", metavar="NAME", help="its Thing, with its certificate attached to it"),
+    click.option("--thing-type", metavar="NAME", help="the Thing's type"),
+    click.option(
+        "--thing-attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="an attribute of it; repeatable"
+    ),
+    click.option("--attached/--not-attached", default=True, help="whether the certificate is attached to the Thing"),
+    click.option(
+        "--exclusive/--not-exclusive",
+        default=True,
+        help="attached as EXCLUSIVE_THING, as activation does; else the client id has to be the Thing's name",
+    ),
+    click.option("--certificate", type=existing_file(), metavar="FILE", help="its certificate, PEM or DER"),
+    click.option("--source-ip", metavar="ADDRESS", help="address it connects from"),
+    click.option("--domain-name", metavar="NAME", help="domain name it connects to"),
+    click.option(
+        "--protocol",
+        type=click.Choice([each.value for each in Protocol]),
+        default=Protocol.MQTT.value,
+        show_default=True,
+        help="how it talks to AWS IoT",
+    ),
+)

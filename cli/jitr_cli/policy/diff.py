@@ -1,7 +1,7 @@
 """`jitr policy diff`: what the templates of this checkout change, beside what is deployed or beside other files.
 
 Exit codes: 0 no difference; 1 differences, also where only the wording differs; 2 a template cannot be read, so that
-nobody can say what it changes; 64 a name or file that is not there; 69 AWS unreachable or refused.
+it is not known what it changes; 64 a name or file that is not there; 69 AWS unreachable or refused.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import click
 
 from jitr.policies.template import render_policy, uses_device_values
 from jitr.policies.values import PolicyError
-from jitr_cli.console.aws import Aws, aws_options, json_option
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import read_file
 from jitr_cli.console.fleet import deployment_values, fleet_deployment_option, fleet_option, read_deployment
-from jitr_cli.console.output import emit_json, emit_table, printable, say
+from jitr_cli.console.output import emit_table, printable, say
 from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.policies.authoring.diff import PolicyDiff, Side, diff_policies
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@click.command("diff")
+@reading_command("diff", deployment=fleet_deployment_option)
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option(
     "--against",
@@ -42,44 +43,27 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="compare with a template or a folder of templates instead of AWS",
 )
 @fleet_option
-@fleet_deployment_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="print Markdown, for a pull request")
-@json_option
-@aws_options
-def command(
-    *,
-    aws: Aws,
-    names: tuple[str, ...],
-    against: Path | None,
-    fleet: Path,
-    deployment: str | None,
-    as_markdown: bool,
-    as_json: bool,
-) -> ExitCode:
+def command(call: Call, *, names: tuple[str, ...], against: Path | None, fleet: Path, as_markdown: bool) -> ExitCode:
     """Show which rights the templates NAME (all of them unless named) give and take.
 
     Compares with what is deployed; with --against, the templates beside the fleet file (with --deployment, those of its
     folder) with other files, without AWS.
     Exit code: 0 no difference, 1 differences, 2 a template that cannot be read.
     """
-    if as_markdown and as_json:
+    if as_markdown and call.as_json:
         raise CommandFailed("--markdown and --json are two ways to print one thing: choose one")
     if against is None:
-        target = read_deployment(fleet, deployment)
-        diffs = tuple(_with_deployed(aws, target, _chosen(names, target.policies)))
+        target = read_deployment(fleet, call.deployment)
+        diffs = tuple(_with_deployed(call.aws, target, _chosen(names, target.policies)))
         title = f"Policies of {target.name}: what a deploy changes"
     else:
-        folder = read_deployment(fleet, deployment).policies_folder if deployment else fleet.parent / "policies"
+        named = read_deployment(fleet, call.deployment) if call.deployment else None
+        folder = named.policies_folder if named else fleet.parent / "policies"
         diffs = tuple(_with_files(folder, against, names))
         title = "Policies: what this changes"
-    if as_json:
-        emit_json({"policies": [as_data(each) for each in diffs]})
-    elif as_markdown:
-        click.echo(markdown(diffs, title=title))
-    else:
-        for each in diffs:
-            _print(each)
-    return _exit_code(diffs)
+    words = (lambda: click.echo(markdown(diffs, title=title))) if as_markdown else (lambda: _print_all(diffs))
+    return call.finish({"policies": [as_data(each) for each in diffs]}, _exit_code(diffs), words=words)
 
 
 def _exit_code(diffs: Sequence[PolicyDiff]) -> ExitCode:
@@ -164,6 +148,11 @@ def _file(path: Path | None) -> Side:
         return Side(label="nothing", text=None)
     # A character that is no UTF-8 makes the text unlike any other; the lint names the place.
     return Side(label=str(path), text=read_file(path, maximum=MAXIMUM_BYTES).decode("utf-8", errors="replace"))
+
+
+def _print_all(diffs: Sequence[PolicyDiff]) -> None:
+    for each in diffs:
+        _print(each)
 
 
 def _print(diff: PolicyDiff) -> None:

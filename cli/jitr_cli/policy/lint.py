@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from jitr_cli.console.aws import json_option
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.fleet import fleet_option, read_deployment
-from jitr_cli.console.output import emit_json, printable, say
+from jitr_cli.console.output import printable, say
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.policies.authoring.lint import lint_file
@@ -24,27 +24,28 @@ from jitr_fleet.policies.context import LintContext, context_of
 from jitr_fleet.policies.source import Finding, Severity
 
 
-@click.command("lint")
+@local_command(
+    "lint",
+    click.option(
+        "--deployment", metavar="NAME", help="compare with this deployment of the fleet file, and with its CAs"
+    ),
+)
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
 @fleet_option
-@click.option("--deployment", metavar="NAME", help="compare with this deployment of the fleet file, and with its CAs")
-@json_option
-def command(*, paths: tuple[Path, ...], fleet: Path, deployment: str | None, as_json: bool) -> ExitCode:
+def command(call: Call, *, paths: tuple[Path, ...], fleet: Path) -> ExitCode:
     """Check policy templates: grammar, size, actions, resources, variables, and what Device Defender would find.
 
     Without PATH, a template or a folder of them, it checks policies/*.json beside the fleet file. Each finding names
     file, line, rule and mend; the rules are in docs/policy-lint.md. Exit code: 0 without errors, 1 with.
     """
-    chosen = read_deployment(fleet, deployment) if deployment is not None else None
+    chosen = read_deployment(fleet, call.deployment) if call.deployment is not None else None
     folder = chosen.policies_folder if chosen is not None else fleet.parent / "policies"
     templates = _templates(paths or (folder,))
     context = _contexts(chosen)
     findings = [finding for file in templates for finding in lint_file(file, context(file))]
-    if as_json:
-        emit_json({"findings": [_as_data(finding) for finding in findings]})
-    else:
-        _print(findings, templates)
-    return ExitCode.NO if any(finding.severity is Severity.ERROR for finding in findings) else ExitCode.DONE
+    ending = ExitCode.NO if any(finding.severity is Severity.ERROR for finding in findings) else ExitCode.DONE
+    data = {"findings": [_as_data(finding) for finding in findings]}
+    return call.finish(data, ending, words=lambda: _print(findings, templates))
 
 
 def _templates(paths: Sequence[Path]) -> list[Path]:

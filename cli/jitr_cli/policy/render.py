@@ -17,6 +17,7 @@ from jitr.errors import Rejected
 from jitr.policies.template import MAXIMUM_CHARACTERS, device_values_in, render_policy
 from jitr.policies.values import PolicyError
 from jitr.settings import ThingNameSource
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, parse_certificate, read_file
@@ -32,19 +33,18 @@ from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment, FleetCa
 
 
-@click.command("render")
+@local_command("render", fleet_deployment_option)
 @click.argument("template", metavar="NAME|FILE", default="default")
 @click.option(
     "--certificate", type=existing_file(), metavar="FILE", help="a device's certificate, for templates with its values"
 )
 @fleet_option
-@fleet_deployment_option
-def command(*, template: str, certificate: Path | None, fleet: Path, deployment: str | None) -> ExitCode:
+def command(call: Call, *, template: str, certificate: Path | None, fleet: Path) -> ExitCode:
     """Print the document that AWS IoT gets for a template: NAME as in the fleet file (default: default), or any FILE.
 
     The name of the policy and its size go to stderr. Not checked: what the lint checks.
     """
-    target = read_deployment(fleet, deployment)
+    target = read_deployment(fleet, call.deployment)
     name, text = template_of(target, template)
     try:
         wanted = device_values_in(text)
@@ -53,14 +53,14 @@ def command(*, template: str, certificate: Path | None, fleet: Path, deployment:
     except PolicyError as error:
         place = f"{template}: line {error.line}" if error.line else template
         raise CommandFailed(f"{place}: {error}") from error
-    click.echo(document)
     configuration = configuration_of(target)
     policy = configuration.policy_name(name)
     if wanted and certificate is not None:
         policy = configuration.device_policy_name(name, certificates.fingerprint(_certificate(certificate)))
     characters = len(re.sub(r"\s", "", document))
     say(f"{policy}: {characters:,} of {MAXIMUM_CHARACTERS:,} characters without white space")
-    return ExitCode.DONE
+    data = {"policy": policy, "characters": characters, "document": document}
+    return call.finish(data, words=lambda: click.echo(document))
 
 
 def _device_values(wanted: Iterable[str], target: Deployment, name: str, file: Path | None) -> dict[str, str]:

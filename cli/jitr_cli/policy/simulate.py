@@ -16,13 +16,14 @@ import click
 from jitr.policies.document import PolicyDocument, Statement, parse_document
 from jitr.policies.template import device_values_in
 from jitr.policies.values import PolicyError
-from jitr_cli.console.aws import Aws, json_option
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
 from jitr_cli.console.fleet import deployment_values, fleet_deployment_option, fleet_option, read_deployment
-from jitr_cli.console.output import emit_json, printable, say
-from jitr_cli.policy.aws_authorization import AwsAccess, AwsAnswer, ask_aws, ask_aws_options
+from jitr_cli.console.output import printable, say
+from jitr_cli.policy.aws_authorization import AwsAnswer, ask_aws
 from jitr_cli.policy.device_facts import device_options, with_client_id
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.policies.cases.case import policy_of
@@ -38,7 +39,7 @@ from jitr_fleet.policies.evaluation.request import (
 from jitr_fleet.policies.source import read_policy_file
 
 
-@click.command("simulate")
+@reading_command("simulate", deployment=fleet_deployment_option)
 @click.option(
     "--policy",
     "files",
@@ -54,48 +55,44 @@ from jitr_fleet.policies.source import read_policy_file
 )
 @device_options
 @fleet_option
-@fleet_deployment_option
-@ask_aws_options
-@json_option
+@click.option("--aws", "ask", is_flag=True, help="ask AWS too (TestAuthorization), about --certificate")
 def command(
+    call: Call,
     *,
     facts: DeviceFacts,
     files: tuple[Path, ...],
     action: str,
     resource: str | None,
     fleet: Path,
-    deployment: str | None,
-    access: AwsAccess | None,
-    as_json: bool,
+    ask: bool,
 ) -> ExitCode:
     """Say whether a device may do ACTION on RESOURCE by these policies, and why.
 
     Account and Region are those of --deployment; else of the ARNs in question or policy; else examples. Exit code:
     0 allowed, 1 denied, 2 the policies cannot be evaluated or, with --aws, AWS decides otherwise.
     """
-    aws = access.connect() if access is not None else None
+    aws = call.aws if ask else None
     try:
         templates = [_template(file) for file in files]
-        values = _values(fleet, deployment, aws) or _values_of(resource, templates)
+        values = _values(fleet, call.deployment, aws) or _values_of(resource, templates)
         request = _request(action, resource, facts, values)
         documents = [_document(template, values, request.facts) for template in templates]
         decision = evaluate(documents, request)
     except PolicyError as error:
-        if as_json:
-            emit_json({"decision": None, "statement": None, "problem": str(error)})
         say(f"undetermined: {printable(str(error))}")
-        return ExitCode.UNDETERMINED
+        data = {"decision": None, "statement": None, "problem": str(error)}
+        return call.finish(data, ExitCode.UNDETERMINED)
     answer = None if aws is None else ask_aws(aws.client("iot"), request, principal=_principal(request.facts, values))
     names = [str(file) for file in files]
-    if as_json:
-        emit_json(_as_data(decision, request, names, answer))
-    else:
-        for line in decision.explanation(names):
-            click.echo(printable(line))
+    ending = ExitCode.DONE if decision.allowed else ExitCode.NO
     if answer is not None and answer.decision is not decision.decision:
         say(_difference(decision, answer))
-        return ExitCode.UNDETERMINED
-    return ExitCode.DONE if decision.allowed else ExitCode.NO
+        ending = ExitCode.UNDETERMINED
+    return call.finish(
+        _as_data(decision, request, names, answer),
+        ending,
+        words=lambda: click.echo("\n".join(map(printable, decision.explanation(names)))),
+    )
 
 
 def _template(file: Path) -> str:

@@ -12,33 +12,29 @@ from typing import Any
 
 import click
 
-from jitr_cli.console.aws import json_option
+from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.fleet import deployment_values, fleet_deployment_option, fleet_option, read_deployment
-from jitr_cli.console.output import emit_json, emit_table, printable, say
+from jitr_cli.console.output import emit_table, printable, say
 from jitr_cli.policy.junit import write_junit
 from jitr_fleet.policies.cases.case import CaseResult
 from jitr_fleet.policies.cases.suite import SuiteResult, run_suite, suites_in
 
 
-@click.command("test")
+@local_command("test", fleet_deployment_option)
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
 @fleet_option
-@fleet_deployment_option
 @click.option(
     "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="write JUnit XML, for CI"
 )
-@json_option
-def command(
-    *, paths: tuple[Path, ...], fleet: Path, deployment: str | None, junit: Path | None, as_json: bool
-) -> ExitCode:
+def command(call: Call, *, paths: tuple[Path, ...], fleet: Path, junit: Path | None) -> ExitCode:
     """Run policies/*.cases.toml, or those of the given files and folders.
 
     Every template needs cases. With --deployment, account and Region are those of the fleet file; without, examples.
     Exit code: 0 all answers are right, 1 not.
     """
-    target = read_deployment(fleet, deployment) if deployment is not None else None
+    target = read_deployment(fleet, call.deployment) if call.deployment is not None else None
     values = deployment_values(target) if target is not None else None
     folder = target.policies_folder if target is not None else fleet.parent / "policies"
     if not paths and not folder.is_dir():
@@ -46,13 +42,11 @@ def command(
     suites = [run_suite(template, values) for template in suites_in(paths or [folder])]
     if junit is not None:
         _write(junit, suites)
-    if as_json:
-        emit_json(_as_data(suites))
-    else:
-        _print(suites)
+    ending = ExitCode.DONE if suites and all(suite.passed for suite in suites) else ExitCode.NO
+    call.finish(_as_data(suites), words=lambda: _print(suites))
     if not suites:
         say("there are no cases; write policies/<name>.cases.toml, see docs/policy-evaluation.md")
-    return ExitCode.DONE if suites and all(suite.passed for suite in suites) else ExitCode.NO
+    return ending
 
 
 def _write(junit: Path, suites: Sequence[SuiteResult]) -> None:

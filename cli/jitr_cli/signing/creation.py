@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from jitr_cli.console.options import gathered
 from jitr_cli.signing.private_ca import PrivateCaArn
 from jitr_fleet.issuing.cas import KEY_KINDS
 
@@ -47,36 +46,31 @@ class PrivateCaWish:
         }
 
 
-def private_ca_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a CA in AWS Private CA, and hand the command `wish: PrivateCaWish`."""
-
-    @click.option(
+private_ca_options = gathered(
+    "wish",
+    PrivateCaWish,
+    click.option(
         "--private-ca",
+        "kind",
         type=click.Choice(["root", "subordinate"]),
         metavar="KIND",
         help="make a root or subordinate CA in AWS Private CA, which has a price",
-    )
-    @click.option("--parent", type=PrivateCaArn(), help="the CA in AWS Private CA that signs a subordinate one")
-    @click.option("--finish", type=PrivateCaArn(), help="go on with a CA in AWS Private CA that has no certificate yet")
-    @click.option("--crl-bucket", metavar="NAME", help="the bucket that AWS Private CA writes CRLs into")
-    @click.option(
+    ),
+    click.option("--parent", type=PrivateCaArn(), help="the CA in AWS Private CA that signs a subordinate one"),
+    click.option("--finish", type=PrivateCaArn(), help="go on with a CA in AWS Private CA that has no certificate yet"),
+    click.option("--crl-bucket", metavar="NAME", help="the bucket that AWS Private CA writes CRLs into"),
+    click.option(
         "--crl-days", type=click.IntRange(1, 5000), default=7, show_default=True, help="how long such a CRL is valid"
-    )
-    @click.option(
+    ),
+    click.option(
         "--crl-type",
         type=click.Choice(["COMPLETE", "PARTITIONED"]),
         metavar="TYPE",
         default="COMPLETE",
         show_default=True,
         help="COMPLETE, or PARTITIONED for more than a million certificates",
-    )
-    @functools.wraps(function)
-    def with_wish(*, private_ca: str | None, **options: Any) -> object:  # noqa: ANN401 - whatever click hands over
-        names = ("parent", "finish", "crl_bucket", "crl_days", "crl_type")
-        wish = PrivateCaWish(kind=private_ca, **{name: options.pop(name) for name in names})
-        return function(wish=wish, **options)
-
-    return with_wish
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,25 +83,20 @@ class Properties:
     key_type: str
 
 
-def property_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every new CA, and hand the command `properties: Properties`."""
-
-    @click.option("--common-name", metavar="TEXT", help="the CA's name")
-    @click.option("--organization", metavar="TEXT", help="the organization in its subject")
-    @click.option(
+property_options = gathered(
+    "properties",
+    Properties,
+    click.option("--common-name", metavar="TEXT", help="the CA's name"),
+    click.option("--organization", metavar="TEXT", help="the organization in its subject"),
+    click.option(
         "--days", type=click.IntRange(1, _LONGEST_DAYS), default=_TEN_YEARS, show_default=True, help="how long it lives"
-    )
-    @click.option(
+    ),
+    click.option(
         "--key-type",
         type=click.Choice(KEY_KINDS),
         default="ec-p256",
         show_default=True,
         metavar="KIND",
         help=f"its key: {', '.join(KEY_KINDS)}",
-    )
-    @functools.wraps(function)
-    def with_properties(**options: Any) -> object:  # noqa: ANN401 - whatever click hands over
-        names = ("common_name", "organization", "days", "key_type")
-        return function(properties=Properties(**{name: options.pop(name) for name in names}), **options)
-
-    return with_properties
+    ),
+)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, load_issuer
 from jitr_cli.console.new_files import PRIVATE, PUBLIC, verify_new, write_new
+from jitr_cli.console.options import gathered
 from jitr_cli.console.output import say
 from jitr_cli.signing.key import load_ca_key, new_passphrase
 from jitr_fleet.issuing.cas import (
@@ -98,7 +97,7 @@ class NewCa:
     def _write(self, out: Path, key_out: Path, certificate: x509.Certificate, key: PrivateKey) -> None:
         encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if self.files.no_passphrase:
-            say("warning: the key is not encrypted; whoever can read the file can sign devices")
+            say("warning: the key is not encrypted; who can read the file can sign devices")
         else:
             passphrase = new_passphrase(key_out, passphrase_file=self.files.passphrase_file)
             encryption = serialization.BestAvailableEncryption(passphrase)
@@ -112,45 +111,44 @@ class NewCa:
             raise
 
 
-def new_ca_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a CA whose key is in a file, and hand the command `new_ca: NewCa`."""
+def _new_ca(
+    *,
+    issuer: Path | None,
+    issuer_key: Path | None,
+    issuer_passphrase_file: Path | None,
+    path_length: int,
+    **files: Any,  # noqa: ANN401 - whatever click hands over
+) -> NewCa:
+    signer = IssuerFiles(certificate=issuer, key=issuer_key, passphrase_file=issuer_passphrase_file)
+    return NewCa(files=KeyFiles(**files), issuer=signer, path_length=path_length)
 
-    @click.option("--out", type=_new_file(), metavar="FILE", help="where the certificate is written, in PEM")
-    @click.option("--key-out", type=_new_file(), metavar="FILE", help="where the private key is written, mode 0600")
-    @click.option(
+
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+new_ca_options = gathered(
+    "new_ca",
+    _new_ca,
+    click.option("--out", type=_NEW_FILE, metavar="FILE", help="where the certificate is written, in PEM"),
+    click.option("--key-out", type=_NEW_FILE, metavar="FILE", help="where the private key is written, mode 0600"),
+    click.option(
         "--passphrase-file",
         type=existing_file(),
         metavar="FILE",
         help="holds the new key's passphrase (also /dev/fd/N); without it, it is asked for",
-    )
-    @click.option("--no-passphrase", is_flag=True, help="leave the key unencrypted")
-    @click.option(
+    ),
+    click.option("--no-passphrase", is_flag=True, help="leave the key unencrypted"),
+    click.option(
         "--path-length",
         type=click.IntRange(0, _DEEPEST),
         default=0,
         show_default=True,
         help="how many levels of CAs may stand below it; 0 for the CA that signs devices",
-    )
-    @click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA that signs it; default: a root")
-    @click.option("--issuer-key", type=existing_file(), metavar="FILE", help="the issuer's private key, PEM")
-    @click.option(
+    ),
+    click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA that signs it; default: a root"),
+    click.option("--issuer-key", type=existing_file(), metavar="FILE", help="the issuer's private key, PEM"),
+    click.option(
         "--issuer-passphrase-file",
         type=existing_file(),
         metavar="FILE",
         help="holds the passphrase of the issuer's key; without it an encrypted key's is asked for",
-    )
-    @functools.wraps(function)
-    def with_new_ca(*, path_length: int, **options: Any) -> object:  # noqa: ANN401 - whatever click hands over
-        files = KeyFiles(**{name: options.pop(name) for name in ("out", "key_out", "passphrase_file", "no_passphrase")})
-        issuer = IssuerFiles(
-            certificate=options.pop("issuer"),
-            key=options.pop("issuer_key"),
-            passphrase_file=options.pop("issuer_passphrase_file"),
-        )
-        return function(new_ca=NewCa(files=files, issuer=issuer, path_length=path_length), **options)
-
-    return with_new_ca
-
-
-def _new_file() -> click.Path:
-    return click.Path(dir_okay=False, path_type=Path)
+    ),
+)

@@ -14,7 +14,7 @@ from jitr.certificates import issuer_key
 from jitr.crls.cache import scope_of
 from jitr.enforcement.sweep import SWEEP_LEASE, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
-from jitr_cli.crl.brake import address
+from jitr_cli.crl.scopes import address
 from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws.aws_faults import CallLog, Killed, killed_after

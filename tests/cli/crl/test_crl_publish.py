@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from jitr.errors import Outcome
+from jitr_cli.console.call import Call
 from jitr_cli.crl import publish as crl_publish
 from jitr_local import pki
 from jitr_local.pki import Device
@@ -191,11 +192,12 @@ def test_of_two_publishers_the_second_one_loses(
     """Both read number 1; while one is asked, the other publishes: nobody's revocations are undone."""
     rival = stack.ca.crl([serial(devices[0])], number=2)
 
-    def slow(_question: str, *, yes: bool) -> None:
-        monkeypatch.setattr(crl_publish, "ask", lambda _question, *, yes: None)
+    def slow(_call: Call, _question: str) -> bool:
+        monkeypatch.setattr(Call, "confirm", lambda _call, _question: True)
         assert publish(rival).exit_code == 0
+        return True
 
-    monkeypatch.setattr(crl_publish, "ask", slow)
+    monkeypatch.setattr(Call, "confirm", slow)
     answer = publish(stack.ca.crl([serial(devices[1])], number=3))
     assert (answer.exit_code, "somebody else changed" in answer.err) == (69, True)
     assert there(stack) == rival
@@ -212,13 +214,14 @@ def test_the_first_crl_and_a_deleted_one_are_raced_for_too(
     if first:
         stack.s3.delete_object(Bucket=BUCKET, Key=CRL_KEY)
 
-    def slow(_question: str, *, yes: bool) -> None:
+    def slow(_call: Call, _question: str) -> bool:
         if first:
             stack.publish(rival)
         else:
             stack.s3.delete_object(Bucket=BUCKET, Key=CRL_KEY)
+        return True
 
-    monkeypatch.setattr(crl_publish, "ask", slow)
+    monkeypatch.setattr(Call, "confirm", slow)
     answer = publish(stack.ca.crl(number=2))
     assert (answer.exit_code, "nothing was written" in answer.err) == (69, True)
     assert there(stack) == (rival if first else None)

@@ -19,7 +19,7 @@ from jitr.certificates import issuer_key
 from jitr.errors import Reason
 from jitr.registry.row import job_claim
 from jitr.settings import CaStatus, ThingNameSource
-from jitr_cli.console.advice import OWN, advice, page
+from jitr_cli.console.advice import DEVICES_OWN, device_advice, page
 from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws.aws_faults import Killed, failing, killed_after
@@ -600,10 +600,10 @@ def test_what_names_no_certificate_is_usage(jitr: Jitr, what: str) -> None:
     assert jitr("device", "explain", what).exit_code == 64
 
 
-@pytest.mark.parametrize("reason", [*OWN, *Reason])
+@pytest.mark.parametrize("reason", [*DEVICES_OWN, *Reason])
 def test_every_reason_has_advice_and_a_section(reason: str) -> None:
     """The section that is named exists."""
-    assert advice(reason)
+    assert device_advice(reason)
     file, _, anchor = (page(reason) or "").partition("#")
     headings = re.findall(r"^### (\S+)$", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
     assert anchor in headings

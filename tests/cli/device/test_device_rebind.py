@@ -162,11 +162,12 @@ def test_a_claim_that_moved_while_the_operator_thought_is_not_overwritten(
 ) -> None:
     """Somebody else rebound it to a third certificate."""
 
-    def moved(*_: Any, **__: Any) -> None:
+    def moved(*_: Any) -> bool:
         stack.iot.things["device-1"].attributes["certificate_id"] = "c" * 64
         stack.iot.things["device-1"].version += 1
+        return True
 
-    monkeypatch.setattr("jitr_cli.device.rebind.ask", moved)
+    monkeypatch.setattr("jitr_cli.console.call.Call.confirm", moved)
     answer = rebind(jitr, new)
     assert (answer.exit_code, answer.json["reason"]) == (2, "lease_held")
     assert (stack.iot.status(new), holder(stack)) == ("PENDING_ACTIVATION", "c" * 64)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from jitr.crls.cache import scope_of
 from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
 from jitr.settings import CaStatus, Mode
+from jitr_cli.console.aws import Aws
+from jitr_cli.devices.services import verify_clock
 from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws.aws_faults import CallLog, Killed, failing, killed_after, unanswered
@@ -227,7 +231,12 @@ def test_a_newer_crl_that_lists_it_while_the_operator_thinks_keeps_it_out(
 ) -> None:
     """Checked again after the question."""
     device = inactive(stack)
-    monkeypatch.setattr("jitr_cli.device.reinstate.ask", lambda *_, **__: listed(stack, device))
+
+    def thinking(*_: Any) -> bool:
+        listed(stack, device)
+        return True
+
+    monkeypatch.setattr("jitr_cli.console.call.Call.confirm", thinking)
     answer = reinstate(jitr, device)
     assert (answer.exit_code, answer.json["reason"]) == (1, "revoked")
     assert stack.iot.status(device) == "INACTIVE"
@@ -297,10 +306,11 @@ def test_a_row_never_says_inactive_about_a_certificate_that_is_active(
     device = active(stack)
     switch_off(stack, device, CertificateStatus.INACTIVE)
 
-    def made_active(*_: Any, **__: Any) -> None:
+    def made_active(*_: Any) -> bool:
         stack.iot.certificates[device.certificate_id].status = "ACTIVE"
+        return True
 
-    monkeypatch.setattr("jitr_cli.device.reinstate.ask", made_active)
+    monkeypatch.setattr("jitr_cli.console.call.Call.confirm", made_active)
     assert reinstate(jitr, device).exit_code == 2
     hold = pki.revoked_entry(device.certificate.serial_number, reason=HOLD)
     stack.publish(stack.ca.crl([hold], number=2))
@@ -388,27 +398,10 @@ def test_a_clock_that_is_off_is_refused(stack: TestDeployment, jitr: Jitr, monke
     assert stack.iot.status(device) == "INACTIVE"
 
 
-def _off_by_a_minute(aws: Any, *, at: Any) -> None:
-    """The real check, with another time."""
-    from jitr_cli.device.services import verify_clock
-
-    verify_clock(_Dated(aws), at=at + timedelta(minutes=1))  # type: ignore[arg-type]
-
-
-class _Dated:
-    """AWS with a date in its answers, as the real one has."""
-
-    def __init__(self, aws: Any) -> None:
-        self.aws = aws
-
-    def client(self, _service: str) -> Any:
-        from email.utils import format_datetime
-
-        class Sts:
-            def get_caller_identity(self) -> dict[str, Any]:
-                return {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(pki.now(), usegmt=True)}}}
-
-        return Sts()
+def _off_by_a_minute(aws: Aws) -> None:
+    """The real check, of an answer whose date is a minute behind."""
+    identity = replace(aws.identity, date=aws.identity.asked_at - timedelta(minutes=1))
+    verify_clock(SimpleNamespace(identity=identity))  # type: ignore[arg-type]
 
 
 def test_the_scope_is_accepted_as_an_activation_does(stack: TestDeployment, jitr: Jitr) -> None:

@@ -20,14 +20,14 @@ NAME, SERIAL, CERTIFICATE_ID = "cn", "serial", "certificate_id"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class NewDevice:
     """A device to make a certificate for; `serial` None leaves the choice to the CA."""
 
     common_name: str
     serial: int | None = None
 
 
-def read_wanted(path: Path) -> list[Wanted]:
+def read_new_devices(path: Path) -> list[NewDevice]:
     """Read devices from a CSV with the column `cn` and, if need be, `serial` (hex); others are ignored.
 
     Raises CommandFailed with every line that is wrong: an unusable name, a name or serial number that is there twice.
@@ -35,10 +35,10 @@ def read_wanted(path: Path) -> list[Wanted]:
     mistakes: list[str] = []
     names: dict[str, int] = {}
     serials: dict[int, int] = {}
-    wanted: list[Wanted] = []
+    wanted: list[NewDevice] = []
     for line, row in _rows(path, NAME):
         try:
-            each = Wanted(common_name=row[NAME].strip(), serial=_serial(row.get(SERIAL)))
+            each = NewDevice(common_name=row[NAME].strip(), serial=_serial(row.get(SERIAL)))
             verify_common_name(each.common_name)
         except (NotIssued, ValueError) as error:
             mistakes.append(f"line {line}: {error}")

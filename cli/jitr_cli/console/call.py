@@ -1,0 +1,164 @@
+"""One run of a command: how it was called, where it acts, what it asks and how it ends. Every command stands on it.
+
+A command says of what kind it is, and gets the options of that kind from here: so --json, --dry-run, --yes,
+--deployment and the way to AWS are the same everywhere, in name and in what they do.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import click
+
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.output import emit_json, say
+from jitr_fleet.deployments.stack_outputs import StackOutputs
+
+Declare = Callable[[Callable[..., Any]], "CallCommand"]
+
+
+class Kind(StrEnum):
+    """What a command does to AWS: nothing, read it, or write to it."""
+
+    LOCAL = "local"
+    READING = "reading"
+    WRITING = "writing"
+
+
+class NobodyAnswers(click.Abort):
+    """A question that ended with the input: nothing is done, as when a person interrupts it."""
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One run of a command: the options that every command of its kind has, and what they mean."""
+
+    as_json: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    deployment: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    _announced: bool = field(default=False, init=False)
+
+    @functools.cached_property
+    def aws(self) -> Aws:
+        """The account and Region that the options name; nothing is asked of AWS yet."""
+        import boto3  # noqa: PLC0415 - only commands that reach AWS pay for boto3
+
+        session = boto3.Session(profile_name=self.profile or None, region_name=self.region or None)
+        return Aws(session, self.endpoint_url or None)
+
+    @functools.cached_property
+    def stack(self) -> StackOutputs:
+        """The deployment that the command is about; raises CommandFailed where that is not clear."""
+        return self.aws.deployment(self.deployment)
+
+    def announce(self) -> None:
+        """Say, before anything is written, where: account, Region and deployment."""
+        self.announce_account(f"deployment {self.stack.deployment}")
+
+    def announce_account(self, *about: str) -> None:
+        """Say the same where no single deployment is meant, and what else there is to know about the place."""
+        say(" · ".join((f"account {self.aws.account()}", f"Region {self.aws.region}", *about)))
+        self._announced = True
+
+    def confirm(self, question: str, *, yes: bool | None = None, option: str = "--yes") -> bool:
+        """Return whether to write: not in a dry run, and otherwise only on a yes, which `option` gives beforehand.
+
+        Raises CommandFailed (1) for a no. What is written to AWS is announced first; to forget that is a bug.
+        """
+        if self.dry_run:
+            return False
+        if not self._announced:
+            raise RuntimeError("asked before it was said where")
+        if not (self.yes if yes is None else yes) and not _answered(question, option):
+            raise CommandFailed("nothing was done", ExitCode.NO)
+        return True
+
+    def finish(
+        self, data: object, ending: ExitCode = ExitCode.DONE, *, words: Callable[[], object] | None = None
+    ) -> ExitCode:
+        """Print the answer, as JSON with --json and else by `words`, and return how the command ends."""
+        if self.as_json:
+            emit_json(data)
+        elif words is not None:
+            words()
+        return ending
+
+
+def _answered(question: str, option: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as ended:
+        # Click ends the same way for Ctrl-C, which a person does, and for the end of input, which is nobody.
+        if isinstance(ended.__context__, EOFError):
+            say("")
+            raise NobodyAnswers(f"nobody is there to answer, and nothing was done: give {option}") from ended
+        raise
+
+
+class CallCommand(click.Command):
+    """A command that gets a Call; `kind` says which options that one is made of."""
+
+    kind: Kind = Kind.LOCAL
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
+dry_run_option = click.option("--dry-run", is_flag=True, help="say what would be done, and do nothing")
+deployment_option = click.option(
+    "--deployment", metavar="NAME", help="which deployment, where the Region holds several"
+)
+_CONNECTION = (
+    click.option("--profile", envvar="AWS_PROFILE", metavar="NAME", help="credentials profile [env: AWS_PROFILE]"),
+    click.option(
+        "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
+    ),
+    click.option(
+        "--endpoint-url", envvar="AWS_ENDPOINT_URL", metavar="URL", help="another AWS endpoint [env: AWS_ENDPOINT_URL]"
+    ),
+)
+_WRITING = (dry_run_option, click.option("--yes", "-y", is_flag=True, help="do not ask"))
+_OWN = ("as_json", "dry_run", "yes", "deployment", "profile", "region", "endpoint_url")
+
+
+def local_command(name: str, *options: Callable[..., Any]) -> Declare:
+    """Declare a command that asks nothing of AWS: --json, and `options` that end up in the Call as well."""
+    return _declare(name, Kind.LOCAL, *options, json_option)
+
+
+def reading_command(name: str, *, deployment: Callable[..., Any] | None = deployment_option) -> Declare:
+    """Declare a command that reads from AWS and writes nothing: the way there, --json, and --deployment unless None."""
+    return _declare(name, Kind.READING, *filter(None, (deployment,)), json_option, *_CONNECTION)
+
+
+def writing_command(name: str, *, deployment: Callable[..., Any] | None = deployment_option) -> Declare:
+    """Declare a command that writes to AWS: what a reading one has, --dry-run and --yes."""
+    return _declare(name, Kind.WRITING, *filter(None, (deployment,)), *_WRITING, json_option, *_CONNECTION)
+
+
+def _declare(name: str, kind: Kind, *options: Callable[..., Any]) -> Declare:
+    def declare(function: Callable[..., Any]) -> CallCommand:
+        @functools.wraps(function)
+        def with_call(**given: Any) -> object:  # noqa: ANN401 - whatever click hands over
+            call = Call(**{own: given.pop(own) for own in _OWN if own in given})
+            return function(call, **given)
+
+        # Options of every kind come last in the help, after those of the command itself.
+        own = list(getattr(with_call, "__click_params__", ()))
+        with_call.__click_params__ = []  # type: ignore[attr-defined]
+        for option in reversed(options):
+            option(with_call)
+        with_call.__click_params__ += own  # type: ignore[attr-defined]
+        command = click.command(name, cls=CallCommand)(with_call)
+        command.kind = kind
+        return command
+
+    return declare

@@ -1,0 +1,46 @@
+"""Which certificate a command is about: a file that holds it, or its id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from cryptography import x509
+
+from jitr.certificates import fingerprint
+from jitr.messages.event import is_certificate_id
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """The certificate that a command is about: by its id alone, or by a file that holds it."""
+
+    certificate_id: str
+    certificate: x509.Certificate | None
+
+
+class CertificateName(click.ParamType[Named]):
+    """A certificate file (PEM or DER, the first of a chain) or a certificate id (64 hex digits)."""
+
+    name = "certificate"
+
+    def convert(self, value: str | Named, param: click.Parameter | None, ctx: click.Context | None) -> Named:
+        """Return which certificate is meant, or end the command as a usage error."""
+        if isinstance(value, Named):
+            return value
+        if is_certificate_id(value.lower()):
+            return Named(certificate_id=value.lower(), certificate=None)
+        path = Path(value)
+        if not path.is_file():
+            self.fail(f"{value!r} is neither a file nor a certificate id (64 hex digits)", param, ctx)
+        try:
+            certificate = parse_certificate(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+        except (ValueError, CommandFailed):
+            self.fail(f"{value} holds no readable certificate", param, ctx)
+        return Named(certificate_id=fingerprint(certificate), certificate=certificate)
+
+
+certificate_argument = click.argument("certificate", type=CertificateName(), metavar="CERTIFICATE")

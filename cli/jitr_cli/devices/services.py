@@ -1,0 +1,135 @@
+"""What commands about one device work with: its deployment, put together from what the functions are made of."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jitr.activation.candidate import Candidate
+from jitr.activation.examination import Examination
+from jitr.activation.observation import UnwrittenVersions
+from jitr.activation.provisioning import Provisioning
+from jitr.activation.reinstatement import OperatorActivation
+from jitr.authorities.managed import CertificateAuthorities
+from jitr.authorities.records import CaRecords
+from jitr.aws.iot import IotRegistry
+from jitr.aws.state_table import StateTable
+from jitr.crls.cache import CrlCache
+from jitr.crls.http_fetch import HttpFetcher
+from jitr.crls.sources import CrlSources
+from jitr.crls.versions import CrlVersions
+from jitr.registry.allow_list import AllowList
+from jitr.registry.row import RowState
+from jitr.registry.rows import Registry
+from jitr.settings import Configuration, Environment, Mode
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.deployed_configuration import deployed_configuration
+from jitr_cli.console.failures import CommandFailed
+from jitr_fleet.deployments.names import partition_of
+from jitr_fleet.deployments.stack_outputs import StackOutputs
+
+# Leases are written with this computer's clock and waited for with AWS's.
+_LARGEST_SKEW_SECONDS = 15
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceServices:
+    """One deployment, put together from what its function is made of; `clock` is UTC."""
+
+    configuration: Configuration
+    environment: Environment
+    registry: IotRegistry
+    rows: Registry
+    authorities: CertificateAuthorities
+    sources: CrlSources
+    clock: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def of(cls, aws: Aws, stack: StackOutputs) -> DeviceServices:
+        """Read what the deployment runs with, and make its parts."""
+        configuration = deployed_configuration(aws, stack)
+        environment = Environment(
+            account=aws.account(),
+            region=aws.region,
+            partition=partition_of(aws.region),
+            state_table=stack.state_table,
+            crl_bucket=stack.crl_bucket,
+        )
+        registry = IotRegistry(aws.prompt_client("iot"))
+        table = StateTable(aws.prompt_client("dynamodb"), stack.state_table)
+        return cls(
+            configuration=configuration,
+            environment=environment,
+            registry=registry,
+            rows=Registry(table),
+            authorities=CertificateAuthorities(configuration, registry, CaRecords(table), stack.crl_bucket),
+            sources=CrlSources(
+                s3=aws.client("s3"),
+                http=HttpFetcher(hosts=frozenset(configuration.crl_hosts)),
+                own_bucket=stack.crl_bucket,
+                account=environment.account,
+            ),
+        )
+
+    def examination(self, *, writes: bool) -> Examination:
+        """Return the function's steps 2 to 5a; without `writes` the state table is only read."""
+        versions = CrlVersions if writes else UnwrittenVersions
+        return Examination(
+            account=self.environment.account,
+            authorities=self.authorities,
+            registry=self.registry,
+            crls=CrlCache(self.sources, versions(self.rows.table)),
+            allowed=AllowList(self.rows.table),
+            clock=self.clock,
+        )
+
+    def operator_activation(self) -> OperatorActivation:
+        """Return what makes a certificate ACTIVE on an operator's word."""
+        return OperatorActivation(
+            examination=self.examination(writes=True),
+            provisioning=Provisioning(
+                configuration=self.configuration, environment=self.environment, registry=self.registry, rows=self.rows
+            ),
+            registry=self.registry,
+            rows=self.rows,
+            clock=self.clock,
+        )
+
+
+def verify_clock(aws: Aws) -> None:
+    """Check this computer's clock against AWS's; raises CommandFailed. An answer without a date says nothing."""
+    identity = aws.identity
+    if identity.date is None:
+        return
+    seconds = abs((identity.date - identity.asked_at).total_seconds())
+    if seconds > _LARGEST_SKEW_SECONDS:
+        raise CommandFailed(f"this computer's clock is {seconds:.0f} seconds off AWS's; set it first")
+
+
+def verify_acts(services: DeviceServices) -> None:
+    """Check that the deployment activates at all; raises CommandFailed for one that only observes."""
+    if services.configuration.mode is Mode.OBSERVE:
+        raise CommandFailed("this deployment only observes (fleet file, mode): another handler activates devices here")
+
+
+def finish_open(services: DeviceServices, candidate: Candidate, *, dry_run: bool) -> str:
+    """Close the row of an ACTIVE certificate if a killed run left it open, and return what to say."""
+    row = services.rows.row(candidate.row)
+    if row is None or row.state is not RowState.ACTIVATING or row.lease_open(at=services.clock()):
+        return "the certificate is ACTIVE already; nothing to do"
+    if dry_run:
+        return "the certificate is ACTIVE; an interrupted run left its registry row open"
+    services.operator_activation().finish(candidate, row)
+    return "the certificate is ACTIVE; what an interrupted run left open is closed now"
+
+
+def new_owner(aws: Aws) -> str:
+    """Return a name for one run's lease, which nobody else has; it says who ran it."""
+    return f"{aws.caller()}#{uuid.uuid4()}"

@@ -1,0 +1,90 @@
+"""What was found out about one device, as JSON holds it and in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from jitr_cli.console.advice import page
+from jitr_cli.console.files import zulu
+from jitr_cli.console.output import printable, say
+from jitr_cli.explain.evidence import Evidence
+from jitr_cli.explain.findings import TITLES, DeviceFindings, Standing, StepFound, advice_for
+
+_MARKS = {"passed": "ok  ", "undecided": "?   ", "waiting": "wait"}
+
+
+def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidence: Evidence) -> dict[str, Any]:
+    """Return all that was found out."""
+    candidate, row = found.candidate, found.row
+    crls = [] if found.check is None else [each.crl for each in found.check.used]
+    return {
+        "certificate_id": found.certificate_id,
+        "verdict": verdict.value,
+        "status": None if found.status is None else found.status.value,
+        "step": stands.step,
+        "outcome": stands.outcome,
+        "reason": stands.reason,
+        "message": stands.message or "active, and everything as it should be",
+        "advice": advice_for(found, stands),
+        "see": page(stands.reason),
+        "ca": None
+        if candidate is None
+        else {
+            "name": candidate.ca.name,
+            "ca_certificate_id": candidate.ca.ca_certificate_id,
+            "crl": candidate.ca.crl,
+            "policy": candidate.ca.policy,
+        },
+        "serial": None if candidate is None else f"{candidate.certificate.serial_number:x}",
+        "not_after": None if candidate is None else zulu(candidate.certificate.not_valid_after_utc),
+        "steps": [{"title": TITLES[number], **asdict(found.steps[number])} for number in sorted(found.steps)],
+        "crls": [
+            {"number": crl.number, "this_update": zulu(crl.this_update), "next_update": zulu(crl.next_update)}
+            for crl in crls
+        ],
+        "row": None
+        if row is None
+        else {"state": row.state.value, "wanted": row.wanted, "replaces": row.replaces, "braked_by": row.braked_by},
+        "thing": None
+        if candidate is None or candidate.thing_name is None
+        else {
+            "name": candidate.thing_name,
+            "holder": found.thing_holder,
+            "attached": candidate.thing_name in found.things,
+        },
+        "policies": list(found.policies),
+        "dead_letters": evidence.dead_letters,
+        "log": evidence.log,
+        "notes": found.notes,
+        "not_read": evidence.missing,
+    }
+
+
+def print_words(found: DeviceFindings, verdict: Standing, stands: StepFound, evidence: Evidence) -> None:
+    """Print the same for people."""
+    click.echo(f"{found.certificate_id}: {found.status or 'not registered'}")
+    for number in sorted(found.steps):
+        step = found.steps[number]
+        told = "" if step.passed else f": {printable(step.message)} ({step.reason})"
+        click.echo(f"  {_MARKS.get(step.outcome, 'no  ')} {number} {TITLES[number]}{told}")
+    for letter in evidence.dead_letters:
+        click.echo(
+            f"  dead letter since {letter['dead_since']}: step {letter['step']}, {printable(str(letter['reason']))}: "
+            f"{printable(str(letter['message']))}"
+        )
+    for line in evidence.log:
+        where = "" if line["step"] is None else f"step {line['step']}, "
+        click.echo(f"  log {line['at']}: {where}{line['outcome']}: {printable(str(line['message']))}")
+    for note in found.notes:
+        say(f"note: {printable(note)}")
+    for missing in evidence.missing:
+        say(f"not read: {missing}")
+    if verdict is Standing.ACTIVE:
+        click.echo("active, and everything as it should be")
+        return
+    click.echo(f"{verdict.replace('_', ' ')}: stands at step {stands.step}: {stands.reason}")
+    click.echo(f"what to do: {advice_for(found, stands)}")
+    click.echo(f"more: {page(stands.reason)}")
