@@ -6,7 +6,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Node 20 still runs the pinned CDK; jsii would print a page about its age at every synth.
 
-.PHONY: help install demo test check lint format unit e2e docs synth bench bench-crl bench-storm lock clean
+.PHONY: help install demo test check check-deep lint format unit e2e docs synth bench bench-crl bench-storm lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ lint: install ## ruff, mypy strict, import contract
 format: install ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+check-deep: install ## search the races of activation, enforcement and operators deeper than make test does
+	$(BIN)/pytest tests/unit/enforcement -m race --race-depth=deep -n 2 --dist loadgroup
 
 check: lint test ## everything that has to pass before a change lands
 

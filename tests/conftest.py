@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.aws import botocore_once
-from tests.faults.machine.counting import summary
+from tests.faults.machine import counting
+from tests.worlds import race_depth
 from tests.worlds.private_keys import judged
 
 # jsii prints a page about Node's age at every synth unless told not to; the Makefile and app.py tell it the same.
@@ -53,7 +54,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return judged(report)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run say how deep it searches."""
+    race_depth.add_option(parser)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many cases of the fault matrix ran, on all workers together."""
-    if line := summary(report for reports in terminalreporter.stats.values() for report in reports):
-        terminalreporter.write_line(line)
+    """Say how many cases of the fault matrix ran, and how much was searched, on all workers together."""
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    depth = terminalreporter.config.getoption(race_depth.OPTION)
+    for line in (counting.summary(reports), race_depth.summary(reports, depth)):
+        if line:
+            terminalreporter.write_line(line)

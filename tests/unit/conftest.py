@@ -11,6 +11,9 @@ from tests.aws import moto_once
 from tests.aws.cloudformation import CloudFormation, listening
 from tests.faults.machine.containers import aws as aws  # noqa: PLC0414 - fixture of the fault matrix
 from tests.worlds.deployment import TestDeployment, create_deployment
+from tests.worlds.race_search import search
+
+__all__ = ["search"]
 
 moto_once.install()
 

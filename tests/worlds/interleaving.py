@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tests.aws.aws_faults import Killed
 
@@ -34,6 +34,39 @@ class World(Protocol):
         """Let pass what passes after all processes have ended, and check what must hold then."""
 
 
+def _taken() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+class _Thread:
+    """A thread that lives one process after the other: a search needs hundreds of thousands of them."""
+
+    idle: ClassVar[list[_Thread]] = []
+
+    def __init__(self) -> None:
+        self._task: tuple[Callable[[], object], threading.Lock] | None = None
+        self._wanted = _taken()
+        threading.Thread(target=self._live, daemon=True).start()
+
+    @classmethod
+    def start(cls, work: Callable[[], object], gone: threading.Lock) -> None:
+        """Let a thread that is idle, or a new one, do this and release `gone` then."""
+        found = cls.idle.pop() if cls.idle else cls()
+        found._task = work, gone
+        found._wanted.release()
+
+    def _live(self) -> None:
+        while True:
+            self._wanted.acquire()
+            assert self._task is not None
+            work, gone = self._task
+            work()
+            self.idle.append(self)
+            gone.release()
+
+
 @dataclass(eq=False)
 class Process:
     """One invocation; `when_killed` names the process that follows if it is killed (Lambda delivers again)."""
@@ -42,8 +75,9 @@ class Process:
     work: Callable[[], object]
     crashable: bool = True
     when_killed: Callable[[], Process | None] = lambda: None
-    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    thread: threading.Thread | None = None
+    turn: threading.Lock = field(default_factory=_taken)
+    gone: threading.Lock = field(default_factory=_taken)
+    begun: bool = False
     ended: bool = False
     killed: bool = False
     seen: int = 0
@@ -119,7 +153,7 @@ class Schedule:
     def kill(self, doomed: Callable[[Process], bool]) -> None:
         """Kill all processes that have begun and not ended and that are `doomed`."""
         for process in list(self._alive()):
-            if process.thread is not None and doomed(process):
+            if process.begun and doomed(process):
                 self._kill(process)
 
     def run(self, world: World) -> None:
@@ -128,10 +162,10 @@ class Schedule:
         self._hand_on()
         self._over.wait()
         for process in self._processes.values():
-            if process.thread is not None:
+            if process.begun:
                 process.killed = True
                 process.turn.release()
-                process.thread.join()
+                process.gone.acquire()
         if self.failure is None and not self.repeats:
             world.finish()
 
@@ -192,7 +226,7 @@ class Schedule:
     def _options(self, current: Process | None, *, alone: bool) -> list[Decision]:
         """List what can be decided; who is crashed without a limit of preemptions need not be running."""
         others = [each for each in self._alive() if each is not current]
-        mortal = [each for each in others if each.thread is not None] if self._preemptions is None else []
+        mortal = [each for each in others if each.begun] if self._preemptions is None else []
         if alone or (current is not None and self._preemptions == 0):
             others = mortal = []
         running = [] if current is None else [current]
@@ -205,8 +239,7 @@ class Schedule:
         """Say whether all that can follow was searched already; if not, it will be now."""
         assert self._world is not None
         processes = tuple(
-            (each.name, each.thread is not None, each.ended or each.killed, each.seen)
-            for each in self._processes.values()
+            (each.name, each.begun, each.ended or each.killed, each.seen) for each in self._processes.values()
         )
         matters = current is not None and (alone or self._preemptions is not None)
         key = hash((self._world.state(), processes, self._crashes, alone, current.name if matters and current else ""))
@@ -228,10 +261,10 @@ class Schedule:
     def _give(self, process: Process) -> None:
         assert self._world is not None
         self._running = process
-        if process.thread is None:
+        if not process.begun:
             process.seen = hash(self._world.time())
-            process.thread = threading.Thread(target=self._live, args=(process,), daemon=True)
-            process.thread.start()
+            process.begun = True
+            _Thread.start(lambda: self._live(process), process.gone)
         else:
             process.turn.release()
 

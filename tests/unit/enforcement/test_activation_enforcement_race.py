@@ -1,13 +1,12 @@
 """I1 under every schedule: a listed certificate never ends ACTIVE, and one that is not listed always does.
 
 Each test searches all schedules of one scenario within a number of crashes, anywhere, and of preemptions (a process
-that could go on has to wait). JITR_RACE_PREEMPTIONS (a number, or `all` for no limit) makes every search larger and
-allows it one crash at least.
+that could go on has to wait): few in every run, more with `--race-depth=deep` (`make check-deep`), or as many as a
+number says (`all` for no limit), then with one crash at least.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -19,9 +18,10 @@ from jitr.activation.steps import LEASE, TIME_LIMIT, Activation
 from jitr.crls.cache import CurrentCrl
 from jitr.enforcement.sweep import SWEEP_LEASE, Enforcement
 from jitr.registry.row import RegistryRow
-from tests.worlds.interleaving import Explored, explore
-from tests.worlds.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, blind, crl, verify_once, world
+from tests.worlds.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, blind, crl, world
+from tests.worlds.race_search import Depth, RaceSearch
 
+pytestmark = pytest.mark.race
 OFF = frozenset({"INACTIVE", "REVOKED", "PENDING_ACTIVATION"})
 
 
@@ -45,109 +45,78 @@ def another() -> bytes:
     return crl(5, number=2)
 
 
-Case = tuple[Scenario, int, int]
+Case = tuple[Scenario, Depth]
 
-# What may go wrong, with how many crashes and preemptions, so that all of it takes about a minute.
+# What may go wrong, and how deep `make check-deep` searches it.
 LISTED: dict[str, Case] = {
-    "revoked": (Scenario(expected=OFF), 1, 1),
-    "on hold": (Scenario(after=held, expected=OFF), 1, 1),
-    "on hold, the cache is not refreshed for a minute": (Scenario(source=HTTP, after=held, expected=OFF), 1, 1),
+    "revoked": (Scenario(expected=OFF), Depth(1, 1)),
+    "on hold": (Scenario(after=held, expected=OFF), Depth(1, 1)),
+    "on hold, the cache is not refreshed for a minute": (Scenario(source=HTTP, after=held, expected=OFF), Depth(1, 1)),
     "on hold, a killed activation is not delivered again": (
         Scenario(after=held, delivered_again=False, expected=OFF),
-        1,
-        3,
+        Depth(1, 3),
     ),
     "on hold, two events, the lease ends at any time": (
         Scenario(after=held, activations=("one", "other"), delivered_again=False, pauses=(56,), expected=OFF),
-        0,
-        1,
+        Depth(0, 1),
     ),
     "on hold, one event delivered twice at a time": (
         Scenario(after=held, activations=("one", "one"), expected=OFF),
-        0,
-        2,
+        Depth(0, 2),
     ),
     "on hold, one event delivered twice at a time, neither again": (
         Scenario(after=held, activations=("one", "one"), delivered_again=False, expected=OFF),
-        1,
-        2,
+        Depth(1, 2),
     ),
     "on hold, by a CRL of the same number and time": (
         Scenario(before=same_second, after=same_second_held, expected=OFF),
-        0,
-        2,
+        Depth(0, 2),
     ),
     "on hold, two sweeps, a slow activation": (
         Scenario(after=held, sweeps=2, delivered_again=False, pauses=(6,), expected=OFF),
-        0,
-        1,
+        Depth(0, 1),
     ),
 }
 BRAKED: dict[str, Case] = {
-    "braked": (Scenario(delivered_again=False, expected=OFF), 1, 2),
+    "braked": (Scenario(delivered_again=False, expected=OFF), Depth(1, 2)),
     "braked, two sweeps, the cache is not refreshed for a minute": (
         Scenario(source=HTTP, sweeps=2, delivered_again=False, expected=OFF),
-        0,
-        2,
+        Depth(0, 2),
     ),
 }
 NOT_LISTED: dict[str, Case] = {
-    "one event": (Scenario(after=another, expected=frozenset({"ACTIVE"})), 1, 1),
+    "one event": (Scenario(after=another, expected=frozenset({"ACTIVE"})), Depth(1, 1)),
     "two events, never delivered again": (
         Scenario(after=another, activations=("one", "other"), delivered_again=False, expected=frozenset({"ACTIVE"})),
-        0,
-        1,
+        Depth(0, 1),
     ),
 }
 
 
-@pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    verify_once(monkeypatch)
-
-
-def searched(
-    scenario: Scenario,
-    crashes: int,
-    preemptions: int,
-    *,
-    activation: type[Activation] = Activation,
-    enforcement: type[Enforcement] = Enforcement,
-) -> Explored:
-    """Search a scenario, and say how large the search was."""
-    wanted = os.environ.get("JITR_RACE_PREEMPTIONS", "")
-    crashes = max(crashes, 1) if wanted else crashes
-    limit = None if wanted == "all" else max(preemptions, int(wanted or 0))
-    build = world(scenario, activation=activation, enforcement=enforcement)
-    explored = explore(build, crashes=crashes, preemptions=limit)
-    print(f"{explored.schedules} schedules, {explored.repeated} more cut short, {len(explored.states)} states")  # noqa: T201
-    return explored
-
-
-def assert_holds(scenario: Scenario, crashes: int, preemptions: int) -> None:
+def assert_holds(search: RaceSearch, scenario: Scenario, deep: Depth) -> None:
     """Nothing goes wrong under any schedule, and there were many."""
-    explored = searched(scenario, crashes, preemptions)
-    assert explored.violation is None, str(explored.violation)
-    assert explored.schedules + explored.repeated > 400
+    search.assert_holds(world(scenario), deep, at_least=400)
 
 
 @pytest.mark.parametrize("case", LISTED)
-def test_a_listed_certificate_never_ends_active(case: str) -> None:
+def test_a_listed_certificate_never_ends_active(search: RaceSearch, case: str) -> None:
     """Whoever is faster, whoever dies, and whatever was cached."""
-    assert_holds(*LISTED[case])
+    assert_holds(search, *LISTED[case])
 
 
 @pytest.mark.parametrize("case", BRAKED)
-def test_a_braked_crl_switches_off_just_as_surely(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_braked_crl_switches_off_just_as_surely(
+    search: RaceSearch, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A brake that one device trips: INACTIVE instead of REVOKED, under every schedule."""
     monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 0)
-    assert_holds(*BRAKED[case])
+    assert_holds(search, *BRAKED[case])
 
 
 @pytest.mark.parametrize("case", NOT_LISTED)
-def test_a_certificate_that_is_not_listed_ends_active(case: str) -> None:
+def test_a_certificate_that_is_not_listed_ends_active(search: RaceSearch, case: str) -> None:
     """No lease and no crash keeps a good device out for ever."""
-    assert_holds(*NOT_LISTED[case])
+    assert_holds(search, *NOT_LISTED[case])
 
 
 class WithoutSecondLook(Activation):
@@ -167,10 +136,10 @@ class WithoutOnceMore(Enforcement):
 
 
 @pytest.mark.parametrize("source", [S3, HTTP])
-def test_the_search_finds_what_step_6_is_for(source: str) -> None:
+def test_the_search_finds_what_step_6_is_for(search: RaceSearch, source: str) -> None:
     """Without its second look a certificate becomes ACTIVE that a sweep did not see."""
     scenario = Scenario(source=source, after=held, expected=OFF)
-    violation = searched(scenario, 1, 2, activation=WithoutSecondLook).violation
+    violation = search.to(Depth(1, 2), world(scenario, activation=WithoutSecondLook)).violation
     assert violation is not None
     assert violation.wrong == "ended ACTIVE"
 
@@ -193,18 +162,18 @@ class OrderAlone(Activation):
         return OrderedExamination(**vars(super().examination))
 
 
-def test_the_search_finds_why_contents_are_compared() -> None:
+def test_the_search_finds_why_contents_are_compared(search: RaceSearch) -> None:
     """Without it a CRL replaced within a second lets in what the new one lists."""
     scenario = Scenario(before=same_second, after=same_second_held, expected=OFF)
-    violation = searched(scenario, 0, 2, activation=OrderAlone).violation
+    violation = search.to(Depth(0, 2), world(scenario, activation=OrderAlone)).violation
     assert violation is not None
     assert violation.wrong == "ended ACTIVE"
 
 
-def test_the_search_finds_what_e7_is_for() -> None:
+def test_the_search_finds_what_e7_is_for(search: RaceSearch) -> None:
     """Without it an activation that was on its way, and died, leaves a listed certificate ACTIVE."""
     scenario = Scenario(after=held, delivered_again=False, expected=OFF)
-    violation = searched(scenario, 1, 2, enforcement=WithoutOnceMore).violation
+    violation = search.to(Depth(1, 2), world(scenario, enforcement=WithoutOnceMore)).violation
     assert violation is not None
     assert violation.wrong == "ended ACTIVE"
 

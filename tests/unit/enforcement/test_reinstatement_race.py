@@ -1,14 +1,13 @@
 """I1 while an operator reinstates a device: under every schedule, what a CRL lists does not end ACTIVE.
 
 As in test_activation_enforcement_race.py, all schedules of a scenario are searched within a number of crashes and
-preemptions; JITR_RACE_PREEMPTIONS makes the searches larger. A device was ACTIVE, was on hold, and is listed no more;
+preemptions; --race-depth makes the searches larger. A device was ACTIVE, was on hold, and is listed no more;
 an operator brings it back while the next CRL is published and swept.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -33,12 +32,14 @@ from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
 from jitr_local import pki
 from tests.aws.memory_aws import MemoryTable
-from tests.unit.worlds.test_memory_aws import Operation, adapters, on_a_row, plain
 from tests.worlds.deployment import BUCKET, ENVIRONMENT, POLICY, TABLE, TestDeployment
-from tests.worlds.interleaving import Explored, Process, Schedule, explore
-from tests.worlds.race import SERIAL, Deployment, Scenario, blind, crl, device, factory, verify_once
+from tests.worlds.interleaving import Process, Schedule
+from tests.worlds.race import SERIAL, Deployment, Scenario, blind, crl, device, factory
+from tests.worlds.race_search import Depth, RaceSearch
 from tests.worlds.seeded import seeded
+from tests.worlds.table_operations import Operation, adapters, on_a_row, plain
 
+pytestmark = pytest.mark.race
 OFF = frozenset({"INACTIVE", "REVOKED"})
 
 
@@ -133,17 +134,13 @@ class ReinstatingDeployment(Deployment):
             return
 
 
-def searched(
+def built(
     scenario: Scenario,
-    crashes: int,
-    preemptions: int,
     *,
     operator: type[OperatorActivation] = OperatorActivation,
     enforcement: type[Enforcement] = Enforcement,
-) -> Explored:
-    """Search a scenario."""
-    wanted = os.environ.get("JITR_RACE_PREEMPTIONS", "")
-    limit = None if wanted == "all" else max(preemptions, int(wanted or 0))
+) -> Callable[[Schedule], Deployment]:
+    """Return what builds the scenario for each schedule."""
     template = scenario.template
 
     def build(schedule: Schedule) -> Deployment:
@@ -153,35 +150,27 @@ def searched(
         deployment.start()
         return deployment
 
-    return explore(build, crashes=crashes, preemptions=limit)
+    return build
 
 
-@pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    verify_once(monkeypatch)
-
-
-CASES: dict[str, tuple[Scenario, int, int]] = {
-    "revoked": (Reinstated(after=revoked, activations=(), expected=OFF), 1, 2),
-    "on hold again": (Reinstated(after=held_again, activations=(), expected=OFF), 1, 2),
-    "on hold again, two sweeps": (Reinstated(after=held_again, activations=(), sweeps=2, expected=OFF), 0, 2),
+CASES: dict[str, tuple[Scenario, Depth]] = {
+    "revoked": (Reinstated(after=revoked, activations=(), expected=OFF), Depth(1, 2)),
+    "on hold again": (Reinstated(after=held_again, activations=(), expected=OFF), Depth(1, 2)),
+    "on hold again, two sweeps": (Reinstated(after=held_again, activations=(), sweeps=2, expected=OFF), Depth(0, 2)),
     "on hold again, two operators": (
         Reinstated(after=held_again, activations=(), operators=2, pauses=(121,), expected=OFF),
-        0,
-        1,
+        Depth(0, 1),
     ),
-    "on hold again, a late event": (Reinstated(after=held_again, expected=OFF), 1, 1),
-    "not listed": (Reinstated(after=another, activations=(), expected=frozenset({"ACTIVE"})), 1, 2),
+    "on hold again, a late event": (Reinstated(after=held_again, expected=OFF), Depth(1, 1)),
+    "not listed": (Reinstated(after=another, activations=(), expected=frozenset({"ACTIVE"})), Depth(1, 2)),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_the_crl_lists_does_not_end_active_and_what_it_does_not_list_does(case: str) -> None:
+def test_what_the_crl_lists_does_not_end_active_and_what_it_does_not_list_does(search: RaceSearch, case: str) -> None:
     """Whoever is faster, and whoever dies."""
-    scenario, crashes, preemptions = CASES[case]
-    explored = searched(scenario, crashes, preemptions)
-    assert explored.violation is None, str(explored.violation)
-    assert explored.schedules + explored.repeated > 100
+    scenario, deep = CASES[case]
+    search.assert_holds(built(scenario), deep, at_least=100)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -200,18 +189,18 @@ class WithoutOnceMore(Enforcement):
         """Do nothing."""
 
 
-def test_the_search_finds_what_the_second_look_is_for() -> None:
+def test_the_search_finds_what_the_second_look_is_for(search: RaceSearch) -> None:
     """Without it a device comes back that a sweep did not see."""
     scenario = Reinstated(after=held_again, activations=(), expected=OFF)
-    violation = searched(scenario, 1, 2, operator=WithoutSecondLook).violation
+    violation = search.to(Depth(1, 2), built(scenario, operator=WithoutSecondLook)).violation
     assert violation is not None
     assert violation.wrong.startswith("ended ACTIVE")
 
 
-def test_the_search_finds_what_waiting_for_leases_is_for() -> None:
+def test_the_search_finds_what_waiting_for_leases_is_for(search: RaceSearch) -> None:
     """Without it a reinstatement that was on its way, and died, leaves a listed device ACTIVE."""
     scenario = Reinstated(after=held_again, activations=(), expected=OFF)
-    violation = searched(scenario, 1, 2, enforcement=WithoutOnceMore).violation
+    violation = search.to(Depth(1, 2), built(scenario, enforcement=WithoutOnceMore)).violation
     assert violation is not None
     assert violation.wrong.startswith("ended ACTIVE")
 
