@@ -10,6 +10,7 @@ from moto import mock_aws
 from tests.aws import moto_once
 from tests.aws.cloudformation import CloudFormation, listening
 from tests.faults.machine.containers import aws as aws  # noqa: PLC0414 - fixture of the fault matrix
+from tests.faults.machine.counting import count as count  # noqa: PLC0414 - fixture of the fault matrix
 from tests.worlds.deployment import TestDeployment, create_deployment
 from tests.worlds.race_search import search
 
