@@ -6,7 +6,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Node 20 still runs the pinned CDK; jsii would print a page about its age at every synth.
 
-.PHONY: help install demo test check check-deep lint format unit e2e docs synth bench bench-crl bench-storm lock clean
+.PHONY: help install demo test check check-deep lint format unit e2e docs synth bench policy-tables bench-crl bench-storm lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -59,14 +59,18 @@ check-deep: install ## search the races of activation, enforcement and operators
 
 check: lint test ## everything that has to pass before a change lands
 
-docs: install ## docs/cli.md, made of the commands' own help
+docs: install ## the pages that are made of the code: docs/cli.md, docs/policy-lint.md, docs/policy-language.md
 	$(BIN)/python -m jitr_cli.reference > docs/cli.md
+	$(BIN)/python -m jitr_fleet.policies.authoring.pages
 
 synth: install ## the CloudFormation templates of fleet.toml
 	npx cdk synth --quiet
 
 bench: install ## every figure of the project in one table, beside its peer or floor
 	$(BIN)/python -m bench
+
+policy-tables: install ## compare the tables of the policy language with AWS's public data
+	$(BIN)/python -m tools.policy_tables
 
 lock: ## resolve the .in files again into the hashed locks (needs uv: pip install uv)
 	for each in lambda/requirements requirements requirements-dev local/requirements; do \

@@ -17,6 +17,7 @@ from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.fleet import fleet_option, read_deployment
 from jitr_cli.console.output import printable, say
+from jitr_cli.policy.template_files import template_file
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.policies.authoring.lint import lint_file
@@ -30,17 +31,17 @@ from jitr_fleet.policies.source import Finding, Severity
         "--deployment", metavar="NAME", help="compare with this deployment of the fleet file, and with its CAs"
     ),
 )
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[NAME|PATH]...")
 @fleet_option
-def command(call: Call, *, paths: tuple[Path, ...], fleet: Path) -> ExitCode:
+def command(call: Call, *, paths: tuple[str, ...], fleet: Path) -> ExitCode:
     """Check policy templates: grammar, size, actions, resources, variables, and what Device Defender would find.
 
-    Without PATH, a template or a folder of them, it checks policies/*.json beside the fleet file. Each finding names
-    file, line, rule and mend; the rules are in docs/policy-lint.md. Exit code: 0 without errors, 1 with.
+    Takes templates by name, files and folders; without any it checks policies/*.json beside the fleet file. Each
+    finding names file, line, rule and mend; the rules are in docs/policy-lint.md. Exit code: 0 without errors, 1 with.
     """
     chosen = read_deployment(fleet, call.deployment) if call.deployment is not None else None
     folder = chosen.policies_folder if chosen is not None else fleet.parent / "policies"
-    templates = _templates(paths or (folder,))
+    templates = _templates([template_file(each, folder) for each in paths] or [folder])
     context = _contexts(chosen)
     findings = [finding for file in templates for finding in lint_file(file, context(file))]
     ending = ExitCode.NO if any(finding.severity is Severity.ERROR for finding in findings) else ExitCode.DONE
@@ -70,7 +71,7 @@ def _contexts(deployment: Deployment | None) -> Callable[[Path], LintContext]:
 
 
 def _as_data(finding: Finding) -> dict[str, Any]:
-    return {
+    data = {
         "rule": finding.rule,
         "severity": finding.severity.value,
         "file": finding.file,
@@ -78,6 +79,7 @@ def _as_data(finding: Finding) -> dict[str, Any]:
         "path": finding.path,
         "message": finding.message,
     }
+    return data if finding.acknowledged is None else {**data, "acknowledged": dict(finding.acknowledged)}
 
 
 def _print(findings: Sequence[Finding], templates: Sequence[Path]) -> None:
@@ -85,7 +87,10 @@ def _print(findings: Sequence[Finding], templates: Sequence[Path]) -> None:
         click.echo(printable(str(finding)))
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     files = "1 file" if len(templates) == 1 else f"{len(templates)} files"
-    say(f"{files}: {_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}")
+    acknowledged = sum(finding.acknowledged is not None for finding in findings)
+    warnings = _count(len(findings) - errors, "warning")
+    reviewed = f", {acknowledged} acknowledged" if acknowledged else ""
+    say(f"{files}: {_count(errors, 'error')}, {warnings}{reviewed}")
 
 
 def _count(number: int, noun: str) -> str:

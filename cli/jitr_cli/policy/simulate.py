@@ -1,7 +1,8 @@
 """`jitr policy simulate`: whether a device may do something by its policies, and why.
 
-Exit codes: 0 allowed; 1 denied; 2 the policies cannot be evaluated, or AWS decides otherwise; 64 a question without
-sense, a file or deployment that is not there; 69 AWS unreachable or refused (only with --aws).
+Exit codes: 0 allowed; 1 denied; 2 the answer depends on what no option says, the policies cannot be evaluated, or AWS
+decides otherwise; 64 a question without sense, a file or deployment that is not there; 69 AWS unreachable or refused
+(only with --aws).
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import existing_file
 from jitr_cli.console.fleet import deployment_values, fleet_deployment_option, fleet_option, read_deployment
 from jitr_cli.console.output import printable, say
 from jitr_cli.policy.aws_authorization import AwsAnswer, ask_aws
 from jitr_cli.policy.device_facts import device_options, with_client_id
+from jitr_cli.policy.template_files import template_file
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.policies.cases.case import policy_of
 from jitr_fleet.policies.evaluation.decision import Decision, evaluate
@@ -45,9 +46,8 @@ from jitr_fleet.policies.source import read_policy_file
     "files",
     required=True,
     multiple=True,
-    type=existing_file(),
-    metavar="FILE",
-    help="a policy or template; repeatable, for a device that has several",
+    metavar="NAME|FILE",
+    help="a template by name, or a file; repeatable, for a device that has several",
 )
 @click.option("--action", required=True, metavar="ACTION", help="such as iot:Publish")
 @click.option(
@@ -60,7 +60,7 @@ def command(
     call: Call,
     *,
     facts: DeviceFacts,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     action: str,
     resource: str | None,
     fleet: Path,
@@ -68,12 +68,13 @@ def command(
 ) -> ExitCode:
     """Say whether a device may do ACTION on RESOURCE by these policies, and why.
 
-    Account and Region are those of --deployment; else of the ARNs in question or policy; else examples. Exit code:
-    0 allowed, 1 denied, 2 the policies cannot be evaluated or, with --aws, AWS decides otherwise.
+    Account and Region are those of --deployment; else of the ARNs in question or policy; else examples. What no option
+    says is not taken for absent: if the answer depends on it, it is undetermined. Exit code: 0 allowed, 1 denied,
+    2 undetermined, the policies cannot be evaluated or, with --aws, AWS decides otherwise.
     """
     aws = call.aws if ask else None
     try:
-        templates = [_template(file) for file in files]
+        templates = [_template(template_file(file, _folder(fleet, call.deployment))) for file in files]
         values = _values(fleet, call.deployment, aws) or _values_of(resource, templates)
         request = _request(action, resource, facts, values)
         documents = [_document(template, values, request.facts) for template in templates]
@@ -83,16 +84,26 @@ def command(
         data = {"decision": None, "statement": None, "problem": str(error)}
         return call.finish(data, ExitCode.UNDETERMINED)
     answer = None if aws is None else ask_aws(aws.client("iot"), request, principal=_principal(request.facts, values))
-    names = [str(file) for file in files]
-    ending = ExitCode.DONE if decision.allowed else ExitCode.NO
-    if answer is not None and answer.decision is not decision.decision:
-        say(_difference(decision, answer))
-        ending = ExitCode.UNDETERMINED
     return call.finish(
-        _as_data(decision, request, names, answer),
-        ending,
-        words=lambda: click.echo("\n".join(map(printable, decision.explanation(names)))),
+        _as_data(decision, request, files, answer),
+        _exit_code(decision, answer),
+        words=lambda: click.echo("\n".join(map(printable, decision.explanation(files)))),
     )
+
+
+def _exit_code(decision: Decision, answer: AwsAnswer | None) -> ExitCode:
+    """Return how it ends; what leaves it open is said on stderr."""
+    if decision.decision is None:
+        say(printable(decision.problem))
+        return ExitCode.UNDETERMINED
+    if answer is not None and (answer.decision is not decision.decision or answer.missing):
+        say(_difference(decision, answer))
+        return ExitCode.UNDETERMINED
+    return ExitCode.DONE if decision.allowed else ExitCode.NO
+
+
+def _folder(fleet: Path, deployment: str | None) -> Path:
+    return read_deployment(fleet, deployment).policies_folder if deployment is not None else fleet.parent / "policies"
 
 
 def _template(file: Path) -> str:
@@ -156,6 +167,8 @@ def _principal(facts: DeviceFacts, values: Mapping[str, str]) -> str:
 def _difference(decision: Decision, answer: AwsAnswer) -> str:
     policies = ", ".join(answer.policies) or "none"
     missing = f"; AWS had no value for {', '.join(answer.missing)}" if answer.missing else ""
+    if answer.decision is decision.decision:
+        return printable(f"AWS says {answer.decision} too{missing}: its answer may be another one for a real request")
     return printable(
         f"AWS says {answer.decision} where this computer says {decision.decision}. AWS looked at the policies attached "
         f"to the certificate ({policies}), which may not be these files{missing}"
@@ -167,8 +180,9 @@ def _as_data(decision: Decision, request: Request, names: Sequence[str], answer:
     if decision.statement is not None and decision.policy is not None:
         statement = _statement_as_data(decision.statement, names[decision.policy])
     data: dict[str, Any] = {
-        "decision": decision.decision.value,
+        "decision": None if decision.decision is None else decision.decision.value,
         "statement": statement,
+        "problem": decision.problem or None,
         "action": request.action,
         "resource": request.resource,
         "client_id": request.facts.client_id,

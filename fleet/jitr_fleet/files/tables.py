@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -64,8 +65,9 @@ def did_you_mean(found: str, known: Collection[str]) -> str:
 
 
 def show(value: object) -> str:
-    """Return a value as a person would write it, cut where it gets long."""
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    """Return a value as a person would write it, cut where it gets long; signs that nobody sees are numbers."""
+    text = f'"{value}"' if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
     return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - one line of a terminal
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from cryptography import x509
 
@@ -46,7 +47,8 @@ class LintContext:
     """The deployment a template is linted for; None and empty where nothing is known.
 
     `literal_is_error` makes a literal account, Region or partition an error where there is no deployment to compare
-    it with: for templates that are made to be used in any account.
+    it with: for templates that are made to be used in any account. `today` decides which reviewed exceptions have run
+    out; None is the day on which the lint runs.
     """
 
     account: str | None = None
@@ -54,6 +56,7 @@ class LintContext:
     partition: str | None = None
     cas: tuple[CaFacts, ...] = ()
     literal_is_error: bool = False
+    today: date | None = None
 
     def deployment_values(self) -> Mapping[str, str]:
         """Return those of the template's deployment values that are known."""

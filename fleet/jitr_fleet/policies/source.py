@@ -28,7 +28,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One finding of the lint; `line` counts from 1, `path` is a JSON Pointer and empty for the whole file."""
+    """One finding of the lint; `line` counts from 1, `path` is a JSON Pointer and empty for the whole file.
+
+    `acknowledged` is the reviewed exception, as data, that lets it stay: then it is a warning.
+    """
 
     rule: str
     severity: Severity
@@ -36,6 +39,7 @@ class Finding:
     line: int
     path: str
     message: str
+    acknowledged: Mapping[str, str] | None = None
 
     def __str__(self) -> str:
         """Return the finding in one line, in the form that editors and build servers read from compilers."""

@@ -192,7 +192,8 @@ def _conditions(value: object, name: str) -> tuple[Condition, ...]:
         for key, found in _object(keys, f"{name} {operator}").items():
             listed = found if isinstance(found, list) else [found]
             values = tuple(_condition_value(each, f"{name} {operator} {key}") for each in listed)
-            if not values:
+            # An empty list means none at all, which AWS IoT documents for ForAllValues (connect-policy).
+            if not values and not operator.startswith("ForAllValues:"):
                 raise PolicyError(f"{name} {operator} {key}: there is no value; write at least one")
             conditions.append(Condition(operator, key, values))
     return tuple(conditions)

@@ -134,7 +134,71 @@ def test_facts_come_from_options(jitr: Jitr, tmp_path: Path) -> None:
     assert jitr(*base, *(each for pair in facts.items() for each in pair)).exit_code == 0
     for left_out in facts:
         given = [each for name, value in facts.items() if name != left_out for each in (name, value)]
-        assert jitr(*base, *given).exit_code == 1, left_out
+        answer = jitr(*base, *given)
+        assert (answer.exit_code, left_out in answer.err) == (2, True), left_out
+    facts["--source-ip"] = "203.0.114.7"
+    assert jitr(*base, *(each for pair in facts.items() for each in pair)).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "condition", "option", "value", "other"),
+    [
+        ("iot:Connect", "client/s", {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": "LastWill"}},
+         "--connect-attribute", "LastWill", ""),
+        ("iot:Connect", "client/s", {"ArnEquals": {"iot:LastWillTopic": f"{ARN}topic/will"}},
+         "--last-will-topic", "will", "other"),
+        ("iot:SendDirectMessage", "client/a", {"StringEquals": {"iot:Topic": "news"}}, "--topic", "news", "x"),
+        ("iot:GetConnection", "client/a", {"Bool": {"iot:IncludeSocketInformation": "false"}},
+         "--include-socket-information", "false", "true"),
+        ("iotjobsdata:UpdateJobExecution", "thing/a", {"StringEquals": {"iot:JobId": "1"}}, "--job-id", "1", "2"),
+        ("iot:Publish", "topic/a", {"StringEquals": {"aws:SourceVpc": "vpc-1"}}, "--source-vpc", "vpc-1", ""),
+        ("iot:Publish", "topic/a", {"StringEquals": {"aws:SourceVpce": "vpce-1"}}, "--source-vpce", "vpce-1", ""),
+        ("iot:Publish", "topic/a", {"IpAddress": {"aws:VpcSourceIp": "10.0.0.0/8"}},
+         "--vpc-source-ip", "10.1.2.3", "192.0.2.1"),
+    ],
+)  # fmt: skip
+def test_every_key_of_the_request_has_its_option(
+    jitr: Jitr,
+    tmp_path: Path,
+    action: str,
+    resource: str,
+    condition: dict[str, Any],
+    option: str,
+    value: str,
+    other: str,
+) -> None:
+    """Without it the answer is undetermined and names it; an empty one says that there is no value."""
+    file = policy_file(tmp_path, {"Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition})
+    question = ["policy", "simulate", "--policy", file, "--action", action, "--resource", resource]
+    unsaid = jitr(*question, "--json")
+    assert (unsaid.exit_code, unsaid.json["decision"]) == (2, None)
+    assert option in unsaid.json["problem"]
+    assert jitr(*question, option, value).exit_code == 0
+    assert jitr(*question, option, other).exit_code == 1
+
+
+def test_the_time_can_be_said(jitr: Jitr, tmp_path: Path) -> None:
+    """Now unless it is; without a time zone it is no moment."""
+    condition = {"DateLessThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}}
+    file = policy_file(tmp_path, {"Effect": "Allow", "Action": "iot:Publish", "Resource": "*", "Condition": condition})
+    question = ["policy", "simulate", "--policy", file, "--action", "iot:Publish", "--resource", "topic/a", "--at"]
+    assert jitr(*question, "2026-12-31T23:59:59Z").exit_code == 0
+    assert jitr(*question, "2027-01-01T00:00:00Z").exit_code == 1
+    assert jitr(*question, "2026-12-31T23:59:59").exit_code == 64
+
+
+def test_a_template_is_named_too(jitr: Jitr, tmp_path: Path) -> None:
+    """Beside the fleet file; simulate, test and lint take it by name as by file."""
+    fleet = tmp_path / "fleet.toml"
+    (tmp_path / "policies").mkdir()
+    for name in ("default.json", "default.cases.toml"):
+        (tmp_path / "policies" / name).write_bytes((Path(__file__).parents[3] / "policies" / name).read_bytes())
+    question = ["--action", "iot:Connect", "--thing-name", "s", "--fleet", fleet]
+    assert jitr("policy", "simulate", "--policy", "default", *question).exit_code == 0
+    assert jitr("policy", "lint", "default", "--fleet", fleet).exit_code == 0
+    assert jitr("policy", "test", "default", "--fleet", fleet).exit_code == 0
+    missing = jitr("policy", "lint", "defualt", "--fleet", fleet)
+    assert (missing.exit_code, "there are: default" in missing.err) == (64, True)
 
 
 def test_facts_come_from_the_certificate(jitr: Jitr, tmp_path: Path) -> None:
@@ -212,7 +276,7 @@ def test_policies_that_give_no_answer_are_undetermined(jitr: Jitr, tmp_path: Pat
         (["--action", "iot:Connect", "--thing-name", "a", "--source-ip", "here"], "--source-ip"),
         (["--action", "iot:Connect", "--thing-name", "a", "--certificate", str(DEFAULT)], "no readable certificate"),
         (["--action", "iot:Connect", "--thing-name", "a", "--deployment", "x"], "the fleet file cannot be used"),
-        (["--policy", "none.json", "--action", "iot:Connect"], "does not exist"),
+        (["--policy", "none.json", "--action", "iot:Connect"], "there is no file none.json"),
     ],
 )
 def test_a_question_without_sense_is_usage(ask: Jitr, arguments: list[str], words: str) -> None:

@@ -124,7 +124,7 @@ class TestWrongDeployment:
             ('alarm_email = "on-call"', "an e-mail address"),
             ("api_tps = 0", "api_tps: found 0; at least 1 is expected"),
             ("api_tps = 2.5", "a whole number is expected"),
-            ("api_tps = true", "api_tps: found True; a whole number is expected"),
+            ("api_tps = true", "api_tps: found true; a whole number is expected"),
             ("enforcement_share = 0", "enforcement_share: found 0; at least 1 is expected"),
             ("bulk_share = 101", "bulk_share: found 101; at most 100 is expected"),
             (

@@ -202,7 +202,7 @@ def _applies(name: str, resource: str) -> bool:
     """Return whether requests with this action can have this resource at all."""
     types = ACTIONS[FORMER_NAMES.get(name, name)].resource_types
     found = _RESOURCE_TYPE.match(resource)
-    return found is None or not types or found.group(1) in types
+    return found is None or found.group(1) in types
 
 
 def _widest(found: Iterable[Atom]) -> Iterator[Atom]:

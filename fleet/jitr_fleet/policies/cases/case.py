@@ -63,14 +63,24 @@ class CaseResult:
     explanation: tuple[str, ...]
 
     @property
+    def verdict(self) -> Verdict | None:
+        """The answer; None where there is none."""
+        return None if self.decision is None else self.decision.decision
+
+    @property
+    def undetermined(self) -> bool:
+        """Whether the answer depends on what the case does not say."""
+        return self.decision is not None and self.decision.decision is None
+
+    @property
     def passed(self) -> bool:
         """Whether the answer was the right one."""
-        return self.decision is not None and self.case.expect.met_by(self.decision.decision)
+        return self.verdict is not None and self.case.expect.met_by(self.verdict)
 
     @property
     def summary(self) -> str:
         """What was expected and what came, in one sentence."""
-        came = self.problem if self.decision is None else f"got {self.decision.decision}"
+        came = self.problem if self.verdict is None else f"got {self.verdict}"
         return f"expected {self.case.expect}, {came}"
 
 
@@ -89,4 +99,5 @@ def run_case(case: Case, template: str, values: Mapping[str, str], *, name: str)
         decision = evaluate([policy_of(template, values, case.facts)], request)
     except PolicyError as error:
         return CaseResult(case=case, decision=None, problem=str(error), explanation=(str(error),))
-    return CaseResult(case=case, decision=decision, problem="", explanation=tuple(decision.explanation([name])))
+    explanation = tuple(decision.explanation([name]))
+    return CaseResult(case=case, decision=decision, problem=decision.problem, explanation=explanation)

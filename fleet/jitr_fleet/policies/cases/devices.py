@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jitr_fleet.files.mistakes import Mistakes
 from jitr_fleet.files.tables import note_unknown_keys, read_table
@@ -15,10 +16,13 @@ from jitr_fleet.policies.cases.keys import (
     DEVICE_NAME,
     DEVICE_NAME_SHAPE,
     NAME_TABLES,
+    REQUEST_KEYS_OF_DEVICES,
     THING_KEYS,
 )
 from jitr_fleet.policies.evaluation.certificate import CertificateFileError, facts_from_file
-from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, ThingFacts
+from jitr_fleet.policies.language.actions import Protocol
+from jitr_fleet.policies.language.keys import RequestKey
 
 
 def read_device(name: str, table: object, file: Path, mistakes: Mistakes) -> DeviceFacts:
@@ -47,7 +51,18 @@ def read_device(name: str, table: object, file: Path, mistakes: Mistakes) -> Dev
         protocol=Protocol(values.get("protocol", Protocol.MQTT)),
         thing=thing,
         certificate=certificate,
+        said=said_in(values, REQUEST_KEYS_OF_DEVICES),
     )
+
+
+def said_in(values: Mapping[str, Any], keys: Mapping[str, RequestKey]) -> dict[str, tuple[str, ...]]:
+    """Return what a table says of the request's condition keys, by their names; empty means that there is none."""
+    said: dict[str, tuple[str, ...]] = {}
+    for name, key in keys.items():
+        if (value := values.get(name)) is not None:
+            listed = value if isinstance(value, list) else [value]
+            said[key.name] = tuple(each for each in listed if each)
+    return said
 
 
 def _is_address(text: str) -> bool:
@@ -62,8 +77,9 @@ def _thing(table: object, path: str, mistakes: Mistakes) -> ThingFacts | None:
     values = read_table(table, THING_KEYS, path=path, mistakes=mistakes, subtables=("attributes",))
     if "name" not in values or not isinstance(table, Mapping):
         return None
-    attributes = table.get("attributes", {})
-    if not (isinstance(attributes, Mapping) and all(isinstance(value, str) for value in attributes.values())):
+    attributes = table.get("attributes")
+    is_table = isinstance(attributes, Mapping) and all(isinstance(value, str) for value in attributes.values())
+    if "attributes" in table and not is_table:
         mistakes.add(f"{path}.attributes", "found no table of texts", 'expected: { name = "value" }')
         return None
     return ThingFacts(
@@ -93,7 +109,10 @@ def _certificate(table: object, path: str, file: Path, mistakes: Mistakes) -> Ce
             names |= _names(table[key], prefix, known, f"{path}.{key}", mistakes)
     serial = values.get("serial_number")
     return CertificateFacts(
-        certificate_id=values.get("id"), serial_number=None if serial is None else int(serial, 16), names=names
+        certificate_id=values.get("id"),
+        serial_number=None if serial is None else int(serial, 16),
+        names=names,
+        said=frozenset(prefix for key, (prefix, _) in NAME_TABLES.items() if key in table),
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +20,9 @@ from jitr_fleet.files.mistakes import Mistake, Mistakes
 from jitr_fleet.files.tables import did_you_mean, note_unknown_keys, read_table
 from jitr_fleet.files.toml_lines import TomlLines
 from jitr_fleet.policies.cases.case import Case, Expectation
-from jitr_fleet.policies.cases.devices import read_device
-from jitr_fleet.policies.cases.keys import CASE_KEYS, ONE_OR_MANY
+from jitr_fleet.policies.cases.devices import read_device, said_in
+from jitr_fleet.policies.cases.exceptions import read_exceptions
+from jitr_fleet.policies.cases.keys import AT, CASE_KEYS, ONE_OR_MANY, REQUEST_KEYS_OF_CASES
 from jitr_fleet.policies.evaluation.facts import DeviceFacts
 from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request, unfitting_resource, unknown_action
 
@@ -46,6 +48,14 @@ def read_cases(file: Path) -> tuple[tuple[Case, ...], tuple[Mistake, ...]]:
 
     Not checked: whether the template exists. A file without cases is a mistake. Never raises for what is in the file.
     """
+    document, mistakes = read_document(file)
+    cases = [] if document is None else _Reader(file, mistakes).read(document)
+    return (() if mistakes.found else tuple(cases)), mistakes.found
+
+
+def read_document(file: Path) -> tuple[dict[str, Any] | None, Mistakes]:
+    """Return the TOML of a file of cases, and where its mistakes go; None and a mistake for no usable TOML."""
+    mistakes = Mistakes(file)
     try:
         with file.open("rb") as opened:
             raw = opened.read(_MAXIMUM_BYTES + 1)
@@ -54,14 +64,14 @@ def read_cases(file: Path) -> tuple[tuple[Case, ...], tuple[Mistake, ...]]:
         text = raw.decode("utf-8")
         document = tomllib.loads(text)
     except OSError as error:
-        return (), (Mistake(file=file, key="", found=f"cannot be read: {error.strerror}", allowed=_EXPECTED),)
+        mistakes.add("", f"cannot be read: {error.strerror}", _EXPECTED)
     except UnicodeDecodeError as error:
-        return (), (Mistake(file=file, key="", found=f"is not UTF-8 (byte {error.start})", allowed=_EXPECTED),)
+        mistakes.add("", f"is not UTF-8 (byte {error.start})", _EXPECTED)
     except (ValueError, RecursionError) as error:
-        return (), (Mistake(file=file, key="", found=f"is no usable TOML: {error}", allowed=_EXPECTED),)
-    mistakes = Mistakes(file, line_of=TomlLines(text).line_of)
-    cases = _Reader(file, mistakes).read(document)
-    return (() if mistakes.found else tuple(cases)), mistakes.found
+        mistakes.add("", f"is no usable TOML: {error}", _EXPECTED)
+    else:
+        return document, Mistakes(file, line_of=TomlLines(text).line_of)
+    return None, mistakes
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,8 @@ class _Reader:
     mistakes: Mistakes
 
     def read(self, document: Mapping[str, Any]) -> list[Case]:
-        note_unknown_keys(document, ["devices", "cases"], path="", mistakes=self.mistakes)
+        note_unknown_keys(document, ["devices", "cases", "exceptions"], path="", mistakes=self.mistakes)
+        read_exceptions(document, self.mistakes)
         tables = document.get("devices", {})
         if not isinstance(tables, Mapping):
             self.mistakes.add("devices", "found no table", "expected: [devices.<name>]")
@@ -97,13 +108,15 @@ class _Reader:
         if (questions := math.prod(map(len, combined))) > _MOST_QUESTIONS:
             self.mistakes.add(path, f"{questions} questions", f"one case asks {_MOST_QUESTIONS} at most; make several")
             return []
+        moment = _moment(values.get(AT), f"{path}.{AT}", self.mistakes)
+        said = said_in(values, REQUEST_KEYS_OF_CASES)
         cases = [
             Case(
                 file=self.file,
                 line=self.mistakes.line_of(path) if self.mistakes.line_of else 1,
                 why=values["why"],
                 device=device,
-                facts=devices[device],
+                facts=replace(devices[device], now=moment, said={**devices[device].said, **said}),
                 action=action,
                 resource=resource,
                 expect=Expectation(values["expect"]),
@@ -126,6 +139,14 @@ class _Reader:
             return
         if (wrong := unfitting_resource(request)) is not None:
             self.mistakes.add(f"{path}.resource", *wrong)
+
+
+def _moment(text: str | None, path: str, mistakes: Mistakes) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        mistakes.add(path, f'there is no such moment as "{text}"', "expected: one such as 2026-01-31T12:00:00Z")
+        return None
 
 
 def _listed(table: object) -> object:

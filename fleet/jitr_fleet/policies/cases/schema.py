@@ -13,6 +13,7 @@ from jitr_fleet.policies.cases.keys import (
     CERTIFICATE_KEYS,
     DEVICE_KEYS,
     DEVICE_NAME,
+    EXCEPTION_KEYS,
     NAME_TABLES,
     ONE_OR_MANY,
     THING_KEYS,
@@ -44,6 +45,11 @@ def cases_schema() -> dict[str, Any]:
                 "minItems": 1,
                 "items": _cases(CASE_KEYS),
             },
+            "exceptions": {
+                "type": "array",
+                "description": "findings of jitr policy lint that were reviewed and may stay",
+                "items": table_schema(EXCEPTION_KEYS),
+            },
         },
     }
 
@@ -56,7 +62,7 @@ def cases_schema_text() -> str:
 def _device() -> dict[str, Any]:
     device = table_schema(DEVICE_KEYS)
     thing = table_schema(THING_KEYS)
-    thing["properties"]["attributes"] = {"description": "its attributes", **_TEXTS}
+    thing["properties"]["attributes"] = {"description": "its attributes; an empty table: it has none", **_TEXTS}
     certificate = table_schema(CERTIFICATE_KEYS)
     for table, (prefix, names) in NAME_TABLES.items():
         certificate["properties"][table] = {

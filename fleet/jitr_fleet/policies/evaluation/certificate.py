@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from jitr.certificates import fingerprint
-from jitr_fleet.policies.evaluation.facts import CertificateFacts
+from jitr_fleet.policies.evaluation.facts import NAME_SIDES, CertificateFacts
 from jitr_fleet.policies.language.variables import NAME_FIELDS
 
 _MAXIMUM_BYTES = 1024 * 1024
@@ -33,7 +33,10 @@ def facts_from_certificate(certificate: x509.Certificate) -> CertificateFacts:
     for name, value in pairs:
         names[name] = (*names.get(name, ()), value)
     return CertificateFacts(
-        certificate_id=fingerprint(certificate), serial_number=certificate.serial_number, names=names
+        certificate_id=fingerprint(certificate),
+        serial_number=certificate.serial_number,
+        names=names,
+        said=frozenset(NAME_SIDES),
     )
 
 

@@ -21,7 +21,9 @@ from typing import Final, TypeVar
 from jitr.policies.document import Condition, Wildcard, matches_parts
 from jitr.policies.values import PolicyError
 from jitr_fleet.policies.evaluation.facts import Lookup
-from jitr_fleet.policies.language.variables import AVAILABLE_KEYS, REQUEST_KEYS, VARIABLES, VariableUse
+from jitr_fleet.policies.language.keys import REQUEST_KEYS
+from jitr_fleet.policies.language.operators import NULL, Operator, read_operator
+from jitr_fleet.policies.language.variables import AVAILABLE_KEYS, VARIABLES, VariableUse
 
 Parts = tuple[str | Wildcard, ...]
 # (a value of the request, one value of the policy with its variables filled in) → whether they match.
@@ -29,16 +31,25 @@ Compare = Callable[[str, Parts], bool]
 
 _T = TypeVar("_T")
 _Ordered = TypeVar("_Ordered", Decimal, datetime)
-_FOR_ALL, _FOR_ANY, _IF_EXISTS = "ForAllValues:", "ForAnyValue:", "IfExists"
 _ARN_SECTIONS = 6
+# Keys with any number of values, besides those that end in .List.
+_SEVERAL: Final = frozenset({AVAILABLE_KEYS, *(key.name for key in REQUEST_KEYS.values() if key.multi_valued)})
 
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """Whether a condition holds, and the sentence that says why."""
+    """Whether a condition holds, and the sentence that says why; None where that depends on what nobody said."""
 
-    holds: bool
+    holds: bool | None
     reason: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A text of a policy with its variables filled in; `unknown` says why some of them could not be."""
+
+    parts: Parts
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,36 +62,63 @@ class _Operator:
 
 
 def evaluate_condition(
-    condition: Condition, *, values_of: Callable[[VariableUse], Lookup], fill: Callable[[str], Parts]
+    condition: Condition, *, values_of: Callable[[VariableUse], Lookup], fill: Callable[[str], Filled]
 ) -> ConditionResult:
     """Say whether a condition holds: `values_of` its key in the request, against its values after `fill`.
 
-    Raises PolicyError for an operator, key or value that AWS IoT does not document.
+    Raises PolicyError as `verify_condition` does.
     """
+    verify_condition(condition)
+    found = values_of(VariableUse.parse(condition.key))
+    holds, why = _decided(condition, read_operator(condition.operator), found, fill)
+    name = f"{condition.operator} {condition.key}"
+    if holds is None:
+        return ConditionResult(None, f"{name} is open: {why}")
+    seen = ", ".join(map(repr, found.values)) if found.values else f"no value ({found.problem})"
+    return ConditionResult(holds, f"{name} {'holds' if holds else 'does not hold'} for {seen}")
+
+
+def verify_condition(condition: Condition) -> None:
+    """Raise PolicyError for an operator, key or value that AWS IoT does not document; anything else has an answer."""
     try:
         use = _known_key(condition.key)
-        found = values_of(use)
-        holds = _null(condition, found) if condition.operator == "Null" else _compare(condition, use, found, fill)
+        written = read_operator(condition.operator)
+        if written.name == NULL:
+            for value in condition.values:
+                _boolean((value,))
+            return
+        _verify_set(use, written)
+        known = OPERATORS[written.name]
+        for value in condition.values:
+            if not (known.fills and "${" in value):
+                # Raises for a value that is of the wrong kind, even where there is nothing to compare it with.
+                known.compare("", (value,))
     except ValueError as error:
         raise PolicyError(f"{condition.operator} {condition.key}: {error}") from error
-    seen = ", ".join(map(repr, found.values)) if found.values else f"no value ({found.problem})"
-    word = "holds" if holds else "does not hold"
-    return ConditionResult(holds, f"{condition.operator} {condition.key} {word} for {seen}")
 
 
-def _compare(condition: Condition, use: VariableUse, found: Lookup, fill: Callable[[str], Parts]) -> bool:
-    name, all_of, any_of, if_exists = _dissect(condition.operator)
-    if (use.is_list or use.base == AVAILABLE_KEYS) and not (all_of or any_of):
+def _verify_set(use: VariableUse, written: Operator) -> None:
+    if (use.is_list or use.name in _SEVERAL) and not (written.for_all or written.for_any):
+        name = written.name
         raise ValueError(f"the key has several values; write ForAnyValue:{name} or ForAllValues:{name}")
-    known = OPERATORS[name]
-    wanted = [fill(value) if known.fills else (value,) for value in condition.values]
-    for each in wanted:
-        # Raises for a value that is of the wrong kind, even where there is nothing to compare it with.
-        known.compare("", each)
+
+
+def _decided(
+    condition: Condition, written: Operator, found: Lookup, fill: Callable[[str], Filled]
+) -> tuple[bool | None, str]:
+    """Return whether the condition holds, or None and what nobody said."""
+    if found.unknown:
+        return None, found.problem
+    if written.name == NULL:
+        return _null(condition, found), ""
     if not found.values:
-        return if_exists or all_of or (known.negated and not any_of)
-    matched = [any(known.compare(value, each) for each in wanted) != known.negated for value in found.values]
-    return any(matched) if any_of else all(matched)
+        return written.holds_without_value, ""
+    known = OPERATORS[written.name]
+    wanted = [fill(value) if known.fills else Filled((value,)) for value in condition.values]
+    if unknown := [why for each in wanted for why in each.unknown]:
+        return None, unknown[0]
+    matched = [any(known.compare(value, each.parts) for each in wanted) != known.negated for value in found.values]
+    return (any(matched) if written.for_any else all(matched)), ""
 
 
 def _known_key(key: str) -> VariableUse:
@@ -90,21 +128,6 @@ def _known_key(key: str) -> VariableUse:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"AWS IoT documents no such key for its policies{hint}")
     return use
-
-
-def _dissect(written: str) -> tuple[str, bool, bool, bool]:
-    """Return the operator's own name, and whether it is for all values, for any value, and for an existing key."""
-    all_of, any_of = written.startswith(_FOR_ALL), written.startswith(_FOR_ANY)
-    name = written.removeprefix(_FOR_ALL if all_of else _FOR_ANY)
-    if_exists = name.endswith(_IF_EXISTS)
-    name = name.removesuffix(_IF_EXISTS)
-    if name not in OPERATORS:
-        near = difflib.get_close_matches(name, [*OPERATORS, "Null"], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"there is no such condition operator{hint}")
-    if any_of and if_exists:
-        raise ValueError("AWS does not say what IfExists means for any value; write ForAnyValue without it, or Null")
-    return name, all_of, any_of, if_exists
 
 
 def _null(condition: Condition, found: Lookup) -> bool:
@@ -231,7 +254,7 @@ def _ordering(family: str, read: Callable[[str, Parts], tuple[_Ordered, _Ordered
     }
 
 
-# All of IAM's but Null, which is no comparison.
+# How each of language.operators compares; all but Null, which is no comparison.
 OPERATORS: Final[Mapping[str, _Operator]] = {
     "StringEquals": _Operator(_equals),
     "StringNotEquals": _Operator(_equals, negated=True),

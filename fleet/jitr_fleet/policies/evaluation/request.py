@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jitr.policies.values import PolicyError
 from jitr_fleet.files.tables import did_you_mean
 from jitr_fleet.policies.evaluation.facts import DeviceFacts
-from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
+from jitr_fleet.policies.language.actions import (
+    ACTIONS,
+    ANY_RESOURCE,
+    GREENGRASS,
+    IOT_TYPES,
+    SERVICES,
+    action_named,
+)
+from jitr_fleet.policies.language.control_plane import is_control_plane
+from jitr_fleet.policies.language.keys import LAST_WILL_TOPIC
 
 # Where no deployment is named: values that nobody takes for real ones, but that have the form of real ones.
 EXAMPLE_VALUES: Final[Mapping[str, str]] = {
@@ -19,10 +28,8 @@ EXAMPLE_VALUES: Final[Mapping[str, str]] = {
     "region": "xx-example-1",
 }
 CONNECT: Final = "iot:Connect"
-_TYPES: Final = ("client", "topic", "topicfilter", "thing", "rolealias")
 _ACTION: Final = re.compile(r"[A-Za-z]+:[A-Za-z]+")
 _ARN: Final = re.compile(r"arn:(aws[a-z-]*):iot:([a-z0-9-]+):([0-9]{12}):")
-_ANY_RESOURCE: Final = "*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,7 @@ class Request:
             if action != CONNECT or facts.client_id is None:
                 raise PolicyError(f"{action} needs a resource, such as topic/devices/a or an ARN")
             resource = f"client/{facts.client_id}"
+        facts = _with_will(facts, values)
         request = cls(action=action, resource=complete_resource(resource, values), facts=facts)
         if action == CONNECT and facts.client_id is not None:
             expected = complete_resource(f"client/{facts.client_id}", values)
@@ -59,7 +67,7 @@ def unknown_action(action: str) -> tuple[str, str] | None:
 
     No answer about another one would say anything: it is denied by every policy.
     """
-    if FORMER_NAMES.get(action, action) in ACTIONS or is_control_plane(action):
+    if action_named(action) is not None or is_control_plane(action):
         return None
     return f"there is no action {action}", did_you_mean(action, ACTIONS)
 
@@ -69,12 +77,14 @@ def unfitting_resource(request: Request) -> tuple[str, str] | None:
 
     Not checked: whether the action exists.
     """
-    action = ACTIONS.get(FORMER_NAMES.get(request.action, request.action))
-    kind = request.resource.split(":", 5)[-1].partition("/")[0]
-    if action is None or not action.resource_types or kind in action.resource_types:
+    action = action_named(request.action)
+    if action is None:
         return None
-    expected = " or ".join(f"{each}/…" if each != _ANY_RESOURCE else each for each in action.resource_types)
-    return f"{request.action} is never asked for {kind}", f"expected: {expected}"
+    service = request.resource.split(":", 3)[2] if request.resource.startswith("arn:") else ""
+    kind = request.resource.split(":", 5)[-1].partition("/")[0]
+    if (kind if service != GREENGRASS else GREENGRASS) in action.resource_types:
+        return None
+    return f"{request.action} is never asked for {kind}", f"expected: {action.types_in_words}"
 
 
 def values_in(resources: Iterable[str]) -> dict[str, str] | None:
@@ -93,13 +103,20 @@ def complete_resource(resource: str, values: Mapping[str, str]) -> str:
     """
     for name, value in values.items():
         resource = resource.replace(f"@{{{name}}}", value)
-    if resource == _ANY_RESOURCE or resource.startswith("arn:"):
+    if resource == ANY_RESOURCE or resource.startswith("arn:"):
         return resource
     kind, slash, _ = resource.partition("/")
-    if kind not in _TYPES:
+    if kind not in IOT_TYPES:
         raise PolicyError(
-            f"{resource!r} is no resource; {did_you_mean(kind, _TYPES)}, each with / and a name, or an ARN"
+            f"{resource!r} is no resource; {did_you_mean(kind, IOT_TYPES)}, each with / and a name, or an ARN"
         )
     if not slash:
         raise PolicyError(f"{resource!r} is no resource; write {kind}/ and a name")
     return f"arn:{values['partition']}:iot:{values['region']}:{values['account']}:{resource}"
+
+
+def _with_will(facts: DeviceFacts, values: Mapping[str, str]) -> DeviceFacts:
+    """Return the facts with the topic of a Last Will as the ARN that policies compare."""
+    topics = facts.said.get(LAST_WILL_TOPIC, ())
+    arns = tuple(complete_resource(each if each.startswith("arn:") else f"topic/{each}", values) for each in topics)
+    return replace(facts, said={**facts.said, LAST_WILL_TOPIC: arns}) if topics else facts

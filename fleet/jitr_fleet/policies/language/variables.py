@@ -10,26 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
-Source = Literal["connection", "thing", "certificate"]
+from jitr_fleet.policies.language.actions import Source
+
+Kind = Literal["connection", "thing", "certificate"]
 
 ATTRIBUTES: Final = "iot:Connection.Thing.Attributes"
 AVAILABLE_KEYS: Final = "iot:Certificate.AvailableKeys"
-# Condition keys that are no variables, and fill no place: of the request and not of the device (developer guide, direct
-# messaging and VPC endpoints; service authorization reference; IAM's global keys).
-CURRENT_TIME: Final = "aws:CurrentTime"
-EPOCH_TIME: Final = "aws:EpochTime"
-REQUEST_KEYS: Final = (
-    "iot:Topic",
-    "iot:JobId",
-    "aws:SourceVpc",
-    "aws:SourceVpce",
-    "aws:VpcSourceIp",
-    CURRENT_TIME,
-    EPOCH_TIME,
-)
-# `${*}`, `${?}` and `${$}` stand for the character itself, which would otherwise be a wildcard or begin a variable.
+# `$(*)`, `$(?)` and `$($)` stand for the character itself, which would otherwise be a wildcard or begin a variable; so
+# AWS IoT writes them (developer guide, iot-policy-variables). IAM, which that page refers to, writes `${*}`.
 LITERALS: Final = frozenset("*?$")
 # The parts of a name in the order of AWS's page, each with the attribute type that X.520 gives it.
 NAME_FIELDS: Final[Mapping[str, str]] = {
@@ -48,7 +39,7 @@ NAME_FIELDS: Final[Mapping[str, str]] = {
     "GenerationQualifier": "2.5.4.44",
 }
 ALTERNATIVE_NAME_FIELDS: Final = ("RFC822Name", "DNSName", "DirectoryName", "UniformResourceIdentifier", "IPAddress")
-_USE = re.compile(r"\$\{([^{}]*)\}")
+_USE = re.compile(r"\$\{([^{}]*)\}|\$\(([*?$])\)")
 _ATTRIBUTE = re.compile(re.escape(ATTRIBUTES) + r"\[([^\[\]]*)\]")
 _SUFFIX = re.compile(r"(.+)\.(List|[0-9]+)", re.DOTALL)
 
@@ -60,7 +51,12 @@ class Variable:
     name: str
     about: str
     multi_valued: bool
+    kind: Kind
+    option: str
+    case_key: str
     source: Source
+    # Whether AWS's documents show it for many devices alike: then it names no single device.
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,64 +96,115 @@ class VariableUse:
 
 
 def variables_in(text: str) -> list[VariableUse]:
-    """Return every `${…}` of a text, in its order; `${*}`, `${?}` and `${$}` are characters, not variables."""
-    return [VariableUse.parse(name) for name in _USE.findall(text) if name not in LITERALS]
+    """Return every `${…}` of a text, in its order; the characters that are written `$(*)` or `${*}` are none."""
+    return [VariableUse.parse(name) for name, _ in _USE.findall(text) if name and name not in LITERALS]
 
 
 def split_at_variables(text: str) -> list[str | VariableUse]:
     """Return a text as what stands for itself and the variables between; those named by LITERALS are characters."""
-    parts = (VariableUse.parse(part) if number % 2 else part for number, part in enumerate(_USE.split(text)))
-    return [part for part in parts if part != ""]
-
-
-def _certificate_variables() -> list[Variable]:
-    names: list[Variable] = []
-    for side, owner in (("Subject", "the certificate's subject"), ("Issuer", "the certificate's issuer")):
-        names += [
-            Variable(f"iot:Certificate.{side}.{part}", f"{part} of {owner}", multi_valued=True, source="certificate")
-            for part in NAME_FIELDS
-        ]
-        names += [
-            Variable(
-                f"iot:Certificate.{side}.AlternativeName.{part}",
-                f"{part} among the alternative names of {owner}",
-                multi_valued=True,
-                source="certificate",
-            )
-            for part in ALTERNATIVE_NAME_FIELDS
-        ]
-    return names
+    parts: list[str | VariableUse] = []
+    end = 0
+    for found in _USE.finditer(text):
+        parts += [text[end : found.start()], VariableUse.parse(found[1] if found[2] is None else found[2])]
+        end = found.end()
+    return [part for part in [*parts, text[end:]] if part != ""]
 
 
 _MOST_DIGITS = 6
+_GUIDE: Final = "IoT developer guide"
+_BASIC: Final = Source(page=f"{_GUIDE}, basic-policy-variables")
+_THING: Final = Source(page=f"{_GUIDE}, thing-policy-variables")
+_CERTIFICATE: Final = Source(page=f"{_GUIDE}, cert-policy-variables")
+# Fields that certificates of one maker share; an issuer's are one CA's, and shared by all of its devices.
+_SHARED_FIELDS: Final = frozenset(
+    {"Country", "Organization", "OrganizationalUnit", "State", "Title", "GenerationQualifier"}
+)
+
+
+def _connection(name: str, about: str, option: str, case_key: str, *, shared: bool) -> Variable:
+    return Variable(
+        name, about, multi_valued=False, kind="connection", option=option, case_key=case_key, source=_BASIC,
+        shared=shared,
+    )  # fmt: skip
+
+
+def _of_thing(name: str, about: str, option: str, case_key: str, *, shared: bool = True) -> Variable:
+    return Variable(
+        name, about, multi_valued=False, kind="thing", option=option, case_key=case_key, source=_THING, shared=shared
+    )
+
+
+def _of_certificate(
+    name: str,
+    about: str,
+    case_key: str,
+    *,
+    multi_valued: bool = True,
+    shared: bool = False,
+    source: Source = _CERTIFICATE,
+) -> Variable:
+    return Variable(
+        name, about, multi_valued=multi_valued, kind="certificate", option="--certificate", case_key=case_key,
+        source=source, shared=shared,
+    )  # fmt: skip
+
+
+def _names(side: str, owner: str) -> list[Variable]:
+    key, is_issuer = side.lower(), side == "Issuer"
+    fields = [
+        _of_certificate(
+            f"iot:Certificate.{side}.{part}",
+            f"{part} of {owner}",
+            f"certificate.{key}",
+            shared=is_issuer or part in _SHARED_FIELDS,
+        )
+        for part in NAME_FIELDS
+    ]
+    return fields + [
+        _of_certificate(
+            f"iot:Certificate.{side}.AlternativeName.{part}",
+            f"{part} among the alternative names of {owner}",
+            f"certificate.{key}_alternative_name",
+            shared=is_issuer,
+        )
+        for part in ALTERNATIVE_NAME_FIELDS
+    ]
+
+
 _ALL: Final = (
-    Variable("iot:ClientId", "client id of the MQTT connection", multi_valued=False, source="connection"),
-    Variable("aws:SourceIp", "IP address that the device connects from", multi_valued=False, source="connection"),
-    Variable("iot:DomainName", "domain name that the device connects to", multi_valued=False, source="connection"),
-    Variable("iot:Connection.Thing.ThingName", "name of the device's Thing", multi_valued=False, source="thing"),
-    Variable(
-        "iot:Connection.Thing.ThingTypeName", "type of the device's Thing, if any", multi_valued=False, source="thing"
+    _connection("iot:ClientId", "client id of the MQTT connection", "--client-id", "client_id", shared=False),
+    _connection("aws:SourceIp", "IP address that the device connects from", "--source-ip", "source_ip", shared=True),
+    _connection("iot:DomainName", "domain name that it connects to", "--domain-name", "domain_name", shared=True),
+    _of_thing(
+        "iot:Connection.Thing.ThingName", "name of the device's Thing", "--thing-name", "thing.name", shared=False
     ),
-    Variable(
+    _of_thing("iot:Connection.Thing.ThingTypeName", "type of the device's Thing, if any", "--thing-type", "thing.type"),
+    _of_thing(
         "iot:Connection.Thing.IsAttached",
         "true where the certificate is attached to the Thing that connects, else false",
-        multi_valued=False,
-        source="thing",
+        "--attached",
+        "thing.attached",
     ),
-    Variable(ATTRIBUTES, "one attribute of the device's Thing: Attributes[name]", multi_valued=False, source="thing"),
-    Variable("iot:CertificateId", "id of the certificate: SHA-256 in hex", multi_valued=False, source="certificate"),
-    Variable(
+    _of_thing(
+        ATTRIBUTES, "one attribute of the device's Thing: Attributes[name]", "--thing-attribute", "thing.attributes"
+    ),
+    _of_certificate(
+        "iot:CertificateId",
+        "id of the certificate: SHA-256 in hex",
+        "certificate.id",
+        multi_valued=False,
+        source=Source(page=f"{_GUIDE}, certificate-policy-examples"),
+    ),
+    _of_certificate(
         "iot:Certificate.SerialNumber",
         "serial number of the certificate, in decimal",
+        "certificate.serial_number",
         multi_valued=False,
-        source="certificate",
     ),
-    Variable(
-        AVAILABLE_KEYS,
-        "names of the certificate's variables that have a value",
-        multi_valued=True,
-        source="certificate",
+    _of_certificate(
+        AVAILABLE_KEYS, "names of the certificate's variables that have a value", "certificate.file", shared=True
     ),
-    *_certificate_variables(),
+    *_names("Subject", "the certificate's subject"),
+    *_names("Issuer", "the certificate's issuer"),
 )
-VARIABLES: Final[Mapping[str, Variable]] = {variable.name: variable for variable in _ALL}
+VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType({variable.name: variable for variable in _ALL})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES, SERVICES, is_control_plane
+from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES, SERVICES
+from jitr_fleet.policies.language.control_plane import is_control_plane
 from jitr_fleet.policies.rules.reading.report import Report, nearest
 from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 
@@ -48,5 +49,5 @@ def _report_unknown(action: Text, report: Report) -> None:
         report.add("control-plane-action", action.pointer, f"{message}: use a role alias, or remove it")
         return
     name = action.text if colon else f"iot:{action.text}"
-    meant = nearest(name, ACTIONS, otherwise="the actions are listed in docs/policy-lint.md")
+    meant = nearest(name, ACTIONS, otherwise="the actions are listed in docs/policy-language.md")
     report.add("unknown-action", action.pointer, f"there is no action {show(action.text)}; {meant}")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from jitr.policies.document import VERSION_WITH_VARIABLES, Effect
 from jitr_fleet.files.json_positions import escape
 from jitr_fleet.files.tables import did_you_mean, show
+from jitr_fleet.policies.language.operators import FOR_ALL
 from jitr_fleet.policies.rules.reading.report import Report
 
 _DOCUMENT_KEYS = ("Version", "Id", "Statement")
@@ -103,12 +104,14 @@ def _check_condition(value: object, pointer: str, report: Report) -> None:
             report.add("wrong-type", place, f"found {show(keys)}; an operator holds an object of keys and values")
             continue
         for key, found in keys.items():
-            _check_condition_values(found, f"{place}/{escape(key)}", report)
+            _check_condition_values(operator, found, f"{place}/{escape(key)}", report)
 
 
-def _check_condition_values(found: object, pointer: str, report: Report) -> None:
+def _check_condition_values(operator: str, found: object, pointer: str, report: Report) -> None:
     listed = found if isinstance(found, list) else [found]
-    if not listed or not all(isinstance(each, (str, int, float)) for each in listed):
+    # An empty list means none at all, which is documented for ForAllValues (developer guide, connect-policy).
+    is_empty = not listed and not operator.startswith(FOR_ALL)
+    if is_empty or not all(isinstance(each, (str, int, float)) for each in listed):
         report.add("wrong-type", pointer, f"found {show(found)}; a text is expected here, or a list of texts")
 
 

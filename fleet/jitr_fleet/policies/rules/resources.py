@@ -8,11 +8,9 @@ from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.language.actions import (
     ACTIONS,
-    ANY_RESOURCE,
-    CLIENT,
     FORMER_NAMES,
-    ROLE_ALIAS,
-    THING,
+    GREENGRASS,
+    IOT_TYPES,
     TOPIC,
     TOPIC_FILTER,
 )
@@ -21,7 +19,6 @@ from jitr_fleet.policies.rules.reading.report import Report
 from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 from jitr_fleet.policies.source import Severity
 
-_TYPES = (CLIENT, TOPIC, TOPIC_FILTER, THING, ROLE_ALIAS)
 _SHAPE = "arn:@{partition}:iot:@{region}:@{account}:type/name"
 
 
@@ -38,9 +35,10 @@ def check_resources(statements: Iterable[WrittenStatement], context: LintContext
                     f"the service {show(arn.service)} in {show(arn.text)} has to be iot, spelled out; write {_SHAPE}"
                 )
                 report.add("malformed-arn", resource.pointer, message)
-            elif arn.service != "greengrass":
+            else:
                 arns.append(arn)
-                _check_arn(arn, context, report, denies=statement.denies)
+                if arn.service != GREENGRASS:
+                    _check_arn(arn, context, report, denies=statement.denies)
         _check_types(statement, arns, report)
 
 
@@ -58,8 +56,11 @@ def _check_arn(arn: Arn, context: LintContext, report: Report, *, denies: bool) 
     if not arn.region or not arn.account or not arn.name:
         report.add("malformed-arn", arn.pointer, f"{show(arn.text)} lacks a part; write {_SHAPE}")
         return
-    if arn.type not in _TYPES:
-        meant = did_you_mean(arn.type, _TYPES)
+    if arn.name.partition("/")[0] in IOT_TYPES and not arn.type:
+        message = f"{show(arn.text)} has a slash before the type of resource, and matches nothing; leave it out"
+        report.add("resource-type", arn.pointer, message)
+    elif arn.type not in IOT_TYPES:
+        meant = did_you_mean(arn.type, IOT_TYPES)
         report.add("resource-type", arn.pointer, f"there is no type of resource {show(arn.type)}; {meant}")
     _check_place(arn, context, report)
     if arn.has_mqtt_wildcard and not denies:
@@ -108,23 +109,27 @@ def _check_types(statement: WrittenStatement, arns: list[Arn], report: Report) -
     """Report actions without a resource that fits, and resources without an action that fits."""
     known = [Text(each.pointer, FORMER_NAMES.get(each.text, each.text)) for each in statement.actions]
     typed = [(action, ACTIONS[action.text].resource_types) for action in known if action.text in ACTIONS]
-    usable = [arn for arn in arns if arn.type in _TYPES or arn.text == "*"]
+    usable = [arn for arn in arns if _type(arn) in (*IOT_TYPES, GREENGRASS) or arn.text == "*"]
     if not typed or not usable or len(typed) < len(statement.actions) or len(usable) < len(statement.resources):
         # What is wrong with the others was said; whether they fit can only be guessed.
         return
     for action, types in typed:
-        if types and not any(_fits(arn, types) for arn in usable):
-            expected = " or ".join("*" if each == ANY_RESOURCE else f"{each}/…" for each in types)
+        if not any(_fits(arn, types) for arn in usable):
+            expected = ACTIONS[action.text].types_in_words
             message = f"{action.text} applies to {expected}, and the statement has no such resource"
             report.add("action-resource", action.pointer, f"{message}; mend the resource or move the action")
     for arn in usable:
-        if not any(not types or _fits(arn, types) for _, types in typed):
-            message = f"none of the statement's actions applies to {arn.type}/…; {_actions_for(arn.type)}"
+        if not any(_fits(arn, types) for _, types in typed):
+            message = f"none of the statement's actions applies to {_type(arn)}/…; {_actions_for(_type(arn))}"
             report.add("action-resource", arn.pointer, message)
 
 
 def _fits(arn: Arn, types: tuple[str, ...]) -> bool:
-    return arn.text == "*" or arn.type in types
+    return arn.text == "*" or _type(arn) in types
+
+
+def _type(arn: Arn) -> str:
+    return GREENGRASS if arn.service == GREENGRASS else arn.type
 
 
 def _actions_for(type_: str) -> str:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator
 from jitr.settings import ThingNameSource
 from jitr_fleet.files.tables import show
 from jitr_fleet.policies.context import CaFacts, LintContext
-from jitr_fleet.policies.language.variables import VARIABLES, VariableUse, variables_in
+from jitr_fleet.policies.language.actions import THING, action_named
+from jitr_fleet.policies.language.keys import REQUEST_KEYS
+from jitr_fleet.policies.language.variables import ATTRIBUTES, VARIABLES, VariableUse, variables_in
+from jitr_fleet.policies.rules.reading.arns import Arn, iot_arns
 from jitr_fleet.policies.rules.reading.report import Report, nearest
 from jitr_fleet.policies.rules.reading.written import Text, WrittenCondition, WrittenStatement
 
@@ -33,13 +36,17 @@ def check_variables(statements: Iterable[WrittenStatement], context: LintContext
                 if _is_known(use, text, report, is_condition=is_condition):
                     _check_filled_in(use, text, context, report)
         _check_attached(statement, context, report)
+        _check_thing(statement, report)
 
 
 def nearest_variable(name: str) -> str:
     """Return the variable that was probably meant by a name without `${` and `}`."""
+    if name.startswith(f"{ATTRIBUTES}."):
+        return f"write Attributes[{name.removeprefix(ATTRIBUTES + '.')}]"
     # These are for the roles of AWS IoT's credentials provider, and name the same things.
     name = name.replace("credentials-iot:", _THING)
-    return nearest(_SUFFIX.sub("", name), VARIABLES, otherwise="the variables are listed in docs/policy-evaluation.md")
+    known = [*VARIABLES, *REQUEST_KEYS]
+    return nearest(_SUFFIX.sub("", name), known, otherwise="variables and keys are listed in docs/policy-language.md")
 
 
 def _uses(statement: WrittenStatement) -> Iterator[tuple[Text, list[VariableUse], bool]]:
@@ -53,6 +60,10 @@ def _uses(statement: WrittenStatement) -> Iterator[tuple[Text, list[VariableUse]
 def _is_known(use: VariableUse, text: Text, report: Report, *, is_condition: bool) -> bool:
     variable = VARIABLES.get(use.base)
     written = show(f"${{{use.name}}}")
+    if use.name in REQUEST_KEYS:
+        message = f"{written} is a key for conditions, and fills no place; name the value"
+        report.add("unknown-variable", text.pointer, message)
+        return False
     if variable is None:
         report.add("unknown-variable", text.pointer, f"there is no variable {written}; {nearest_variable(use.name)}")
         return False
@@ -106,6 +117,29 @@ def _check_attached(statement: WrittenStatement, context: LintContext, report: R
                     "thing_name"
                 )
                 report.add("empty-variable", condition.pointer, message)
+
+
+def _check_thing(statement: WrittenStatement, report: Report) -> None:
+    """Report variables of the connection in resources that are only asked for where there is none."""
+    known = [action for each in statement.actions if (action := action_named(each.text)) is not None]
+    for arn in iot_arns(statement):
+        asked = [action for action in known if arn.type in action.resource_types]
+        bases = {use.base for use in variables_in(arn.name)}
+        empty = [base for base in sorted(bases) if base.startswith(_THING) or base == "iot:ClientId"]
+        if not asked or not empty or any(action.knows_thing for action in asked):
+            continue
+        message = (
+            f"${{{empty[0]}}} has no value here: {asked[0].name} is asked for over HTTPS, without a connection; "
+            f"{_instead(arn, asked[0].name)}"
+        )
+        report.add("thing-variable-without-thing", arn.pointer, message)
+
+
+def _instead(arn: Arn, action: str) -> str:
+    certificate = "use ${iot:Certificate.Subject.CommonName} if it is the Thing's name"
+    if action.startswith("greengrass:") or arn.type != THING:
+        return f"name what is meant, or {certificate}"
+    return f"over MQTT it is topic/$aws/things/{arn.name}/…; for HTTPS {certificate}"
 
 
 def _needs_thing(condition: WrittenCondition) -> bool:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jitr_fleet.policies.authoring.lint import lint_bytes
 from jitr_fleet.policies.cases.suite import SuiteResult, run_suite
+from jitr_fleet.policies.context import LintContext
 
 POLICIES = Path(__file__).parents[4] / "policies"
 TEMPLATE = (POLICIES / "default.json").read_text(encoding="utf-8")
@@ -38,7 +40,6 @@ def test_the_shipped_policy_passes() -> None:
         (f"client/{THING}", "client/${iot:ClientId}"),
         (f"client/{THING}", f"client/{THING}*"),
         (IS_ATTACHED, IS_ATTACHED.replace('"true"', '"false"')),
-        (f",\n      {IS_ATTACHED}", ""),
         (f"topic/devices/{THING}/*", "topic/devices/*"),
         (f"topic/devices/{THING}/*", f"topic/devices/{THING}*"),
         (f"topic/devices/{THING}/*", "topic/devices/${iot:ClientId}/*"),
@@ -60,6 +61,13 @@ def test_a_weaker_or_narrower_policy_fails_a_case(old: str, new: str, tmp_path: 
     """One edit each, of the kind that looks harmless in a review."""
     assert TEMPLATE.count(old) == 1, old
     assert suite_of(TEMPLATE.replace(old, new), tmp_path).failed
+
+
+def test_without_the_condition_the_lint_asks_for_it() -> None:
+    """No case can tell: by the strict reading a Thing's name is empty without the attachment."""
+    weaker = TEMPLATE.replace(f",\n      {IS_ATTACHED}", "")
+    assert weaker != TEMPLATE
+    assert [each.rule for each in lint_bytes("p.json", weaker.encode(), LintContext())] == ["thing-not-required"]
 
 
 @pytest.mark.parametrize("action", ["*", "iot:*", "iot:GetThingShadow", "iot:AssumeRoleWithCertificate", "iot:Update*"])

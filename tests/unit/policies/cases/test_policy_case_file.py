@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from jitr_fleet.files.toml_lines import TomlLines
 from jitr_fleet.policies.cases.file import read_cases
-from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.facts import NAME_SIDES, CertificateFacts, DeviceFacts, ThingFacts
+from jitr_fleet.policies.language.actions import Protocol
 from jitr_local import pki
 from tests.unit.policies.cases.policy_case_files import CASE, DEVICE, TEMPLATE, cases_in
 
@@ -98,6 +99,7 @@ issuer_alternative_name = { IPAddress = "203.0.113.1" }
                     "Subject.AlternativeName.DNSName": ("d.example.com",),
                     "Issuer.AlternativeName.IPAddress": ("203.0.113.1",),
                 },
+                said=frozenset(NAME_SIDES),
             ),
         )
 
@@ -122,13 +124,13 @@ class TestMistakes:
             ),
             (
                 "expect = true",
-                ":9: cases[0].expect: found True; allowed: allowed, denied, explicit_deny, implicit_deny",
+                ":9: cases[0].expect: found true; allowed: allowed, denied, explicit_deny, implicit_deny",
             ),
             ('device = "sensr"', ':9: cases[0].device: there is no device "sensr"; did you mean sensor?'),
             ("device = []", ":9: cases[0].device: an empty list; name at least one"),
             ("device = 1", ":9: cases[0].device: found 1; a list of texts is expected"),
             ('action = "iot:Publsh"', ":9: cases[0].action: there is no action iot:Publsh; did you mean iot:Publish?"),
-            ('action = "iot:*"', ":9: cases[0].action: found ['iot:*']; expected: actions such as iot:Publish"),
+            ('action = "iot:*"', ':9: cases[0].action: found ["iot:*"]; expected: actions such as iot:Publish'),
             ('resource = "topic"', ":9: cases[0].resource: 'topic' is no resource; write topic/ and a name"),
             ('resource = "topics/a"', ":9: cases[0].resource: 'topics/a' is no resource; did you mean topic?"),
             (

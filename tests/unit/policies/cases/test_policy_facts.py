@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from jitr_fleet.policies.evaluation.certificate import CertificateFileError, facts_from_certificate, facts_from_file
-from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, Protocol, ThingFacts
+from jitr_fleet.policies.evaluation.facts import NAME_SIDES, CertificateFacts, DeviceFacts, ThingFacts
+from jitr_fleet.policies.language.actions import Protocol
 from jitr_fleet.policies.language.variables import VariableUse
 from jitr_local import pki
 
@@ -46,15 +47,37 @@ class TestThing:
         """Which has to be the Thing's name, letter by letter."""
         facts = DeviceFacts(client_id="sensor-1", thing=replace(THING, exclusive=False))
         assert (filled(facts, THING_NAME), filled(facts, IS_ATTACHED)) == ("sensor-1", "true")
-        for other in ("Sensor-1", "sensor-10", "", None):
+        for other in ("Sensor-1", "sensor-10", ""):
             renamed = replace(facts, client_id=other)
             assert (filled(renamed, THING_NAME), filled(renamed, IS_ATTACHED)) == (None, "false")
+        nameless = replace(facts, client_id=None)
+        assert nameless.filled_in(VariableUse.parse(THING_NAME)).unknown
 
     def test_a_thing_of_that_name_need_not_be_ones_own(self) -> None:
-        """That is what IsAttached is for: the name alone proves nothing."""
+        """AWS's pages differ on whether its variables are filled then; the strict reading comes first."""
         facts = DeviceFacts(client_id="sensor-1", thing=replace(THING, attached=False))
-        assert (filled(facts, THING_NAME), filled(facts, IS_ATTACHED)) == ("sensor-1", "false")
-        assert filled(replace(facts, client_id="x"), THING_NAME) is None
+        strict, lenient = facts.readings()
+        assert (filled(strict, THING_NAME), filled(strict, IS_ATTACHED)) == (None, "false")
+        assert (filled(lenient, THING_NAME), filled(lenient, IS_ATTACHED)) == ("sensor-1", "false")
+        assert filled(replace(lenient, client_id="x"), THING_NAME) is None
+        assert len(DeviceFacts(client_id="sensor-1", thing=THING).readings()) == 1
+
+    def test_a_type_or_attributes_that_nobody_said_are_unknown(self) -> None:
+        """An empty type and an empty table say that there are none."""
+        silent, bare = ThingFacts(name="a"), ThingFacts(name="a", type_name="", attributes={})
+        for name in ("iot:Connection.Thing.ThingTypeName", "iot:Connection.Thing.Attributes[site]"):
+            assert DeviceFacts(thing=silent).condition_values(VariableUse.parse(name)).unknown
+            found = DeviceFacts(thing=bare).condition_values(VariableUse.parse(name))
+            assert (found.values, found.unknown) == ((), False)
+
+    def test_a_request_over_https_can_name_the_thing(self) -> None:
+        """Credentials for a role alias do, in a header; Greengrass's data plane does not, nor do shadows."""
+        facts = DeviceFacts(client_id="x", thing=THING)
+        assert filled(facts.for_action("iot:AssumeRoleWithCertificate"), THING_NAME) == "sensor-1"
+        for action in ("greengrass:Discover", "iot:GetThingShadow", "iot:DescribeJobExecution", "iot:GetConnection"):
+            assert filled(facts.for_action(action), THING_NAME) is None
+            assert filled(facts.for_action(action), "iot:ClientId") is None
+        assert filled(facts.for_action("iot:Publish"), THING_NAME) == "sensor-1"
 
     def test_its_type_and_attributes(self) -> None:
         """An attribute that is not there fills nothing; one with MQTT's wildcards fills."""
@@ -117,7 +140,9 @@ class TestCertificate:
     def test_available_keys_are_the_names_that_have_values(self) -> None:
         """Empty ones are not available."""
         facts = DeviceFacts(
-            certificate=CertificateFacts(serial_number=1, names={"Subject.Title": ("x",), "Issuer.State": ()})
+            certificate=CertificateFacts(
+                serial_number=1, names={"Subject.Title": ("x",), "Issuer.State": ()}, said=frozenset(NAME_SIDES)
+            )
         )
         found = facts.condition_values(VariableUse.parse("iot:Certificate.AvailableKeys")).values
         assert set(found) == {"iot:Certificate.Subject.Title", "iot:Certificate.SerialNumber"}

@@ -12,7 +12,7 @@ COMMON_NAME = "iot:Certificate.Subject.CommonName"
 def test_there_are_as_many_as_aws_documents() -> None:
     """Three of the connection, four of the Thing, id, serial number and keys, and twice thirteen and five of names."""
     assert len(VARIABLES) == 3 + 4 + 3 + 2 * (13 + 5)
-    assert {variable.source for variable in VARIABLES.values()} == {"connection", "thing", "certificate"}
+    assert {variable.kind for variable in VARIABLES.values()} == {"connection", "thing", "certificate"}
 
 
 @pytest.mark.parametrize(

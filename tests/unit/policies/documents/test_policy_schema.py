@@ -11,7 +11,7 @@ import pytest
 from cfnlint.jsonschema import StandardValidator  # type: ignore[import-untyped] # a development requirement
 
 from jitr_fleet.policies.authoring.editor_schema import schema_text
-from jitr_fleet.policies.language.actions import ACTIONS
+from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES
 
 ROOT = Path(__file__).parents[4]
 FILE = ROOT / "schemas" / "policy.schema.json"
@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "policy-lint.md").read_text(encoding="utf-8")
 SEEN = {
     "not-an-object", "policy-version", "no-statement", "missing-key", "unknown-key", "wrong-type", "unknown-effect",
     "negated-element", "principal", "unknown-action", "control-plane-action", "wildcard-action", "value-in-action",
-    "former-action", "malformed-arn", "unknown-operator", "unknown-condition-key",
+    "malformed-arn", "resource-type", "unknown-operator", "unknown-condition-key",
 }  # fmt: skip
 KEY = "iot:Certificate.Subject.CommonName"
 ATTACHED = "iot:Connection.Thing.IsAttached"
@@ -90,8 +90,31 @@ def test_every_action_is_offered_with_what_it_does() -> None:
     """In Action, one or many."""
     for one in SCHEMA["definitions"]["statement"]["properties"]["Action"]["anyOf"]:
         choices = one.get("items", one)
-        assert choices["enum"] == list(ACTIONS)
-        assert len(choices["enumDescriptions"]) == len(ACTIONS)
+        assert choices["enum"] == [*ACTIONS, *FORMER_NAMES]
+        assert len(choices["enumDescriptions"]) == len(ACTIONS) + len(FORMER_NAMES)
+
+
+def test_an_editor_offers_what_the_tables_have_and_marks_what_they_lack() -> None:
+    """Set operators, lists and the request's keys; each variable inside a resource; no Thing where there is none."""
+    conditions = SCHEMA["definitions"]["statement"]["properties"]["Condition"]["properties"]
+    assert {"ForAnyValue:StringEquals", "ForAllValues:StringEquals"} <= set(conditions)
+    assert f"{KEY}.List" in SCHEMA["definitions"]["keys_of_sets"]["properties"]
+    assert "iot:LastWillTopic" in SCHEMA["definitions"]["keys"]["properties"]
+    resources = SCHEMA["definitions"]["statement"]["properties"]["Resource"]["anyOf"][0]["examples"]
+    assert any("${iot:Certificate.Issuer.Country}" in each for each in resources)
+    assert not any(":thing/${iot:Connection" in each for each in resources)
+    base = {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}
+    empty: dict[str, Any] = {"ForAllValues:StringEquals": {"iot:ConnectAttributes": []}}
+    for change, valid in (
+        ({"Condition": empty}, True),
+        ({"Action": "iot:UpdateJobExecution"}, True),
+        ({"Action": "greengrass:GetConnectivityInfo"}, True),
+        ({"Condition": {"NullIfExists": {KEY: "true"}}}, False),
+        ({"Condition": {"ForAnyValue:Null": {KEY: "true"}}}, False),
+        ({"Resource": "arn:aws:iot:eu-west-1:111122223333:sensor-1"}, False),
+        ({"Resource": "arn:aws:greengrass:eu-west-1:111122223333:components:a:versions:1"}, True),
+    ):
+        assert is_valid({"Version": "2012-10-17", "Statement": {**base, **change}}) is valid, change
 
 
 def test_the_editors_settings_name_the_schema_for_every_template() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jitr_fleet.policies.authoring.lint import lint_bytes
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.evaluation.conditions import OPERATORS as EVALUATED
-from jitr_fleet.policies.rules.conditions import OPERATORS
+from jitr_fleet.policies.language.operators import OPERATORS
 from jitr_fleet.policies.source import Severity
 from tests.unit.policies.lint.linted import ARN, ATTACHED, NO_CONTEXT, THING, findings, rules, statement
 
@@ -66,7 +67,7 @@ def test_an_allow_is_dead_only_if_all_of_it_is_denied_without_condition() -> Non
         ("iot:publish", "spelled iot:Publish"),
         ("Publish", "did you mean iot:Publish?"),
         ("IOT:CONNECT", "spelled iot:Connect"),
-        ("iot:Xyzzy", "docs/policy-lint.md"),
+        ("iot:Xyzzy", "docs/policy-language.md"),
         ("iot:CreateThing", "control plane"),
         ("s3:GetObject", "another service"),
         ("iot:Pub*", "wildcard"),
@@ -91,7 +92,7 @@ def test_a_wrong_action_is_told_what_was_meant(written: str, meant: str) -> None
         ("${iot:Connection.Thing.Attributes}", "write Attributes[name]"),
         ("${iot:Connection.Thing.ThingName.List}", "without .N and .List"),
         ("${iot:ClientId", "never closed"),
-        ("${nonsense}", "docs/policy-evaluation.md"),
+        ("${nonsense}", "docs/policy-language.md"),
     ],
 )
 def test_a_wrong_variable_is_told_what_was_meant(written: str, meant: str) -> None:
@@ -104,7 +105,8 @@ def test_a_wrong_variable_is_told_what_was_meant(written: str, meant: str) -> No
 
 
 @pytest.mark.parametrize(
-    "written", ["${*}", "${?}", "${$}", "${iot:Connection.Thing.Attributes[site]}", "${aws:SourceIp}"]
+    "written",
+    ["${*}", "${?}", "${$}", "$(*)", "$(?)", "$($)", "${iot:Connection.Thing.Attributes[site]}", "${aws:SourceIp}"],
 )
 def test_what_aws_fills_in_is_no_finding(written: str) -> None:
     """Characters that stand for themselves included."""
@@ -114,11 +116,27 @@ def test_what_aws_fills_in_is_no_finding(written: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "ForAllValues:", "ForAnyValue:"])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_every_operator_of_iam_is_known(prefix: str, operator: str) -> None:
-    """With its two prefixes and its suffix; Null has no suffix."""
+    """With its two prefixes and its suffix; Null stands alone, and AWS does not say what IfExists is of any value."""
     for suffix in ("", "IfExists"):
         condition = {f"{prefix}{operator}{suffix}": {"iot:Certificate.Subject.CommonName.List": "a"}}
         found = rules(statement("iot:Receive", f"{ARN}topic/news", Condition=condition))
-        assert found == ({"unknown-operator"} if operator == "Null" and suffix else set())
+        is_wrong = (operator == "Null" and prefix + suffix) or (prefix == "ForAnyValue:" and suffix)
+        assert ("unknown-operator" in found) is bool(is_wrong)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"iot:Certificate.Subject.Organization.List": "a"}},
+        {"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}},
+        {"NumericLessThan": {"aws:EpochTime": "soon"}},
+        {"ForAnyValue:StringEquals": {"iot:ConnectAttributes": ["LastWil"]}},
+        {"Bool": {"iot:Connection.Thing.IsAttached": "yes"}},
+    ],
+)
+def test_a_condition_that_the_evaluator_refuses_is_found_before_any_case_runs(condition: dict[str, Any]) -> None:
+    """Lint and evaluator read conditions with the same code; a misspelt value of a key with few values is one too."""
+    assert "condition-value" in rules(statement("iot:Connect", f"{ARN}client/{THING}", Condition=condition))
 
 
 def test_the_lint_knows_every_operator_that_the_evaluator_evaluates() -> None:
@@ -174,7 +192,11 @@ def test_a_greengrass_policy_is_no_mistake() -> None:
     """Its actions belong into policies of AWS IoT, its resources are its own."""
     arn = "arn:aws:greengrass:eu-west-1:111122223333:components:*"
     assert rules(statement("greengrass:GetComponentVersionArtifact", arn)) == set()
-    assert rules(statement("greengrass:Discover", f"{ARN}thing/{THING}")) == set()
+    own = f"{ARN}thing/${{iot:Certificate.Subject.CommonName}}"
+    for action in ("greengrass:Discover", "greengrass:GetConnectivityInfo", "greengrass:UpdateConnectivityInfo"):
+        assert rules(statement(action, own)) == set()
+    assert rules(statement("greengrass:Discover", f"{ARN}thing/{THING}")) == {"thing-variable-without-thing"}
+    assert rules(statement("greengrass:Discover", f"{ARN}topic/x")) == {"action-resource"}
 
 
 @pytest.mark.parametrize(

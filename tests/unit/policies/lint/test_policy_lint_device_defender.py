@@ -84,8 +84,6 @@ def test_a_star_for_a_resource_is_overly_permissive(action: str) -> None:
         ("iot:Publish", f"{ARN}topic/$aws/things/{THING}/shadow/*"),
         ("iot:Subscribe", [f"{ARN}topicfilter/$aws/things/{THING}/{each}/*" for each in ("shadow", "jobs")]),
         ("iot:Receive", f"{ARN}topic/$aws/things/*"),
-        ("iot:Receive", f"{ARN}topic/*"),
-        ("iot:Receive", "*"),
         ("iot:ListRetainedMessages", "*"),
         ("iot:ListNamedShadowsForThing", "*"),
         (SHADOWS_AND_JOBS[:7], [f"{ARN}thing/MyThing1", f"{ARN}thing/MyThing2"]),
@@ -95,6 +93,13 @@ def test_a_star_for_a_resource_is_overly_permissive(action: str) -> None:
 def test_what_device_defender_calls_compliant_is_clean(action: object, resource: object) -> None:
     """Broad receiving included."""
     assert rules(statement(action, resource)) == set()
+
+
+@pytest.mark.parametrize("resource", [f"{ARN}topic/*", "*"])
+def test_receiving_everything_is_a_warning_of_ours(resource: str) -> None:
+    """Device Defender calls it compliant, because of subscriptions; direct messages need none."""
+    (finding,) = findings(statement("iot:Receive", resource))
+    assert (finding.rule, finding.severity) == ("broad-receive", Severity.WARNING)
 
 
 def test_connecting_as_its_thing_is_clean() -> None:
@@ -137,7 +142,7 @@ def test_the_name_of_its_thing_needs_the_thing_to_be_attached(condition: dict[st
     written = {operator: {"iot:Connection.Thing.IsAttached": value} for operator, value in (condition or {}).items()}
     extra: dict[str, Any] = {"Condition": written} if written else {}
     found = rules(statement("iot:Connect", f"{ARN}client/{THING}", **extra))
-    assert ("client-id-unbound" not in found) is is_bound
+    assert ("thing-not-required" not in found) is is_bound
 
 
 @pytest.mark.parametrize("name", ["sensor", "${iot:Certificate.Issuer.CommonName}", "@{account}"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jitr_fleet.policies.language.variables import variables_in
-from jitr_fleet.policies.rules.reading.written import Text
+from jitr_fleet.policies.language.variables import ATTRIBUTES, VARIABLES, variables_in
+from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 
 # What is filled in later: AWS's variables, and the template's own values.
-_FILLED_IN = re.compile(r"\$\{[^{}]*\}|@\{[^{}]*\}")
+_FILLED_IN = re.compile(r"\$\{[^{}]*\}|\$\([*?$]\)|@\{[^{}]*\}")
 # Variables have colons of their own, which divide nothing.
 _TOKEN = re.compile(r"\$\{[^{}]*\}|@\{[^{}]*\}|:|[^:$@]+|[$@]")
 _FIELDS = 6
@@ -17,21 +18,12 @@ _WILDCARD = re.compile(r"[*?]")
 _FILTER_WILDCARD = re.compile(r"[*?+#]")
 _MQTT_WILDCARD = re.compile(r"[+#]")
 _FILLED_IN_OR_WILDCARD = re.compile(_FILLED_IN.pattern + r"|[*?+#]")
-# Variables with the same value for many devices; every field of the issuer is one too.
-_SHARED = frozenset(
-    {
-        "aws:SourceIp",
-        "iot:DomainName",
-        "iot:Connection.Thing.IsAttached",
-        "iot:Connection.Thing.ThingTypeName",
-        "iot:Certificate.AvailableKeys",
-        *(
-            f"iot:Certificate.Subject.{each}"
-            for each in ("Country", "Organization", "OrganizationalUnit", "State", "Title", "GenerationQualifier")
-        ),
-    }
+# A name of the device's, characters that names may hold, and a wildcard.
+_LONGER_NAME = re.compile(r"(?P<variable>\$\{[^{}*?$]+\}|@\{device\.[^{}]*\})(?P<more>[a-zA-Z0-9:_-]*)[*?]")
+# Values that hold digits only, so that no longer one begins with this one and another sign.
+_NUMBERS = frozenset(
+    {"${iot:CertificateId}", "${iot:Certificate.SerialNumber}", "@{device.serial}", "@{device.certificate_id}"}
 )
-_ISSUER = "iot:Certificate.Issuer."
 _DEVICE_VALUE = "@{device."
 # Stands for what is filled in; no template holds this character (Unicode, private use).
 FILLED_IN = "\ue000"
@@ -54,6 +46,15 @@ class Arn:
     def opaque_name(self) -> str:
         """The name with one character for each variable and value, so that only the author's wildcards are left."""
         return _FILLED_IN.sub(FILLED_IN, self.name)
+
+    @property
+    def reaches_longer_names(self) -> bool:
+        """Whether a wildcard follows a name so that it matches the names of other devices too, as in `name-*`."""
+        found = _LONGER_NAME.search(self.name)
+        if found is None:
+            return False
+        digits_only = found["variable"] in _NUMBERS
+        return not (digits_only and found["more"].strip("0123456789abcdef"))
 
     @property
     def prefix(self) -> str:
@@ -100,10 +101,22 @@ def read_arn(resource: Text) -> Arn | None:
     )
 
 
+def iot_arns(statement: WrittenStatement) -> Iterator[Arn]:
+    """Yield the resources of a statement that are ARNs of AWS IoT, `*` too."""
+    for resource in statement.resources:
+        if (arn := read_arn(resource)) is not None and arn.service in ("iot", "*"):
+            yield arn
+
+
 def names_device(text: str) -> bool:
-    """Say whether a text holds a variable or value of the device's own, not one that it shares with others."""
-    bases = (use.base for use in variables_in(text))
-    return _DEVICE_VALUE in text or any(base not in _SHARED and not base.startswith(_ISSUER) for base in bases)
+    """Return whether a text holds a variable or value of the device's own, or an attribute that it shares with some."""
+    return names_one_device(text) or any(use.base == ATTRIBUTES for use in variables_in(text))
+
+
+def names_one_device(text: str) -> bool:
+    """Return whether a text holds a variable or value that no other device has."""
+    known = (VARIABLES.get(use.base) for use in variables_in(text))
+    return _DEVICE_VALUE in text or any(variable is None or not variable.shared for variable in known)
 
 
 def _fields(text: str) -> list[str]:
