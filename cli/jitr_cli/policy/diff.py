@@ -24,8 +24,9 @@ from jitr_cli.console.fleet import deployment_values, fleet_deployment_option, f
 from jitr_cli.console.output import emit_table, printable, say
 from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment
+from jitr_fleet.policies.authoring.acknowledging import exceptions_of
 from jitr_fleet.policies.authoring.diff import PolicyDiff, Side, diff_policies
-from jitr_fleet.policies.authoring.diff_report import COLUMNS, as_data, markdown, rows, summary
+from jitr_fleet.policies.authoring.diff_report import COLUMNS, acknowledged, as_data, markdown, rows, summary
 from jitr_fleet.policies.source import MAXIMUM_BYTES
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def _with_deployed(aws: Aws, target: Deployment, names: Sequence[str]) -> Iterat
             say(f"{name}: one policy for each device, made at its activation; an edit reaches only devices to come")
             continue
         after = Side(label=str(_file_of(target, name)), text=document)
-        yield diff_policies(name, _deployed(client, configuration.policy_name(name)), after)
+        compared = diff_policies(name, _deployed(client, configuration.policy_name(name)), after)
+        yield replace(compared, exceptions=exceptions_of(_file_of(target, name)))
 
 
 def _rendered(target: Deployment, name: str) -> str | None:
@@ -136,7 +138,8 @@ def _with_files(folder: Path, against: Path, names: Sequence[str]) -> Iterator[P
         chosen = _chosen(names or (against.stem,), after)
         before = {chosen[0]: against}
     for name in chosen:
-        yield diff_policies(name, _file(before.get(name)), _file(after.get(name)))
+        exceptions = exceptions_of(after[name]) if name in after else ()
+        yield replace(diff_policies(name, _file(before.get(name)), _file(after.get(name))), exceptions=exceptions)
 
 
 def _templates(folder: Path) -> dict[str, Path]:
@@ -157,6 +160,8 @@ def _print_all(diffs: Sequence[PolicyDiff]) -> None:
 
 def _print(diff: PolicyDiff) -> None:
     click.echo(f"{diff.name}: {printable(summary(diff))}")
+    for each in acknowledged(diff):
+        click.echo(f"  {printable(each)}")
     if diff.changes:
         emit_table(COLUMNS, rows(diff))
     for line in diff.text:

@@ -13,6 +13,7 @@ from jitr.settings import CaStatus
 from jitr_fleet.deployments.deployment import Deployment, FleetCa, NewPrivateCa
 from jitr_fleet.fleet_file.sample_device import outside_validity
 from jitr_fleet.issuing.cas import is_root_for_cas
+from jitr_fleet.policies.authoring.acknowledging import exceptions_of
 
 # Devices live for years, and no certificate of a CA is worth more than the CA's own.
 SOON = timedelta(days=365)
@@ -40,7 +41,10 @@ def warnings_of(deployment: Deployment, *, at: datetime) -> Iterator[str]:
 
 
 def notes_of(deployment: Deployment) -> Iterator[str]:
-    """Yield what is no mistake, but easily overlooked: distribution points that lead nowhere."""
+    """Yield what is no mistake, but easily overlooked: reviewed exceptions, distribution points that lead nowhere."""
+    for name in sorted(deployment.policies):
+        for each in exceptions_of(deployment.policies_folder / f"{name}.json"):
+            yield f"{deployment.name}: policy {name}, {each.rule} at {each.path}: {each}"
     if deployment.crl_hosts:
         return
     for ca in deployment.cas:

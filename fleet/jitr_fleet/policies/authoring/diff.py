@@ -22,6 +22,7 @@ from jitr.policies.comparison import Atom, atoms, same_meaning
 from jitr.policies.document import Effect, PolicyDocument, matches, parse_document
 from jitr.policies.template import MAXIMUM_CHARACTERS
 from jitr.policies.values import PolicyError
+from jitr_fleet.policies.cases.exceptions import ReviewedException
 from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES
 
 _RESOURCE_TYPE: Final = re.compile(r"arn:[^:*?]*:iot:[^:*?]*:[^:*?]*:([a-z]+)/")
@@ -62,7 +63,8 @@ class Side:
 class PolicyDiff:
     """How one policy differs; `text` holds the lines of a unified diff, `problem` why a document cannot be read.
 
-    `undetermined`: it is the later document that cannot be read, so nobody can say what it would change.
+    `undetermined`: it is the later document that cannot be read, so nobody can say what it would change. `exceptions`
+    are the findings of the lint that were acknowledged for the later one.
     """
 
     name: str
@@ -73,6 +75,7 @@ class PolicyDiff:
     text: tuple[str, ...] = ()
     problem: str | None = None
     undetermined: bool = False
+    exceptions: tuple[ReviewedException, ...] = ()
 
     @property
     def differs(self) -> bool:

@@ -40,6 +40,11 @@ def summary(diff: PolicyDiff) -> str:
             return " and ".join(words)
 
 
+def acknowledged(diff: PolicyDiff) -> list[str]:
+    """Return the reviewed exceptions of the later document, a sentence each."""
+    return [f"{each.rule} at {each.path}: {each}" for each in diff.exceptions]
+
+
 def as_data(diff: PolicyDiff) -> dict[str, Any]:
     """Return a diff as JSON shows it: full ARNs, every condition."""
     return {
@@ -52,6 +57,7 @@ def as_data(diff: PolicyDiff) -> dict[str, Any]:
         "problem": diff.problem,
         **{kind.value: [_atom_data(atom) for atom in diff.of(kind)] for kind in Kind},
         "text_diff": "\n".join(diff.text),
+        "exceptions": [each.as_data() for each in diff.exceptions],
     }
 
 
@@ -72,6 +78,7 @@ def markdown(diffs: Sequence[PolicyDiff], *, title: str) -> str:
         lines += [f"**{_code(diff.name)}**: {_escaped(summary(diff))}", ""]
         if diff.changes:
             lines += _table(rows(diff))
+        lines += [f"- {_escaped(each)}" for each in acknowledged(diff)] + [""] * bool(diff.exceptions)
         if diff.text:
             lines += _details(diff.text)
     lines.append("_AWS IoT takes 6 to 8 minutes to apply what is deployed._")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_tables_of_other_packages_can_be_read(tmp_path: Path, capsys: pytest.Cap
     """One file with privileges, or a folder with actions; neither readable is exit code 2."""
     types = {"client": {"condition_keys": []}, "": {"condition_keys": ["iot:New"]}}
     privileges = {"iot": {"privileges": {"Connect": {"resource_types": types}}}}
-    empty = {service: {"privileges": {}} for service in ("iotjobsdata", "greengrass")}
+    empty: dict[str, Any] = {service: {"privileges": {}} for service in ("iotjobsdata", "greengrass")}
     file = tmp_path / "iam-definition.json"
     file.write_text(json.dumps({**privileges, **empty}), encoding="utf-8")
     assert list(news(from_path(file))) == ["iam-definition.json: iot:Connect has the condition key iot:New"]

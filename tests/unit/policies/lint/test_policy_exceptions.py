@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from jitr_fleet.fleet_file.reader import read_fleet
+from jitr_fleet.fleet_file.warnings import notes_of
 from jitr_fleet.policies.authoring.acknowledging import exceptions_of
+from jitr_fleet.policies.authoring.diff import Side, diff_policies
+from jitr_fleet.policies.authoring.diff_report import as_data, markdown
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.source import Severity
@@ -43,6 +48,23 @@ def test_an_acknowledged_error_is_a_warning_that_says_who_and_why(template: Path
     assert finding.acknowledged["reviewer"] == "fleet security lead"
     (found,) = exceptions_of(template)
     assert found.until == date(2027, 6, 30)
+
+
+def test_the_diff_shows_it_to_whoever_reviews(template: Path) -> None:
+    """As data, and in a pull request's comment."""
+    text = template.read_text(encoding="utf-8")
+    side = Side(label="p", text=text)
+    diff = replace(diff_policies("core", side, side), exceptions=exceptions_of(template))
+    (data,) = as_data(diff)["exceptions"]
+    assert (data["rule"], data["until"]) == ("client-id-of-others", "2027-06-30")
+    assert "fleet security lead" in markdown([diff], title="t")
+
+
+def test_synth_says_it_again(template: Path) -> None:
+    """Among the notes of the deployment."""
+    (deployment,) = read_fleet(Path(__file__).parents[4] / "fleet.toml", check_policies=False).deployments[:1]
+    own = replace(deployment, policies_folder=template.parent, policies={"core": template.read_text(encoding="utf-8")})
+    assert any("policy core, client-id-of-others at /Statement/0/Resource: ack" in each for each in notes_of(own))
 
 
 def test_an_expired_one_is_an_error_and_so_is_the_finding(template: Path) -> None:
