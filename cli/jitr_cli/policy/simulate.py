@@ -136,7 +136,7 @@ def _values_of(resource: str | None, templates: Sequence[str]) -> Mapping[str, s
 def _literal_arns(templates: Sequence[str]) -> Iterator[str]:
     for template in templates:
         for statement in parse_document(json.loads(template)).statements:
-            yield from statement.resources
+            yield from statement.texts
 
 
 def _request(action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> Request:

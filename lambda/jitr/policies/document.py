@@ -66,6 +66,11 @@ class Statement:
     alone: bool = field(default=False, compare=False)
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """Whatever may be an ARN: the resources, and the values of the conditions."""
+        return (*self.resources, *(value for condition in self.conditions for value in condition.values))
+
+    @property
     def pointer(self) -> str:
         """Where the statement is in its document, as a JSON Pointer."""
         return "/Statement" if self.alone else f"/Statement/{self.index}"

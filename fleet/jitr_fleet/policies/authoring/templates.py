@@ -58,8 +58,10 @@ def note_policy_mistakes(
         context = LintContext(account=account, region=region, partition=partition, cas=facts)
         errors = [finding for finding in lint_file(file, context) if finding.severity is Severity.ERROR]
         for error in errors:
-            place = Path(error.file)
-            mistakes.add("", f"{error.message} [{error.rule}]", "see docs/policy-lint.md", file=place, line=error.line)
+            found_in = Path(error.file)
+            mistakes.add(
+                "", f"{error.message} [{error.rule}]", "see docs/policy-lint.md", file=found_in, line=error.line
+            )
         if not errors:
             sound.add(file)
     for template in suites_in([folder]):

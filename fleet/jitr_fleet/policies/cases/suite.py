@@ -79,7 +79,7 @@ def _own_values(document: object) -> dict[str, str] | None:
         statements = parse_document(document).statements
     except PolicyError:
         return None
-    return values_in(resource for statement in statements for resource in statement.resources)
+    return values_in(text for statement in statements for text in statement.texts)
 
 
 def _mistaken(template: Path, file: Path, found: str, allowed: str) -> SuiteResult:
