@@ -22,7 +22,7 @@ from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
-from jitr_cli.console.options import CaCertificateId, RevocationReason
+from jitr_cli.console.options import CA_HELP, CaCertificateId, RevocationReason
 from jitr_cli.console.output import say
 from jitr_cli.devices.lists import read_certificate_ids
 from jitr_fleet.issuing.crls import REASON_CODES
@@ -43,7 +43,7 @@ class Selection:
 
 
 @writing_command("revoke-devices")
-@click.option("--ca-certificate-id", type=CaCertificateId(), help="the CA's id in AWS IoT, 64 hex digits")
+@click.option("--ca-certificate-id", type=CaCertificateId(), help=f"the CA: {CA_HELP}")
 @click.option(
     "--list",
     "file",

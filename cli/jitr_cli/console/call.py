@@ -105,6 +105,14 @@ def _answered(question: str, option: str) -> bool:
         raise
 
 
+class Reference:
+    """What an option names in another way than the command wants it, until a deployment or AWS was asked."""
+
+    def resolve(self, call: Call) -> object:
+        """Return what the command wants; raises CommandFailed where that is nothing, or not one thing."""
+        raise NotImplementedError
+
+
 class CallCommand(click.Command):
     """A command that gets a Call; `kind` says which options that one is made of."""
 
@@ -149,7 +157,8 @@ def _declare(name: str, kind: Kind, *options: Callable[..., Any]) -> Declare:
         @functools.wraps(function)
         def with_call(**given: Any) -> object:  # noqa: ANN401 - whatever click hands over
             call = Call(**{own: given.pop(own) for own in _OWN if own in given})
-            return function(call, **given)
+            meant = {key: each.resolve(call) if isinstance(each, Reference) else each for key, each in given.items()}
+            return function(call, **meant)
 
         # Options of every kind come last in the help, after those of the command itself.
         own = list(getattr(with_call, "__click_params__", ()))

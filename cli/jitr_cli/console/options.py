@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
-from jitr_cli.console.files import existing_file
+from jitr.certificates import fingerprint
+from jitr.messages.event import is_certificate_id
+from jitr_cli.console.call import Call, Reference
+from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, parse_certificate, read_file
+from jitr_cli.console.output import say
 from jitr_fleet.issuing.revocation_lists import parse_reason, parse_serial
+
+# As the fleet file has them, and as `jitr ca list` shows adopted CAs.
+_CA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# Fewer digits than these are more likely a slip than a CA.
+_BEGINNING = re.compile(r"[0-9a-f]{4,63}")
 
 
 class SerialNumber(click.ParamType[int]):
@@ -28,16 +40,70 @@ class SerialNumber(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-class CaCertificateId(click.ParamType[str]):
-    """A CA certificate id: 64 hex digits, lower case or not."""
+class CaCertificateId(click.ParamType[Any]):
+    """A CA: its id in AWS IoT, openssl's fingerprint, a file with its certificate, the id's beginning, or its name."""
 
-    name = "id"
+    name = "ca"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the id in lower case, as AWS IoT writes it."""
-        if not re.fullmatch(r"[0-9a-fA-F]{64}", value):
-            self.fail("a CA certificate id has 64 hex digits; `aws iot list-ca-certificates` shows them", param, ctx)
-        return value.lower()
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str | CaReference:
+        """Return the id in lower case, as AWS IoT writes it, or a reference where only AWS can tell it."""
+        id_ = re.sub(r"^.*fingerprint=|:", "", value.strip(), flags=re.IGNORECASE)
+        if is_certificate_id(id_.lower()):
+            return id_.lower()
+        if (file := Path(value)).is_file():
+            try:
+                return fingerprint(parse_certificate(read_file(file, maximum=MAXIMUM_CERTIFICATE_BYTES)))
+            except ValueError:
+                self.fail(f"{value} holds no readable certificate", param, ctx)
+        if not _CA_NAME.fullmatch(value):
+            self.fail(
+                f"{value!r} is neither a CA certificate id, nor the beginning or name of one, nor a file", param, ctx
+            )
+        return CaReference(value)
+
+
+@dataclass(frozen=True)
+class CaReference(Reference):
+    """A CA by its name in a deployment's fleet file, or by the first digits of its id."""
+
+    text: str
+
+    def resolve(self, call: Call) -> str:
+        """Return the CA's id; asks AWS IoT for its CAs, and the deployments here for what their fleet files name."""
+        unknown: list[str] = []
+        found = sorted({*self._begin(call), *self._named(call, unknown)})
+        if len(found) == 1:
+            say(f"CA {self.text} is {found[0]}")
+            return found[0]
+        if found:
+            raise CommandFailed(f"{self.text!r} may be any of these CAs: {', '.join(found)}")
+        asked = f"; unknown is what these deployments name: {', '.join(unknown)}" if unknown else ""
+        raise CommandFailed(
+            f"no CA here is called {self.text!r} in a fleet file, and no registered one's id begins like that; "
+            f"`jitr ca list` shows both{asked}"
+        )
+
+    def _begin(self, call: Call) -> Iterator[str]:
+        start = self.text.lower().removeprefix("adopted-")
+        if _BEGINNING.fullmatch(start):
+            for page in call.aws.client("iot").get_paginator("list_ca_certificates").paginate():
+                yield from (
+                    each["certificateId"] for each in page["certificates"] if each["certificateId"].startswith(start)
+                )
+
+    def _named(self, call: Call, unknown: list[str]) -> Iterator[str]:
+        """Yield the ids that deployments have under this name; those that cannot be read are noted, and no answer."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only where AWS is asked
+
+        from jitr_cli.console.deployed_configuration import deployed_configuration  # noqa: PLC0415 - rarely needed
+
+        for stack in [call.stack] if call.deployment is not None else call.aws.deployments():
+            try:
+                cas = deployed_configuration(call.aws, stack).cas
+            except (CommandFailed, ClientError, BotoCoreError):
+                unknown.append(stack.deployment)
+                continue
+            yield from (each.ca_certificate_id for each in cas if each.name == self.text)
 
 
 class RevocationReason(click.ParamType[str]):
@@ -53,7 +119,8 @@ class RevocationReason(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-ca_option = click.option("--ca-certificate-id", required=True, type=CaCertificateId(), help="64 hex digits")
+CA_HELP = "its id, the beginning of it, openssl's fingerprint, its file, or its name in the fleet file"
+ca_option = click.option("--ca-certificate-id", required=True, type=CaCertificateId(), help=f"the CA: {CA_HELP}")
 
 
 def gathered(into: str, make: Callable[..., object], *options: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,10 +31,11 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows as a table to stdout, as wide as they need when stdout is no terminal."""
     from rich import box  # noqa: PLC0415 - rich costs more to import than most commands to run
     from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    # What does not fit is folded, never cut: ids and commands are there to be copied.
+    table = Table(*(Column(each, overflow="fold") for each in columns), box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(soft_wrap=False)

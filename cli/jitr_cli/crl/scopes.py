@@ -15,7 +15,7 @@ from jitr.certificates import issuer_key, load_certificate
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr_cli.console.call import Call
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.options import CaCertificateId
+from jitr_cli.console.options import CA_HELP, CaCertificateId
 from jitr_cli.console.output import say
 
 
@@ -65,7 +65,7 @@ class Scopes:
 def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a scope, and hand the command `scopes: Scopes`."""
 
-    @click.option("--ca-certificate-id", type=CaCertificateId(), help="only scopes of this CA; 64 hex digits")
+    @click.option("--ca-certificate-id", type=CaCertificateId(), help=f"only scopes of this CA: {CA_HELP}")
     @click.option("--scope", metavar="TEXT", help="the CRL's scope, or the end of it (its address)")
     @functools.wraps(function)
     def with_scopes(call: Call, *, ca_certificate_id: str | None, scope: str | None, **options: object) -> object:
