@@ -39,9 +39,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from bench.crl_figures import figures, print_table
 from bench.figures import in_turn, write
+from jitr.certificates.der import encoded_integer
+from jitr.certificates.signature import frame
 from jitr.revocation import RevocationStatus, decide, verify_crl
-from jitr.revocation.der import encoded_integer
-from jitr.revocation.signature import frame
 from jitr_local import pki
 from tests.worlds import raw_der
 

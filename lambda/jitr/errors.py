@@ -34,6 +34,7 @@ class Reason(StrEnum):
     WEAK_SIGNATURE = "weak_signature"
     CERTIFICATE_EXPIRED = "certificate_expired"
     WRONG_SIGNATURE = "wrong_signature"
+    UNKNOWN_CRITICAL_EXTENSION = "unknown_critical_extension"
     UNUSABLE_NAME = "unusable_name"
     THING_IN_USE = "thing_in_use"
     SERIAL_IN_USE = "serial_in_use"

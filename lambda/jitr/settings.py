@@ -59,13 +59,21 @@ class OnExistingThing(StrEnum):
     REPLACE = "replace"
 
 
+class CrlSign(StrEnum):
+    """Whether the CA's certificate has to say that it may sign CRLs (keyUsage with cRLSign, RFC 10007)."""
+
+    IF_PRESENT = "if_present"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaSettings:
     """What deploy and functions say of one CA: `certificate` is PEM (empty if adopted), `crl` a source (crls/sources).
 
     `crl_max_age_seconds` bounds a CRL's age since thisUpdate and makes one without nextUpdate usable; None: no bound.
-    `allow_list` lets only those in whose serial numbers the state table names. `thing_type`, `thing_groups` and
-    `thing_attributes` are what the Things of its devices get.
+    `crl_sign` says whether a CA certificate without keyUsage may sign CRLs. `allow_list` lets only those in whose
+    serial numbers the state table names. `thing_type`, `thing_groups` and `thing_attributes` are what the Things of
+    its devices get.
 
     A field added here, and its key in the fleet file (fleet_file/ca_keys.py), is all that a new setting needs: reading
     the fleet file, the configuration in the bundle and the editor's schema follow from the two.
@@ -82,6 +90,7 @@ class CaSettings:
     thing_name: ThingNameSource = ThingNameSource.CN
     on_existing_thing: OnExistingThing = OnExistingThing.REFUSE
     crl_max_age_seconds: int | None = None
+    crl_sign: CrlSign = CrlSign.IF_PRESENT
     allow_list: bool = False
     thing_type: str | None = None
     thing_groups: tuple[str, ...] = ()
@@ -91,6 +100,11 @@ class CaSettings:
     def crl_max_age(self) -> timedelta | None:
         """Return the bound on the age of its CRLs."""
         return None if self.crl_max_age_seconds is None else timedelta(seconds=self.crl_max_age_seconds)
+
+    @property
+    def requires_crl_sign(self) -> bool:
+        """Return whether CRLs of a CA whose certificate has no keyUsage are refused."""
+        return self.crl_sign is CrlSign.REQUIRED
 
 
 @dataclass(frozen=True, kw_only=True)

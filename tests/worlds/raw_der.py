@@ -15,6 +15,8 @@ from jitr_local.pki import CertificateAuthority, PrivateKey, name, new_key, now
 
 OIDS = {
     "subjectKeyIdentifier": "551d0e",
+    "keyUsage": "551d0f",
+    "subjectAltName": "551d11",
     "basicConstraints": "551d13",
     "cRLNumber": "551d14",
     "reasonCode": "551d15",
@@ -25,6 +27,7 @@ OIDS = {
     "cRLDistributionPoints": "551d1f",
     "authorityKeyIdentifier": "551d23",
     "freshestCRL": "551d2e",
+    "noRevAvail": "551d38",
     "unknown": "2a0304",
 }
 SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
@@ -131,17 +134,24 @@ def certificate(
     *extensions: bytes,
     version: bytes = b"\xa0\x03\x02\x01\x02",
     algorithm: bytes | None = None,
+    issuer: bytes | None = None,
+    subject: bytes | None = None,
+    validity: bytes | None = None,
+    key: PrivateKey | None = None,
 ) -> bytes:
-    """Return a device certificate (DER) with this serial number, which may be negative; version b"" is version 1."""
-    key = new_key()
+    """Return a device certificate (DER) with this serial number, which may be negative; version b"" is version 1.
+
+    `issuer`, `subject` and `validity` are DER; `key` is the device's.
+    """
+    key = key or new_key()
     algorithm = algorithm or (SHA256_WITH_RSA if isinstance(ca.key, rsa.RSAPrivateKey) else ECDSA_WITH_SHA256)
     signed = sequence(
         version,
         integer(serial),
         algorithm,
-        ca.certificate.subject.public_bytes(),
-        sequence(utc_time(now() - timedelta(days=1)), utc_time(now() + timedelta(days=365))),
-        name("device-1").public_bytes(),
+        issuer or ca.certificate.subject.public_bytes(),
+        validity or sequence(utc_time(now() - timedelta(days=1)), utc_time(now() + timedelta(days=365))),
+        subject or name("device-1").public_bytes(),
         key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo),
         tlv(0xA3, sequence(*extensions)) if extensions else b"",
     )

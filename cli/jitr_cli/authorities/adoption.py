@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from cryptography import x509
-
+from jitr.certificates import AnyCertificate
 from jitr.crls.http_fetch import HttpFetcher
 from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, CrlSources
 from jitr.errors import Undecided
@@ -42,7 +41,7 @@ def registration_notes(known: CaRegistration, *, at: datetime) -> Iterator[str]:
         yield "the CA's certificate has expired; none of its devices becomes ACTIVE"
 
 
-def crl_problem(aws: Aws, stack: StackOutputs, source: str, ca: x509.Certificate, *, at: datetime) -> str | None:
+def crl_problem(aws: Aws, stack: StackOutputs, source: str, ca: AnyCertificate, *, at: datetime) -> str | None:
     """Fetch the CRL at a source and check it as the functions do; returns what is wrong with it, or None.
 
     Not checked: `none`, and `cdp`, whose addresses stand in the devices' certificates. The function may see other

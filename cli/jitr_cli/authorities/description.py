@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from jitr.authorities.records import CaRecord
-from jitr.certificates import issuer_key
+from jitr.certificates import AnyCertificate, Certificate, issuer_key
 from jitr.crls.versions import ScopeState
 from jitr_cli.authorities.management import DeployedCas, Management
 from jitr_cli.authorities.obstacles import obstacles
@@ -24,7 +23,7 @@ def describe_ca(known: CaRegistration, deployments: Iterable[DeployedCas], *, at
     certificate = known.certificate
     return {
         "ca_certificate_id": known.ca_certificate_id,
-        "subject": certificate.subject.rfc4514_string(),
+        "subject": certificate.subject_text,
         "mode": known.mode.value,
         "status": known.status,
         "auto_registration": known.auto_registration,
@@ -38,7 +37,7 @@ def describe_ca(known: CaRegistration, deployments: Iterable[DeployedCas], *, at
     }
 
 
-def key_kind(certificate: x509.Certificate) -> str:
+def key_kind(certificate: AnyCertificate) -> str:
     """Return the kind of a certificate's key in a word: EC P-256, RSA-2048."""
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
@@ -48,7 +47,7 @@ def key_kind(certificate: x509.Certificate) -> str:
     return type(key).__name__
 
 
-def _in(deployed: DeployedCas, known: CaRegistration, certificate: x509.Certificate) -> dict[str, Any] | None:
+def _in(deployed: DeployedCas, known: CaRegistration, certificate: Certificate) -> dict[str, Any] | None:
     """Return what one deployment knows of the CA; None where that is nothing."""
     record = deployed.records.record(known.ca_certificate_id)
     management = deployed.management_of(known.ca_certificate_id, record)
@@ -80,7 +79,7 @@ def _locations(record: CaRecord | None) -> list[str]:
     return list(record.locations) if record else []
 
 
-def _crls(deployed: DeployedCas, certificate: x509.Certificate) -> list[dict[str, Any]]:
+def _crls(deployed: DeployedCas, certificate: Certificate) -> list[dict[str, Any]]:
     """Return the CRLs of this CA's subject and key; several CA certificates may share them."""
     prefix = f"{issuer_key(certificate)}#"
     return [_crl(state, prefix) for state in deployed.scopes if state.scope.startswith(prefix)]

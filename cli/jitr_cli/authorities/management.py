@@ -9,12 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 
 from botocore.exceptions import BotoCoreError, ClientError
-from cryptography import x509
 
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.authorities.records import CaRecord, CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.state_table import StateTable
+from jitr.certificates import Certificate
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr.settings import CaStatus, Configuration
 from jitr_cli.console.aws import Aws
@@ -78,7 +78,7 @@ class DeployedCas:
         """What the deployment knows of every CRL, as it was when this was asked for first."""
         return list(CrlVersions(self.table).states())
 
-    def watching(self, iot: IotRegistry) -> Callable[[str, x509.Certificate], None]:
+    def watching(self, iot: IotRegistry) -> Callable[[str, Certificate], None]:
         """Return what lets enforcement look where a certificate says its CRL is, if its CA leaves that to it."""
         known = self.configuration or Configuration(deployment=self.stack.deployment)
         authorities = CertificateAuthorities(known, iot, self.records, self.stack.crl_bucket)

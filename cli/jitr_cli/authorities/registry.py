@@ -14,11 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-
 from jitr.authorities.obstacles import CaFacts
 from jitr.aws.pacing import Pace
-from jitr.certificates import load_certificate
+from jitr.certificates import Certificate, load_certificate
 from jitr.errors import Reason, Undecided
 from jitr_cli.console.output import progress
 
@@ -49,7 +47,7 @@ class CaRegistration:
     provisions_itself: bool
 
     @property
-    def certificate(self) -> x509.Certificate:
+    def certificate(self) -> Certificate:
         """Read the certificate; raises Undecided (`malformed_certificate`)."""
         return load_certificate(self.pem)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from jitr.authorities.signing_terms import END_ENTITY_TEMPLATE
@@ -18,15 +17,16 @@ from jitr.authorities.verification_certificate import (
     sign_verification,
     verify_verification,
 )
-from jitr.certificates import verify_issued_by
+from jitr.certificates import Certificate, load_certificate, verify_issued_by
+from jitr.certificates.der import DerError
 from jitr.errors import Rejected
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, parse_device, read_file
 from jitr_cli.console.output import say
 from jitr_cli.signing.key import load_ca_key
 from jitr_cli.signing.private_ca import PrivateCa
 from jitr_fleet.issuing.ca_certificate import CaCertificateError, parse_ca_certificate
-from jitr_fleet.issuing.cas import CaNotIssued, signs_certificates, verify_pair
+from jitr_fleet.issuing.cas import CaNotIssued, verify_pair
 
 _DER = b"\x30"
 
@@ -35,7 +35,7 @@ _DER = b"\x30"
 class CandidateCa:
     """A CA certificate that AWS IoT would take."""
 
-    certificate: x509.Certificate
+    certificate: Certificate
     pem: str
     ca_certificate_id: str
 
@@ -50,21 +50,21 @@ class CandidateCa:
             found.verify_not_expired(at=at)
         except CaCertificateError as error:
             raise CommandFailed(str(error)) from error
-        certificate = x509.load_pem_x509_certificate(found.pem.encode("ascii"))
-        if not signs_certificates(certificate):
+        certificate = load_certificate(found.pem)
+        if not certificate.may_sign_certificates:
             raise CommandFailed(f"{name}: its keyUsage does not allow to sign certificates (keyCertSign)")
         return cls(certificate=certificate, pem=found.pem, ca_certificate_id=found.fingerprint)
 
     def verify_signs(self, device: Path) -> None:
         """Check that a device certificate was signed by this CA, and not by one below it; raises CommandFailed."""
         try:
-            certificate = parse_certificate(read_file(device, maximum=MAXIMUM_CERTIFICATE_BYTES))
+            certificate = parse_device(read_file(device, maximum=MAXIMUM_CERTIFICATE_BYTES))
         except ValueError as error:
-            raise CommandFailed(f"{device} holds no readable certificate") from error
+            raise CommandFailed(f"{device} holds no readable certificate: {error}") from error
         try:
             verify_issued_by(certificate, self.certificate)
         except Rejected as refusal:
-            issuer = certificate.issuer.rfc4514_string()
+            issuer = certificate.issuer_text
             raise CommandFailed(
                 f"{device} was not signed by this CA ({refusal.message}); its issuer is {issuer!r}. Register the CA "
                 "that directly signs the devices, not a root above it"
@@ -98,25 +98,26 @@ class Proof:
             verify_verification(found, ca=ca.certificate, code=code, at=datetime.now(UTC))
         except NotVerifying as refusal:
             raise CommandFailed(f"{name} would be refused: {refusal}") from refusal
-        return found.public_bytes(Encoding.PEM).decode("ascii")
+        return found.pem
 
-    def _sign(self, ca: CandidateCa, code: str, at: datetime) -> x509.Certificate:
+    def _sign(self, ca: CandidateCa, code: str, at: datetime) -> Certificate:
         if self.ca_key is None:
             raise CommandFailed("give --ca-key")
         try:
-            key = verify_pair(ca.certificate, load_ca_key(self.ca_key, passphrase_file=self.passphrase_file))
-        except CaNotIssued as error:
+            certificate = ca.certificate.for_library()
+            key = verify_pair(certificate, load_ca_key(self.ca_key, passphrase_file=self.passphrase_file))
+        except (CaNotIssued, DerError) as error:
             raise CommandFailed(f"{self.ca_key}: {error}") from error
-        return sign_verification(code, ca=ca.certificate, ca_key=key, at=at)
+        return Certificate.of(sign_verification(code, ca=certificate, ca_key=key, at=at))
 
-    def _issue(self, private_ca: PrivateCa, code: str) -> x509.Certificate:
+    def _issue(self, private_ca: PrivateCa, code: str) -> Certificate:
         csr = request_verification(code, new_key()).public_bytes(Encoding.PEM)
         say("having AWS Private CA sign the verification certificate")
         pem, _ = private_ca.issue(csr, template=END_ENTITY_TEMPLATE, days=VALIDITY.days)
-        return x509.load_pem_x509_certificate(pem.encode("ascii"))
+        return load_certificate(pem)
 
 
-def _load_verification(path: Path) -> x509.Certificate:
+def _load_verification(path: Path) -> Certificate:
     data = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
     if b"-----BEGIN CERTIFICATE REQUEST-----" in data or b"-----BEGIN NEW CERTIFICATE REQUEST-----" in data:
         raise CommandFailed(f"{path} is the request; its owner has to sign it first: a certificate is wanted here")
@@ -125,11 +126,11 @@ def _load_verification(path: Path) -> x509.Certificate:
     try:
         return parse_certificate(data)
     except ValueError as error:
-        raise CommandFailed(f"{path} holds no readable certificate") from error
+        raise CommandFailed(f"{path} holds no readable certificate: {error}") from error
 
 
 def _as_pem(data: bytes, name: str) -> bytes:
     try:
-        return parse_certificate(data).public_bytes(Encoding.PEM)
+        return parse_certificate(data).pem.encode("ascii")
     except ValueError as error:
-        raise CommandFailed(f"{name} holds no readable certificate") from error
+        raise CommandFailed(f"{name} holds no readable certificate: {error}") from error

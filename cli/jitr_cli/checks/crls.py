@@ -63,7 +63,7 @@ def _offered(deployed: Deployed) -> Iterator[Offered]:
         for location in locations:
             crl, failure = None, None
             try:
-                options = Options(max_age=ca.crl_max_age)
+                options = Options(max_age=ca.crl_max_age, require_crl_sign=ca.requires_crl_sign)
                 crl = cache.current(location, certificate, at=deployed.now, options=options, newest=True)
             except Undecided as refusal:
                 failure = refusal

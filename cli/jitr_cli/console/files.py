@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from cryptography import x509
 
+from jitr.certificates import Certificate, Unreadable, certificate_blocks, read_certificate
+from jitr.certificates.names import same_name
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.signals import terminable
 
@@ -53,20 +54,42 @@ def read_file(path: Path, *, maximum: int) -> bytes:
         raise CommandFailed(f"{path}: {error.strerror}") from error
 
 
-def parse_certificate(data: bytes) -> x509.Certificate:
-    """Return the certificate in DER, or the first one in PEM; raises ValueError.
+def parse_certificates(data: bytes) -> list[Certificate]:
+    """Return the certificates of a file in DER or PEM, at least one; raises ValueError, which says what is wrong."""
+    found = []
+    for der in certificate_blocks(data):
+        certificate = read_certificate(der)
+        if isinstance(certificate, Unreadable):
+            raise ValueError(certificate.why)  # noqa: TRY004 - what is wrong is the content
+        found.append(certificate)
+    return found
+
+
+def parse_certificate(data: bytes) -> Certificate:
+    """Return the certificate in DER, or the first one in PEM; raises ValueError, which says what is wrong.
 
     Serial numbers that are zero or negative are accepted: the question is whether they are listed.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if data[:1] == b"\x30":
-                return x509.load_der_x509_certificate(data)
-            return x509.load_pem_x509_certificates(data)[0]
-        except Exception as error:
-            # Parsers of hostile bytes raise more kinds than they document.
-            raise ValueError("no readable certificate") from error
+    return parse_certificates(data)[0]
+
+
+def parse_device(data: bytes) -> Certificate:
+    """Return a device's certificate from a file that may hold its chain, in any order; raises ValueError.
+
+    It is the one that issued none of the others.
+    """
+    found = list({each.der: each for each in parse_certificates(data)}.values())
+    devices = [each for each in found if not any(_names_issuer(other, each) for other in found if other != each)]
+    if len(devices) != 1:
+        raise ValueError(f"it holds {len(found)} certificates, {len(devices)} of which issued none of the others")
+    return devices[0]
+
+
+def _names_issuer(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        return same_name(certificate.issuer, issuer.subject)
+    except ValueError:
+        return False
 
 
 def zulu(moment: datetime | None) -> str | None:
@@ -74,12 +97,20 @@ def zulu(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
-def load_issuer(path: Path) -> x509.Certificate:
+def load_issuer(path: Path) -> Certificate:
     """Return the CA certificate of a file in PEM or DER; raises CommandFailed."""
     try:
         return parse_certificate(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
     except ValueError as error:
-        raise CommandFailed(f"{path} holds no readable certificate") from error
+        raise CommandFailed(f"{path} holds no readable certificate: {error}") from error
+
+
+def load_issuer_to_sign(path: Path) -> x509.Certificate:
+    """Return the CA certificate of a file for the library that makes certificates; raises CommandFailed."""
+    try:
+        return load_issuer(path).for_library()
+    except ValueError as error:
+        raise CommandFailed(f"{path}: {error}") from error
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+_LARGEST_EXACT = 2**53 - 1
+
 
 def say(words: str) -> None:
     """Print words for a human to stderr."""
@@ -20,6 +22,11 @@ def say(words: str) -> None:
 def emit_json(data: Any) -> None:  # noqa: ANN401 - whatever json can hold
     """Print data as one JSON document of one line to stdout."""
     click.echo(json.dumps(data))
+
+
+def json_number(number: int | None) -> int | str | None:
+    """Return a number as JSON holds it: beyond 53 bits as text, because many readers would round it (RFC 8259, 6)."""
+    return number if number is None or abs(number) <= _LARGEST_EXACT else str(number)
 
 
 def printable(text: str) -> str:

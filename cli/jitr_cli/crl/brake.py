@@ -9,10 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
-from cryptography import x509
-
 from jitr.aws.iot import IotRegistry
-from jitr.certificates import issuer_key, load_certificate
+from jitr.certificates import AnyCertificate, Certificate, issuer_key, load_certificate
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr.enforcement.changes import compare
 from jitr.enforcement.copies import EnforcedCrls
@@ -109,7 +107,7 @@ class BrakeUndoing:
         return Undoing(registry=self.iot, rows=self.rows, claim=self.state.braked or "", pace=self.pace)
 
 
-def braked_crl(enforced: EnforcedCrls, state: ScopeState, ca: x509.Certificate) -> VerifiedCrl:
+def braked_crl(enforced: EnforcedCrls, state: ScopeState, ca: AnyCertificate) -> VerifiedCrl:
     """Return the copy of the braked CRL that the sweep kept; raises CommandFailed where it is gone."""
     crl = enforced.load(state.scope, state.braked or "", ca)
     if crl is None:
@@ -119,7 +117,7 @@ def braked_crl(enforced: EnforcedCrls, state: ScopeState, ca: x509.Certificate) 
     return crl
 
 
-def ca_of(iot: IotRegistry, scope: str, ca_certificate_ids: Iterable[str]) -> x509.Certificate:
+def ca_of(iot: IotRegistry, scope: str, ca_certificate_ids: Iterable[str]) -> Certificate:
     """Return the CA certificate whose name and key a scope begins with; raises CommandFailed."""
     for each in ca_certificate_ids:
         ca = load_certificate(iot.describe_ca(each).pem)

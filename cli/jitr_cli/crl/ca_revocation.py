@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-from cryptography import x509
 
-from jitr.certificates import load_certificate
+from jitr.certificates import Certificate, load_certificate
 from jitr.revocation import VerifiedCrl
 from jitr.revocation.entries import HOLD
 from jitr_cli.console.aws import Aws
@@ -35,7 +34,7 @@ class CaRevocation:
     signing: Signing | None
     crl: Path | None
     arn: str | None
-    _ca: x509.Certificate | None = field(default=None, init=False)
+    _ca: Certificate | None = field(default=None, init=False)
     _current: VerifiedCrl | None = field(default=None, init=False)
     _authority: PrivateCa | None = field(default=None, init=False)
 
@@ -51,7 +50,7 @@ class CaRevocation:
             self.signing.verify_out()
             self._current = load_previous(self.crl, self._ca)
 
-    def verify_issued(self, certificates: list[x509.Certificate]) -> None:
+    def verify_issued(self, certificates: list[Certificate]) -> None:
         """Check that the CA issued all of them; raises CommandFailed."""
         if self._authority is not None:
             verify_issued_by_ca(certificates, load_certificate(self._authority.certificate()))

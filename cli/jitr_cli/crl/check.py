@@ -12,19 +12,22 @@ from typing import Any
 
 import click
 
-from jitr.errors import Reason
+from jitr.certificates import Certificate, verify_issued_by
+from jitr.certificates.names import same_name
+from jitr.errors import Reason, Rejected
 from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr.revocation.entries import HOLD
 from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.files import (
     MAXIMUM_CERTIFICATE_BYTES,
     IsoTime,
     existing_file,
-    parse_certificate,
+    parse_certificates,
     read_file,
     zulu,
 )
-from jitr_cli.console.output import say
+from jitr_cli.console.output import json_number, say
 
 EXIT_CODES = {
     RevocationStatus.GOOD: ExitCode.DONE,
@@ -65,16 +68,39 @@ def command(
 
 def _verdict(certificate: Path, issuer: Path, crls: tuple[Path, ...], *, at: datetime, options: Options) -> Verdict:
     crl_contents = [read_file(path, maximum=options.max_size) for path in crls]
-    certificates = []
+    found = []
     for path in (certificate, issuer):
-        content = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
         try:
-            certificates.append(parse_certificate(content))
-        except ValueError:
-            message = f"{path} holds no readable certificate"
-            return Verdict(status=RevocationStatus.UNDETERMINED, reason=Reason.MALFORMED, message=message)
-    device, ca = certificates
-    return decide(device, ca, crl_contents, at=at, options=options)
+            found.append(parse_certificates(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)))
+        except ValueError as error:
+            return _undetermined(Reason.MALFORMED, f"{path} holds no readable certificate: {error}")
+    certificates, ca = found[0], found[1][0]
+    if len(certificates) > 1:
+        certificates = [each for each in certificates if each != ca and _is_issued_by(each, ca)]
+        if not certificates:
+            return _undetermined(
+                Reason.ISSUER_MISMATCH,
+                f"none of the {len(found[0])} certificates in {certificate} is seen to be signed by the issuer",
+            )
+    if len(certificates) > 1:
+        return _undetermined(
+            Reason.MALFORMED,
+            f"{certificate} holds {len(certificates)} certificates that the issuer signed; which one is meant?",
+        )
+    return decide(certificates[0], ca, crl_contents, at=at, options=options)
+
+
+def _is_issued_by(certificate: Certificate, ca: Certificate) -> bool:
+    """Return whether the CA signed a certificate; one whose signature is too weak to say counts by its name."""
+    try:
+        verify_issued_by(certificate, ca)
+    except Rejected as refusal:
+        return refusal.reason is Reason.WEAK_SIGNATURE and same_name(certificate.issuer, ca.subject)
+    return True
+
+
+def _undetermined(reason: Reason, message: str) -> Verdict:
+    return Verdict(status=RevocationStatus.UNDETERMINED, reason=reason, message=message)
 
 
 def _as_data(verdict: Verdict, crls: tuple[Path, ...]) -> dict[str, Any]:
@@ -86,7 +112,11 @@ def _as_data(verdict: Verdict, crls: tuple[Path, ...]) -> dict[str, Any]:
         "revoked_at": zulu(verdict.revoked_at),
         "crl": None
         if crl is None
-        else {"number": crl.number, "this_update": zulu(crl.this_update), "next_update": zulu(crl.next_update)},
+        else {
+            "number": json_number(crl.number),
+            "this_update": zulu(crl.this_update),
+            "next_update": zulu(crl.next_update),
+        },
         "skipped": [{"file": str(crls[each.index]), "reason": each.reason.value} for each in verdict.skipped],
         "warnings": list(verdict.warnings),
     }
@@ -108,7 +138,8 @@ def _headline(verdict: Verdict) -> str:
         case RevocationStatus.GOOD:
             return "good: the CRL does not list the certificate"
         case RevocationStatus.REVOKED:
-            word = "on hold" if verdict.is_hold else f"reason {verdict.revocation_reason or 'not given'}"
+            reason = verdict.revocation_reason
+            word = "on hold" if reason == HOLD else f"reason {reason or 'not given'}"
             return f"revoked: {word}, since {zulu(verdict.revoked_at) or 'an unreadable date'}"
         case _:
             return f"undetermined: {verdict.reason}: {verdict.message}"

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from cryptography import x509
 
+from jitr.certificates import Certificate
 from jitr.revocation import VerifiedCrl
 from jitr_cli.console.call import Call, dry_run_option, local_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -71,13 +71,16 @@ def command(
     known = listed_entries(before) if before else {}
     entries = known
     if index is not None or serials is not None:
-        entries = _entries(_read_list(index, serials), known, frozenset(allow_drop))
+        listed = _read_list(index, serials)
+        for warning in listed.warnings:
+            say(f"warning: {warning}")
+        entries = _entries(listed, known, frozenset(allow_drop))
     elif before is None:
         say("note: neither --index nor --serials nor a previous CRL: the CRL lists nothing")
     return call.finish(signing.sign(ca, entries, previous=before, number=number, dry_run=call.dry_run))
 
 
-def _previous(given: Path | None, signing: Signing, ca: x509.Certificate) -> VerifiedCrl | None:
+def _previous(given: Path | None, signing: Signing, ca: Certificate) -> VerifiedCrl | None:
     path = given or (signing.out if signing.out.exists() else None)
     if path is None:
         return None

@@ -14,7 +14,7 @@ from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.options import rate_option
-from jitr_cli.console.output import progress, say
+from jitr_cli.console.output import json_number, progress, say
 from jitr_cli.crl.brake import BrakeUndoing, Undone, braked_crl, ca_of
 from jitr_cli.crl.scopes import Scopes, address, say_accepted, say_braked, scope_options, this_update
 
@@ -113,5 +113,10 @@ def reset(call: Call, *, scopes: Scopes) -> ExitCode:
         scopes.versions.reset(state.scope, by=call.aws.caller(), at=datetime.now(UTC))
         say("reset; the next CRL that is read becomes the accepted one, and every entry of it is looked at again")
     return call.finish(
-        {"scope": state.scope, "number": number, "this_update": this_update(state), "reset": not call.dry_run}
+        {
+            "scope": state.scope,
+            "number": json_number(number),
+            "this_update": this_update(state),
+            "reset": not call.dry_run,
+        }
     )

@@ -13,6 +13,7 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from jitr.certificates import Certificate
 from jitr.revocation import CrlRefused, Options, VerifiedCrl
 from jitr.revocation.entries import HOLD
 from jitr_cli.console.failures import CommandFailed
@@ -55,7 +56,7 @@ class Signing:
     pem: bool
     out: Path
 
-    def load_ca(self) -> x509.Certificate:
+    def load_ca(self) -> Certificate:
         """Return the CA certificate if it may sign CRLs; raises CommandFailed."""
         ca = load_issuer(self.issuer)
         try:
@@ -76,7 +77,7 @@ class Signing:
 
     def sign(
         self,
-        ca: x509.Certificate,
+        ca: Certificate,
         entries: Entries,
         *,
         previous: VerifiedCrl | None,
@@ -144,7 +145,7 @@ allow_drop_option = click.option(
 )
 
 
-def load_previous(path: Path, ca: x509.Certificate) -> VerifiedCrl:
+def load_previous(path: Path, ca: Certificate) -> VerifiedCrl:
     """Return a CRL that the CA signed, fresh or not; raises CommandFailed."""
     try:
         return verify_previous(read_file(path, maximum=Options().max_size), ca)
@@ -164,7 +165,7 @@ def _as_pem(crl: bytes) -> bytes:
 
 def put_on_crl(
     signing: Signing,
-    ca: x509.Certificate,
+    ca: Certificate,
     current: VerifiedCrl,
     wanted: dict[int, None],
     reason: str | None,

@@ -14,12 +14,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from cryptography import x509
 
 from jitr.authorities.records import CaRecords
 from jitr.aws.failures import error_code
 from jitr.aws.iot import IotRegistry
-from jitr.certificates import fingerprint, issuer_key, load_certificate
+from jitr.certificates import AnyCertificate, fingerprint, issuer_key, load_certificate
 from jitr.crls.cache import scope_of, version_of
 from jitr.crls.fetched import MAXIMUM_BYTES
 from jitr.crls.sources import S3Location
@@ -61,7 +60,7 @@ class CrlObject:
     location: S3Location
     owner: str | None
 
-    def read(self, ca: x509.Certificate) -> Published:
+    def read(self, ca: AnyCertificate) -> Published:
         """Return what is there; raises CommandFailed for anything that is no CRL of this CA, and ClientError."""
         try:
             answer = self.s3.get_object(**self._address())
@@ -127,7 +126,7 @@ class Fleet:
     versions: CrlVersions
     records: CaRecords
     iot: IotRegistry
-    ca: x509.Certificate
+    ca: AnyCertificate
 
     def s3_sources(self) -> list[S3Location]:
         """Return the S3 addresses that this CA's CRLs are read from: of adoptions, and those read before."""
@@ -199,12 +198,16 @@ class Fleet:
 
 def verify_follows(crl: VerifiedCrl, previous: VerifiedCrl, location: S3Location) -> None:
     """Check that a CRL is newer than the one at an address and covers the same certificates; raises CommandFailed."""
-    if crl.number is None:
-        raise CommandFailed("the CRL has no number, so nobody could tell it from an older one")
-    if previous.number is not None and crl.number <= previous.number:
+    numbered = crl.number is not None and previous.number is not None
+    if crl.number is not None and previous.number is not None and crl.number <= previous.number:
         raise CommandFailed(f"number {crl.number} is not higher than {previous.number}, which is at {location}")
     if crl.this_update < previous.this_update:
         raise CommandFailed(f"the CRL was issued before the one that is at {location}")
+    if not numbered and crl.this_update == previous.this_update:
+        raise CommandFailed(
+            f"the CRL was issued in the same second as the one that is at {location}, and without two numbers nobody "
+            "can tell which one is newer: make it again"
+        )
     if (crl.point.der if crl.point else None) != (previous.point.der if previous.point else None):
         raise CommandFailed(
             f"the CRL covers other certificates than the one at {location} (issuing distribution point)"

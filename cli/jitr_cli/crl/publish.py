@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from cryptography import x509
 
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.state_table import StateTable
+from jitr.certificates import AnyCertificate
 from jitr.crls.sources import S3Location
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.copies import PREFIX
@@ -26,7 +26,7 @@ from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, load_issuer, read_file, zulu
-from jitr_cli.console.output import say
+from jitr_cli.console.output import json_number, say
 from jitr_cli.crl.files import allow_drop_option, shown
 from jitr_cli.crl.publication import CrlObject, Effect, Fleet, verify_follows
 from jitr_fleet.deployments.stack_outputs import StackOutputs
@@ -57,7 +57,8 @@ class S3Address(click.ParamType[S3Location]):
 def command(call: Call, *, file: Path, issuer: Path, to: S3Location | None, allow_drop: tuple[int, ...]) -> ExitCode:
     """Upload the CRL in FILE, newer than the one that is there, and unless another publisher was faster.
 
-    Says first how many ACTIVE devices it switches off. Refused: a CRL whose number is not higher, and one from which
+    Says first how many ACTIVE devices it switches off. Refused: one that is not newer (by its number, where there
+    are numbers, and by its thisUpdate), and one from which
     certificates vanish that have not expired, or that the registry does not know; --allow-drop names those that may.
     """
     ca = load_issuer(issuer)
@@ -82,16 +83,18 @@ def command(call: Call, *, file: Path, issuer: Path, to: S3Location | None, allo
     return call.finish(_as_data(crl, location, effect, published=not call.dry_run))
 
 
-def _load(file: Path, ca: x509.Certificate) -> VerifiedCrl:
+def _load(file: Path, ca: AnyCertificate) -> VerifiedCrl:
     """Return the CRL if the functions would use it now; raises CommandFailed."""
-    options = Options(require_number=True)
     try:
-        return verify_crl(read_file(file, maximum=options.max_size), ca, at=datetime.now(UTC), options=options)
+        crl = verify_crl(read_file(file, maximum=Options().max_size), ca, at=datetime.now(UTC))
     except CrlRefused as refusal:
         raise CommandFailed(f"{file} is not published: {refusal.reason}: {refusal.message}") from refusal
+    for warning in crl.warnings:
+        say(f"warning: {warning}")
+    return crl
 
 
-def _fleet(aws: Aws, stack: StackOutputs, ca: x509.Certificate) -> Fleet:
+def _fleet(aws: Aws, stack: StackOutputs, ca: AnyCertificate) -> Fleet:
     table = StateTable(aws.client("dynamodb"), stack.state_table)
     return Fleet(
         rows=Registry(table),
@@ -122,8 +125,8 @@ def _target(aws: Aws, location: S3Location, stack: StackOutputs) -> CrlObject:
 
 
 def _say(crl: VerifiedCrl, previous: VerifiedCrl | None, location: S3Location, effect: Effect) -> None:
-    before = "nothing is there" if previous is None else f"in place of number {previous.number}"
-    say(f"CRL number {crl.number}, valid until {zulu(crl.next_update)}, to {location}: {before}")
+    before = "nothing is there" if previous is None else f"in place of {_called(previous)}"
+    say(f"CRL {_called(crl)}, valid until {zulu(crl.next_update)}, to {location}: {before}")
     say(
         f"{effect.newly_listed:,} newly listed: switches off {effect.switched_off:,} ACTIVE devices; "
         f"{effect.vanishing:,} listed no more"
@@ -136,7 +139,7 @@ def _as_data(crl: VerifiedCrl, location: S3Location, effect: Effect | None, *, p
     """Return what became of a CRL; without an effect it was there already."""
     return {
         "to": str(location),
-        "number": crl.number,
+        "number": json_number(crl.number),
         "next_update": zulu(crl.next_update),
         "published": published,
         "newly_listed": effect.newly_listed if effect else 0,
@@ -144,6 +147,10 @@ def _as_data(crl: VerifiedCrl, location: S3Location, effect: Effect | None, *, p
         "listed_no_more": effect.vanishing if effect else 0,
         "braked": effect is not None and effect.braked,
     }
+
+
+def _called(crl: VerifiedCrl) -> str:
+    return f"of {zulu(crl.this_update)} without a number" if crl.number is None else f"number {crl.number}"
 
 
 def _verify_nothing_vanishes(effect: Effect) -> None:

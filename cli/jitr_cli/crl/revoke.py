@@ -5,18 +5,17 @@ Exit codes: 0 written, or nothing to change; 64 something given is not right and
 
 from __future__ import annotations
 
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from jitr.certificates import Certificate, verify_issued_by
+from jitr.errors import Rejected
 from jitr_cli.console.call import Call, dry_run_option, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, read_file, zulu
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, parse_certificates, read_file, zulu
 from jitr_cli.console.options import RevocationReason, SerialNumber
 from jitr_cli.console.output import say
 from jitr_cli.crl.files import Signing, load_previous, put_on_crl, signing_options
@@ -70,37 +69,28 @@ def command(
     return call.finish(written or signing.as_data(current, len(listed_entries(current)), written=False))
 
 
-def _issued_serial(path: Path, ca: x509.Certificate) -> int:
+def _issued_serial(path: Path, ca: Certificate) -> int:
     """Return the serial number of the one certificate in a file that the CA issued; raises CommandFailed.
 
     Files with a chain are accepted; with several certificates of this CA it would not be clear which one is meant.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd serial numbers are to be revoked, not to be warned about
-        issued = [each for each in _certificates(path) if each != ca and _is_issued_by(each, ca)]
-        if len(issued) != 1:
-            raise CommandFailed(
-                f"{path} holds {len(issued)} certificates that this CA is seen to have issued; exactly one is expected "
-                "(for one whose signature cannot be verified, give --serial)"
-            )
-        return issued[0].serial_number
-
-
-def _certificates(path: Path) -> list[x509.Certificate]:
-    data = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
     try:
-        if data[:1] == b"\x30":
-            return [x509.load_der_x509_certificate(data)]
-        return x509.load_pem_x509_certificates(data)
-    except Exception as error:
-        # Parsers of hostile bytes raise more kinds than they document.
-        raise CommandFailed(f"{path} holds no readable certificate") from error
+        found = parse_certificates(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+    except ValueError as error:
+        raise CommandFailed(f"{path} holds no readable certificate: {error}") from error
+    issued = [each for each in found if each != ca and _is_issued_by(each, ca)]
+    if len(issued) != 1:
+        raise CommandFailed(
+            f"{path} holds {len(issued)} certificates that this CA is seen to have issued; exactly one is expected "
+            "(for one whose signature cannot be verified, give --serial)"
+        )
+    return issued[0].serial_number
 
 
-def _is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+def _is_issued_by(certificate: Certificate, ca: Certificate) -> bool:
     """Return whether name and signature are the CA's; signatures with MD5 or SHA-1 are not verified."""
     try:
-        certificate.verify_directly_issued_by(ca)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        verify_issued_by(certificate, ca)
+    except Rejected:
         return False
     return True

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from cryptography import x509
 
+from jitr.certificates import Certificate
+from jitr.certificates.der import DerError
+from jitr.certificates.extensions import Extension
+from jitr.certificates.names import name_text
+from jitr.certificates.signature import SignatureRefused, signature_algorithm
 from jitr.errors import Reason
 from jitr.revocation import CrlRefused, Options
-from jitr.revocation.crl import CrlFields, CrlProfile, check_profile, crl_number, read_crl, verify_issuer
-from jitr.revocation.der import DerError
-from jitr.revocation.extensions import Extension
-from jitr.revocation.signature import signature_algorithm
+from jitr.revocation.crl import verify_issuer
+from jitr.revocation.crl_fields import CrlFields, read_crl
+from jitr.revocation.crl_profile import CrlProfile, check_profile, crl_number
 from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
@@ -31,7 +34,7 @@ from jitr_cli.console.files import (
     read_file,
     zulu,
 )
-from jitr_cli.console.output import emit_lines
+from jitr_cli.console.output import emit_lines, json_number
 
 _NAMES = {
     "551d12": "issuerAltName",
@@ -82,11 +85,11 @@ def command(call: Call, *, file: Path, issuer: Path | None) -> ExitCode:
     return call.finish(shown, ending, words=lambda: _print(shown, fields, unusable, unsigned))
 
 
-def _issuer(path: Path) -> x509.Certificate:
+def _issuer(path: Path) -> Certificate:
     try:
         return parse_certificate(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
     except ValueError as error:
-        raise CommandFailed(f"{path} holds no readable certificate", ExitCode.UNDETERMINED) from error
+        raise CommandFailed(f"{path} holds no readable certificate: {error}", ExitCode.UNDETERMINED) from error
 
 
 def _profile(fields: CrlFields) -> tuple[CrlProfile | None, _Refusal | None]:
@@ -96,7 +99,7 @@ def _profile(fields: CrlFields) -> tuple[CrlProfile | None, _Refusal | None]:
         return None, _Refusal.of(error)
 
 
-def _signature_refusal(fields: CrlFields, ca: x509.Certificate) -> _Refusal | None:
+def _signature_refusal(fields: CrlFields, ca: Certificate) -> _Refusal | None:
     try:
         verify_issuer(fields, ca)
     except (CrlRefused, DerError) as error:
@@ -106,9 +109,9 @@ def _signature_refusal(fields: CrlFields, ca: x509.Certificate) -> _Refusal | No
 
 def _as_data(fields: CrlFields, profile: CrlProfile | None) -> dict[str, Any]:
     return {
-        "issuer": _issuer_text(fields),
+        "issuer": name_text(fields.issuer),
         "version": fields.version,
-        "number": _number(fields),
+        "number": json_number(_number(fields)),
         "this_update": zulu(fields.this_update),
         "next_update": zulu(fields.next_update),
         "entries": profile.entries.count() if profile else None,
@@ -125,14 +128,6 @@ def _as_data(fields: CrlFields, profile: CrlProfile | None) -> dict[str, Any]:
     }
 
 
-def _issuer_text(fields: CrlFields) -> str | None:
-    """Return the issuer's name as RFC 4514 text, or None for a name that cannot be read."""
-    try:
-        return x509.Name.from_bytes(fields.issuer).rfc4514_string()
-    except Exception:  # noqa: BLE001 - what stands for a name in a hostile CRL may fail in undocumented ways
-        return None
-
-
 def _number(fields: CrlFields) -> int | None:
     try:
         return crl_number(fields)
@@ -143,7 +138,7 @@ def _number(fields: CrlFields) -> int | None:
 def _algorithm(fields: CrlFields) -> str | None:
     try:
         return str(signature_algorithm(fields.framed.algorithm))
-    except (CrlRefused, DerError):
+    except (SignatureRefused, DerError):
         return None
 
 
@@ -158,7 +153,7 @@ def _scope(profile: CrlProfile) -> str:
 def _print(shown: dict[str, Any], fields: CrlFields, unusable: _Refusal | None, unsigned: _Refusal | None) -> None:
     now = datetime.now(UTC)
     lines = [
-        ("issuer", shown["issuer"] or "unreadable"),
+        ("issuer", shown["issuer"]),
         ("number", "none" if shown["number"] is None else str(shown["number"])),
         ("this update", f"{shown['this_update']} ({_distance(fields.this_update, now)})"),
         ("next update", _next_update(fields.next_update, now)),

@@ -9,13 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography import x509
-
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
 from jitr.bulk.job import JobKind, Plan
-from jitr.certificates import load_certificate
+from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.unknown_certificates import MATTERS, UnknownCertificates
 from jitr.registry.rows import Registry
@@ -48,7 +46,7 @@ class Import:
     rows: Registry
     versions: CrlVersions
     ca_certificate_id: str
-    ca: x509.Certificate
+    ca: Certificate
 
     def find(self) -> ListedCertificates:
         """List the CA's certificates and look for those without a registry row."""
@@ -66,7 +64,7 @@ class Import:
                 if marker is None:
                     return ListedCertificates(listed=listed, unknown=unknown, first=first)
 
-    def run(self, unknown: list[str], *, per_second: float, watch: Callable[[str, x509.Certificate], None]) -> int:
+    def run(self, unknown: list[str], *, per_second: float, watch: Callable[[str, Certificate], None]) -> int:
         """Import certificates at a pace, then let the next sweep compare all of the CRL with them."""
         pace = Pace(per_second, now=time.monotonic, sleep=time.sleep)
         certificates = UnknownCertificates(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cryptography import x509
-
 from jitr import certificates
 from jitr.activation.candidate import Candidate
 from jitr.activation.operator_checks import Claim, find_candidate, find_claim, step, verify_candidate
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
+from jitr.certificates import Certificate
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.call import Call, writing_command
@@ -123,7 +122,7 @@ def _holder(services: DeviceServices, claim: Claim | None) -> RegisteredCertific
         return None
 
 
-def _verify_same_device(old: x509.Certificate, candidate: Candidate) -> None:
+def _verify_same_device(old: Certificate, candidate: Candidate) -> None:
     """Check that the names agree: a Thing does not move from one device to another."""
     if certificates.common_name(old) != certificates.common_name(candidate.certificate):
         raise Rejected(
@@ -150,7 +149,7 @@ def _describe(rebinding: Rebinding) -> None:
         say("  warning: the new certificate is not the later one of the two")
 
 
-def _life(certificate: x509.Certificate) -> str:
+def _life(certificate: Certificate) -> str:
     return f"valid {zulu(certificate.not_valid_before_utc)} to {zulu(certificate.not_valid_after_utc)}"
 
 

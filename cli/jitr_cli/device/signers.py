@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from jitr.certificates import load_certificate
 from jitr_cli.console.call import Call
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import load_issuer, zulu
+from jitr_cli.console.files import load_issuer_to_sign, zulu
 from jitr_cli.device.folders import DeviceFolders
 from jitr_cli.devices.lists import NewDevice
 from jitr_cli.signing.key import load_ca_key
@@ -55,7 +55,7 @@ def local_signer(
     """Return a CA on this computer; its passphrase is asked for only after everything else is known to be right."""
     if ca_certificate is None or ca_key is None:
         raise CommandFailed("give --ca-certificate and --ca-key, or --private-ca")
-    ca = load_issuer(ca_certificate)
+    ca = load_issuer_to_sign(ca_certificate)
     at = datetime.now(UTC)
     try:
         verify_may_issue(ca, at=at)
@@ -93,6 +93,6 @@ def private_signer(call: Call, order: Order, arn: str) -> Signer:
     def issue(request: x509.CertificateSigningRequest, _: NewDevice) -> x509.Certificate:
         csr = request.public_bytes(Encoding.PEM)
         certificate, _chain = authority.issue(csr, template=_TEMPLATE, days=order.lifetime.days)
-        return load_certificate(certificate)
+        return load_certificate(certificate).for_library()
 
-    return Signer(ca=load_certificate(authority.certificate()), issue=issue)
+    return Signer(ca=load_certificate(authority.certificate()).for_library(), issue=issue)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from cryptography import x509
 
-from jitr.certificates import fingerprint
+from jitr.certificates import Certificate
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_device, read_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +18,11 @@ class Named:
     """The certificate that a command is about: by its id alone, or by a file that holds it."""
 
     certificate_id: str
-    certificate: x509.Certificate | None
+    certificate: Certificate | None
 
 
 class CertificateName(click.ParamType[Named]):
-    """A certificate file (PEM or DER, the first of a chain) or a certificate id (64 hex digits)."""
+    """A certificate file (PEM or DER, also with its chain) or a certificate id (64 hex digits)."""
 
     name = "certificate"
 
@@ -37,10 +36,10 @@ class CertificateName(click.ParamType[Named]):
         if not path.is_file():
             self.fail(f"{value!r} is neither a file nor a certificate id (64 hex digits)", param, ctx)
         try:
-            certificate = parse_certificate(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
-        except (ValueError, CommandFailed):
-            self.fail(f"{value} holds no readable certificate", param, ctx)
-        return Named(certificate_id=fingerprint(certificate), certificate=certificate)
+            certificate = parse_device(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+        except (ValueError, CommandFailed) as error:
+            self.fail(f"{value} holds no readable certificate: {error}", param, ctx)
+        return Named(certificate_id=certificate.fingerprint, certificate=certificate)
 
 
 certificate_argument = click.argument("certificate", type=CertificateName(), metavar="CERTIFICATE")

@@ -5,12 +5,10 @@ Exit codes: 0 active, and everything as it should be; 1 not so, for a definite r
 
 from __future__ import annotations
 
-from cryptography import x509
-
 from jitr.activation.candidate import Candidate
 from jitr.authorities.obstacles import Obstacle, obstacles
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
-from jitr.certificates import verify_issued_by
+from jitr.certificates import Certificate, verify_issued_by
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.settings import ManagedCa
 from jitr_cli.authorities.registry import CaRegistry
@@ -100,7 +98,7 @@ def _unregistered(aws: Aws, services: DeviceServices, named: Named) -> DeviceFin
     return found
 
 
-def _issuer(services: DeviceServices, certificate: x509.Certificate) -> tuple[ManagedCa, x509.Certificate] | None:
+def _issuer(services: DeviceServices, certificate: Certificate) -> tuple[ManagedCa, Certificate] | None:
     at = services.clock()
     for managed in services.authorities.all(at=at):
         try:
@@ -118,9 +116,9 @@ def _issuer(services: DeviceServices, certificate: x509.Certificate) -> tuple[Ma
 def _candidate(
     services: DeviceServices,
     certificate_id: str,
-    certificate: x509.Certificate,
+    certificate: Certificate,
     managed: ManagedCa,
-    ca: x509.Certificate,
+    ca: Certificate,
 ) -> Candidate:
     """Return the certificate as it would be right after its registration."""
     registered = RegisteredCertificate(

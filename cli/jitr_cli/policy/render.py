@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
-from cryptography import x509
 
 from jitr import certificates
+from jitr.certificates import Certificate
 from jitr.errors import Rejected
 from jitr.policies.template import MAXIMUM_CHARACTERS, device_values_in, render_policy
 from jitr.policies.values import PolicyError
@@ -20,7 +20,7 @@ from jitr.settings import ThingNameSource
 from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, parse_certificate, read_file
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, parse_device, read_file
 from jitr_cli.console.fleet import (
     deployment_values,
     fleet_deployment_option,
@@ -85,14 +85,14 @@ def _device_values(wanted: Iterable[str], target: Deployment, name: str, file: P
     return values
 
 
-def _certificate(file: Path) -> x509.Certificate:
+def _certificate(file: Path) -> Certificate:
     try:
-        return parse_certificate(read_file(file, maximum=MAXIMUM_CERTIFICATE_BYTES))
+        return parse_device(read_file(file, maximum=MAXIMUM_CERTIFICATE_BYTES))
     except ValueError as error:
-        raise CommandFailed(f"{file} holds no readable certificate") from error
+        raise CommandFailed(f"{file} holds no readable certificate: {error}") from error
 
 
-def _thing_name_source(certificate: x509.Certificate, cas: Sequence[FleetCa]) -> ThingNameSource:
+def _thing_name_source(certificate: Certificate, cas: Sequence[FleetCa]) -> ThingNameSource:
     """Return what the certificate's CA names Things after; a CA whose certificate no file holds is not recognised."""
     for ca in cas:
         if ca.known_at_deploy:

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import existing_file, load_issuer
+from jitr_cli.console.files import existing_file, load_issuer_to_sign
 from jitr_cli.console.new_files import PRIVATE, PUBLIC, verify_new, write_new
 from jitr_cli.console.options import gathered
 from jitr_cli.console.output import say
@@ -87,7 +87,7 @@ class NewCa:
         if self.issuer.certificate is None or self.issuer.key is None:
             key = new_private_key(key_type)
             return sign_root(request, key, at=at), key
-        issuer = load_issuer(self.issuer.certificate)
+        issuer = load_issuer_to_sign(self.issuer.certificate)
         verify_may_sign_ca(issuer, path_length=request.path_length, at=at)
         loaded = load_ca_key(self.issuer.key, passphrase_file=self.issuer.passphrase_file)
         issuer_key = verify_pair(issuer, loaded)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cryptography import x509
+from collections.abc import Sequence
 
 from jitr.aws.failures import error_code
-from jitr.certificates import verify_issued_by
+from jitr.certificates import Certificate, verify_issued_by
 from jitr.errors import Rejected
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.signing.private_ca import PrivateCa
@@ -23,7 +23,7 @@ REASONS = {
 }
 
 
-def verify_issued_by_ca(certificates: list[x509.Certificate], ca: x509.Certificate) -> None:
+def verify_issued_by_ca(certificates: Sequence[Certificate], ca: Certificate) -> None:
     """Check, before anything is revoked, that the CA issued all of them; raises CommandFailed."""
     for certificate in certificates:
         try:

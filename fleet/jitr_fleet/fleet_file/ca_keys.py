@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
+from jitr.settings import CaStatus, CrlSign, OnExistingThing, ThingNameSource
 from jitr_fleet.deployments.deployment import CrlKind, PrivateCaType, Registration
 from jitr_fleet.deployments.names import HOST, POLICY_NAME, PORT
 from jitr_fleet.files.key import Key
@@ -155,6 +155,13 @@ CA_KEYS: Final = (
         maximum=8784,
         fills="crl_max_age_seconds",
         read=_seconds,
+    ),
+    Key(
+        name="crl_sign",
+        about="required: CRLs of a CA whose certificate has no keyUsage are refused (RFC 10007); if_present: warned of",
+        default=CrlSign.IF_PRESENT.value,
+        choices=tuple(each.value for each in CrlSign),
+        read=CrlSign,
     ),
     Key(
         name="allow_list",

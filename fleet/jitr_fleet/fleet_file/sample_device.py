@@ -6,14 +6,13 @@ nobody can tell whether that one signs devices or only other CAs; from one devic
 
 from __future__ import annotations
 
-import warnings
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from jitr import certificates
+from jitr.certificates import Certificate, Unreadable
+from jitr.certificates.der import DerError
+from jitr.certificates.names import same_name
 from jitr.errors import Reason, Rejected, Waiting
 from jitr.settings import ThingNameSource
 from jitr_fleet.issuing.ca_certificate import CaCertificateError
@@ -27,26 +26,27 @@ def read_sample_device(file: Path, *, ca: str, thing_name: ThingNameSource) -> s
     Checked is what step 4 of an activation checks, but for the validity, which `outside_validity` tells. Not checked:
     whether it is revoked.
     """
-    certificate, issuer = _load(file), x509.load_pem_x509_certificate(ca.encode("ascii"))
+    certificate, issuer = _load(file), certificates.load_certificate(ca)
     try:
         certificates.verify_issued_by(certificate, issuer)
+        certificates.verify_one_reading(certificate)
         certificates.verify_strength(certificate)
         certificates.thing_name(certificate, thing_name)
     except Rejected as refusal:
         raise _refused(certificate, issuer, refusal) from refusal
-    return certificate.public_bytes(Encoding.PEM).decode("ascii")
+    return certificate.pem
 
 
 def outside_validity(sample: str, *, at: datetime) -> str | None:
     """Return why a certificate that `read_sample_device` returned would not be activated now, None if it would."""
     try:
-        certificates.verify_validity(x509.load_pem_x509_certificate(sample.encode("ascii")), at=at)
+        certificates.verify_validity(certificates.load_certificate(sample), at=at)
     except (Rejected, Waiting) as refusal:
         return refusal.message
     return None
 
 
-def _load(file: Path) -> x509.Certificate:
+def _load(file: Path) -> Certificate:
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -54,16 +54,16 @@ def _load(file: Path) -> x509.Certificate:
     if b"PRIVATE KEY-----" in data:
         raise CaCertificateError(f"{file} holds a private key", "keep the key elsewhere; " + _EXPECTED)
     try:
-        with warnings.catch_warnings():
-            # What is odd about it is for the rules to say, with a reason.
-            warnings.simplefilter("ignore")
-            return x509.load_pem_x509_certificates(data)[0]
-    except Exception as error:
-        # Parsers of hostile bytes raise more kinds than they document.
-        raise CaCertificateError(f"{file} holds no readable certificate", _EXPECTED) from error
+        blocks = certificates.certificate_blocks(data)
+    except DerError as error:
+        raise CaCertificateError(f"{file} holds no readable certificate: {error}", _EXPECTED) from error
+    found = certificates.read_certificate(blocks[0])
+    if isinstance(found, Unreadable):
+        raise CaCertificateError(f"{file} holds no readable certificate: {found.why}", _EXPECTED)
+    return found
 
 
-def _refused(certificate: x509.Certificate, ca: x509.Certificate, refusal: Rejected) -> CaCertificateError:
+def _refused(certificate: Certificate, ca: Certificate, refusal: Rejected) -> CaCertificateError:
     if refusal.reason is not Reason.WRONG_SIGNATURE:
         return CaCertificateError(
             f"a device with this certificate would stay out: {refusal.message} ({refusal.reason})",
@@ -75,10 +75,10 @@ def _refused(certificate: x509.Certificate, ca: x509.Certificate, refusal: Rejec
     )
 
 
-def _issuer(certificate: x509.Certificate, ca: x509.Certificate) -> str:
+def _issuer(certificate: Certificate, ca: Certificate) -> str:
     try:
-        if certificate.issuer == ca.subject:
+        if same_name(certificate.issuer, ca.subject):
             return "another CA of the same name"
-        return repr(certificate.issuer.rfc4514_string())
-    except ValueError:
+    except DerError:
         return "a CA whose name cannot be read"
+    return repr(certificate.issuer_text)

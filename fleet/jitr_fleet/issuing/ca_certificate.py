@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from jitr_fleet.issuing.cas import signs_certificates
+from jitr.certificates import Certificate, Unreadable, certificate_blocks, load_certificate, read_certificate
+from jitr.certificates.contents import CERTIFICATE, held
+from jitr.certificates.der import DerError
+from jitr.certificates.signature import SignatureRefused
 
 MINIMUM_RSA_BITS = 2048
 _ONE_BLOCK = "expected: one block -----BEGIN CERTIFICATE----- with the CA that directly signs the devices"
@@ -36,7 +37,7 @@ class CaCertificate:
 
     def verify_signs(self) -> None:
         """Raise CaCertificateError if the CA may not sign certificates (keyUsage, where present)."""
-        if not signs_certificates(x509.load_pem_x509_certificate(self.pem.encode("ascii"))):
+        if not load_certificate(self.pem).may_sign_certificates:
             raise CaCertificateError("its keyUsage does not have keyCertSign", "expected: a CA that may sign devices")
 
     def verify_begun(self, *, at: datetime) -> None:
@@ -75,41 +76,46 @@ def parse_ca_certificate(data: bytes, *, name: str) -> CaCertificate:
     _verify_is_ca(certificate)
     _verify_key(certificate)
     return CaCertificate(
-        pem=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
-        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+        pem=certificate.pem,
+        fingerprint=certificate.fingerprint,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
     )
 
 
-def _load(data: bytes, name: str) -> x509.Certificate:
-    blocks = data.count(b"-----BEGIN CERTIFICATE-----")
+def _load(data: bytes, name: str) -> Certificate:
     if b"PRIVATE KEY-----" in data:
         raise CaCertificateError(f"{name} holds a private key", "keep the key elsewhere; " + _ONE_BLOCK)
-    if blocks != 1:
+    blocks = data.count(b"-----BEGIN CERTIFICATE-----")
+    if blocks > 1 or (blocks == 0 and held(data) == CERTIFICATE):
         raise CaCertificateError(f"{name} holds {blocks} certificates in PEM", _ONE_BLOCK)
     try:
-        return x509.load_pem_x509_certificate(data)
+        (block,) = certificate_blocks(data)
     except ValueError as error:
-        raise CaCertificateError(f"{name} holds no readable certificate", _ONE_BLOCK) from error
+        raise CaCertificateError(f"{name} holds no readable certificate: {error}", _ONE_BLOCK) from error
+    found = read_certificate(block)
+    if isinstance(found, Unreadable):
+        raise CaCertificateError(f"{name} holds no readable certificate: {found.why}", _ONE_BLOCK)
+    return found
 
 
-def _verify_is_ca(certificate: x509.Certificate) -> None:
+def _verify_is_ca(certificate: Certificate) -> None:
     try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        is_ca = constraints.ca
-    except x509.ExtensionNotFound:
-        is_ca = certificate.version is x509.Version.v1
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise CaCertificateError("the certificate's extensions cannot be read", _ONE_BLOCK) from error
+        is_ca = certificate.is_ca or certificate.version == 1
+        certificate.may_sign_certificates  # noqa: B018 - reads it
+    except DerError as error:
+        raise CaCertificateError(f"the certificate's extensions cannot be read: {error}", _ONE_BLOCK) from error
     if not is_ca:
         raise CaCertificateError(
             "the certificate is no CA (basicConstraints does not say CA:TRUE)", "expected: the CA, not a device"
         )
 
 
-def _verify_key(certificate: x509.Certificate) -> None:
-    key = certificate.public_key()
+def _verify_key(certificate: Certificate) -> None:
+    try:
+        key = certificate.public_key()
+    except SignatureRefused as refusal:
+        raise CaCertificateError(refusal.message, "AWS IoT accepts RSA and elliptic-curve keys") from refusal
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < MINIMUM_RSA_BITS:
             raise CaCertificateError(

@@ -15,6 +15,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from jitr.certificates import AnyCertificate, Certificate
+from jitr.certificates.der import DerError
+from jitr.certificates.names import same_name
+
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KEY_KINDS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
 MINIMUM_RSA_BITS = 2048
@@ -95,14 +99,15 @@ def sign_intermediate(
 def verify_may_sign_ca(issuer: x509.Certificate, *, path_length: int, at: datetime) -> None:
     """Check that a CA may stand below `issuer` now: basicConstraints, keyUsage, validity; raises CaNotIssued."""
     try:
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound as error:
-        raise CaNotIssued("the issuer is no CA (it has no basicConstraints)") from error
-    if not constraints.ca:
+        read = Certificate.of(issuer)
+        is_ca, allowed = read.is_ca, read.path_length
+    except DerError as error:
+        raise CaNotIssued(f"the issuer's certificate cannot be read: {error}") from error
+    if not is_ca:
         raise CaNotIssued("the issuer is no CA (basicConstraints does not say CA:TRUE)")
-    if constraints.path_length is not None and constraints.path_length <= path_length:
+    if allowed is not None and allowed <= path_length:
         raise CaNotIssued(
-            f"the issuer's pathLenConstraint is {constraints.path_length}: a CA with {path_length} may not stand below "
+            f"the issuer's pathLenConstraint is {allowed}: a CA with {path_length} may not stand below "
             "it; make the issuer with --path-length"
         )
     if not signs_certificates(issuer):
@@ -111,22 +116,15 @@ def verify_may_sign_ca(issuer: x509.Certificate, *, path_length: int, at: dateti
         raise CaNotIssued("the issuer is outside its validity")
 
 
-def signs_certificates(ca: x509.Certificate) -> bool:
+def signs_certificates(ca: AnyCertificate) -> bool:
     """Return whether a certificate's keyUsage, where present, has keyCertSign (RFC 5280 section 4.2.1.3)."""
-    try:
-        return ca.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
-    except x509.ExtensionNotFound:
-        return True
+    return Certificate.of(ca).may_sign_certificates
 
 
-def is_root_for_cas(ca: x509.Certificate) -> bool:
+def is_root_for_cas(ca: AnyCertificate) -> bool:
     """Return whether a CA is self-signed and allows CAs below it: one of those may be what signs the devices."""
-    if ca.subject != ca.issuer:
-        return False
-    try:
-        return ca.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length != 0
-    except x509.ExtensionNotFound:
-        return False
+    read = Certificate.of(ca)
+    return same_name(read.subject, read.issuer) and read.is_ca and read.path_length != 0
 
 
 def _builder(request: CaRequest, key: PrivateKey, *, start: datetime) -> x509.CertificateBuilder:
@@ -165,8 +163,7 @@ def _key_usage() -> x509.KeyUsage:
 
 
 def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    try:
-        known = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
+    known = Certificate.of(issuer).subject_key_identifier
+    if known is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known)
+    return x509.AuthorityKeyIdentifier(known, None, None)

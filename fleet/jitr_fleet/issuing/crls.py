@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from jitr.revocation import CrlRefused, Options, VerifiedCrl, der, read_crl, verify_crl
-from jitr.revocation import extensions as ext
-from jitr.revocation.certificate_fields import CertificateFields
-from jitr.revocation.entries import REASON_NAMES
+from jitr.certificates import der
+from jitr.certificates import extensions as ext
+from jitr.certificates.certificate import AnyCertificate, Certificate
+from jitr.certificates.signature import SignatureRefused
+from jitr.revocation import CrlRefused, VerifiedCrl, verify_crl
+from jitr.revocation.entries import REASON_NAMES, read_entry
 
 # removeFromCRL belongs to delta CRLs (RFC 5280 section 5.3.1).
 REASON_CODES = {name: code for code, name in REASON_NAMES.items() if name != "removeFromCRL"}
@@ -34,7 +35,6 @@ _VERSION_2 = b"\x02\x01\x01"
 _SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
 _ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _UTC_TIME_YEARS = range(1950, 2050)  # RFC 5280 section 5.1.2.4
-_HOLD_EXTENSION = bytes.fromhex("0603551d1504030a0106")
 
 Entries = dict[int, bytes]
 
@@ -62,11 +62,11 @@ UNSAID = Revocation()
 class SigningCa:
     """A CA certificate and its private key, which were seen to belong together."""
 
-    certificate: x509.Certificate
+    certificate: Certificate
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
     @classmethod
-    def of(cls, certificate: x509.Certificate, key: object) -> SigningCa:
+    def of(cls, certificate: AnyCertificate, key: object) -> SigningCa:
         """Pair a certificate with its key; raises CrlNotIssued for a key of another kind or of another certificate."""
         if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
             raise CrlNotIssued("the key is neither RSA nor ECDSA: a CRL signed with it would not be accepted")
@@ -74,33 +74,34 @@ class SigningCa:
             raise CrlNotIssued(f"the RSA key has {key.key_size} bits; {MINIMUM_RSA_BITS} are required")
         if isinstance(key, ec.EllipticCurvePrivateKey) and not isinstance(key.curve, _CURVES):
             raise CrlNotIssued("the key is on a curve that is not accepted; P-256, P-384 and P-521 are")
-        if key.public_key() != certificate.public_key():
+        ca = Certificate.of(certificate)
+        if key.public_key() != ca.public_key():
             raise CrlNotIssued("the key does not belong to the CA certificate")
-        return cls(certificate=certificate, key=key)
+        return cls(certificate=ca, key=key)
 
 
-def verify_may_sign(ca: x509.Certificate) -> None:
+def verify_may_sign(ca: AnyCertificate) -> None:
     """Check that a certificate is a CA's and may sign CRLs; raises CrlNotIssued.
 
     basicConstraints must say cA (version 1 certificates cannot), keyUsage, where present, cRLSign. Not checked: its
     validity, who signed it.
     """
     try:
-        fields = CertificateFields.of(ca)
+        fields = Certificate.of(ca)
         is_ca = fields.is_ca or fields.version < 3  # noqa: PLR2004 - X.509 version
         may_sign = fields.may_sign_crls
-        ca.public_key()
-    except (der.DerError, UnsupportedAlgorithm, ValueError) as error:
-        raise CrlNotIssued("the CA certificate cannot be read") from error
+        fields.public_key()
+    except (der.DerError, SignatureRefused) as error:
+        raise CrlNotIssued(f"the CA certificate cannot be read: {error}") from error
     if not is_ca:
         raise CrlNotIssued("the certificate is no CA (basicConstraints does not say CA:TRUE)")
     if not may_sign:
         raise CrlNotIssued("the CA certificate's keyUsage does not allow to sign CRLs (cRLSign)")
 
 
-def verify_previous(data: bytes, ca: x509.Certificate) -> VerifiedCrl:
+def verify_previous(data: bytes, ca: AnyCertificate) -> VerifiedCrl:
     """Return a CRL that the CA signed at any time, fresh or not; raises CrlRefused."""
-    return verify_crl(data, ca, at=read_crl(data).this_update, options=Options(max_age=timedelta.max))
+    return verify_crl(data, ca, at=None)
 
 
 def encode_entries(revocations: Mapping[int, Revocation], *, at: datetime, known: Mapping[int, bytes]) -> Entries:
@@ -118,7 +119,7 @@ def encode_entries(revocations: Mapping[int, Revocation], *, at: datetime, known
 
 
 def listed_entries(crl: VerifiedCrl) -> Entries:
-    """Return the DER of each entry of a CRL by serial number; of several, one that is more than a hold."""
+    """Return the DER of each entry of a CRL by serial number; of several, one that is final."""
     index = crl.profile.entries
     data, at = index.data, index.start
     entries: Entries = {}
@@ -133,9 +134,8 @@ def listed_entries(crl: VerifiedCrl) -> Entries:
 
 
 def is_hold(entry: bytes) -> bool:
-    """Return whether an entry says certificateHold; its serial number may hold any bytes and is not looked at."""
-    outer = der.read(entry, 0, len(entry))
-    return entry.find(_HOLD_EXTENSION, der.read(entry, outer.body, outer.end).end) >= 0
+    """Return whether an entry may be taken back, as its reason code says."""
+    return read_entry(entry, 0, len(entry)).is_hold
 
 
 def next_number(previous: VerifiedCrl | None, *, wanted: int | None, at: datetime) -> int:
@@ -196,7 +196,7 @@ def sign_crl(
         der.SEQUENCE,
         _VERSION_2,
         algorithm,
-        CertificateFields.of(ca.certificate).subject,
+        ca.certificate.subject,
         _time(this_update),
         _time(next_update),
         _element(der.SEQUENCE, listed) if listed else b"",
@@ -220,8 +220,8 @@ def _sign(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, signed: bytes) ->
     return key.sign(digest, ec.ECDSA(prehashed))
 
 
-def _extensions(ca: x509.Certificate, number: int, point: bytes | None) -> bytes:
-    identifier = CertificateFields.of(ca).subject_key_identifier
+def _extensions(ca: Certificate, number: int, point: bytes | None) -> bytes:
+    identifier = ca.subject_key_identifier
     if identifier is None:
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
     else:

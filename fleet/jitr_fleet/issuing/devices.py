@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from jitr import certificates
+from jitr.certificates import der
+from jitr.certificates.certificate import Certificate
 from jitr.errors import ActivationError
 from jitr.policies.values import DEVICE_VALUES
-from jitr.revocation import der
-from jitr.revocation.certificate_fields import CertificateFields
 from jitr.settings import ThingNameSource
 from jitr_fleet.issuing.cas import CaNotIssued, PrivateKey, signs_certificates, verify_pair
 
@@ -114,7 +114,7 @@ class IssuingCa:
         return extensions
 
     def _authority_key_identifier(self) -> x509.AuthorityKeyIdentifier:
-        identifier = CertificateFields.of(self.certificate).subject_key_identifier
+        identifier = Certificate.of(self.certificate).subject_key_identifier
         if identifier is not None:
             return x509.AuthorityKeyIdentifier(identifier, None, None)
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
@@ -126,7 +126,7 @@ def verify_may_issue(ca: x509.Certificate, *, at: datetime) -> None:
     basicConstraints must say cA (version 1 certificates cannot), keyUsage, where present, keyCertSign.
     """
     try:
-        fields = CertificateFields.of(ca)
+        fields = Certificate.of(ca)
         is_ca = fields.is_ca or fields.version < 3  # noqa: PLR2004 - X.509 version
         may_sign = signs_certificates(ca)
         ca.public_key()

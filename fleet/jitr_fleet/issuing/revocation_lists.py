@@ -28,6 +28,14 @@ _KEY_TIMES = {"keytime": "keyCompromise", "cakeytime": "cACompromise"}
 _HOLDS = ("holdinstruction", "caholdinstruction")
 
 
+# Serial numbers of one digit look the same in both notations.
+_TELLING_DIGITS = 2
+_LOOKS_DECIMAL = (
+    "no serial number of the list has a hex letter: is it decimal, as keytool and cfssl print them? It is read as hex, "
+    "and decimal numbers read as hex revoke nobody"
+)
+
+
 class ListMistake(ValueError):  # noqa: N818 - named for what it tells
     """A list that cannot be used as it stands; the message names the line and what is wrong with it."""
 
@@ -38,6 +46,7 @@ class RevocationList:
 
     revoked: dict[int, Revocation]
     expires: dict[int, datetime]
+    warnings: tuple[str, ...] = ()
 
 
 def read_openssl_index(data: bytes) -> RevocationList:
@@ -58,15 +67,20 @@ def read_openssl_index(data: bytes) -> RevocationList:
 def read_serial_list(data: bytes) -> RevocationList:
     """Read serial numbers in hex, one a line, each with an optional reason and ISO 8601 date; raises ListMistake.
 
-    Spaces or commas separate, `#` begins a comment. When certificates expire such a list does not say.
+    Spaces or commas separate, `#` begins a comment. When certificates expire such a list does not say. A list that
+    looks as if it were decimal is warned of: read as hex it revokes nobody, and says so to nobody.
     """
     found: dict[int, Revocation] = {}
+    hex_seen, longest = False, 0
     for number, line in _lines(data):
         try:
-            _add_listed(found, line)
+            written = _add_listed(found, line)
         except ValueError as error:
             raise ListMistake(f"line {number}: {error}") from error
-    return RevocationList(revoked=found, expires={})
+        hex_seen = hex_seen or not written.isdecimal()
+        longest = max(longest, len(written))
+    decimal = found and not hex_seen and longest >= _TELLING_DIGITS
+    return RevocationList(revoked=found, expires={}, warnings=(_LOOKS_DECIMAL,) if decimal else ())
 
 
 def parse_serial(text: str) -> int:
@@ -145,13 +159,15 @@ def _index_time(text: bytes) -> datetime:
         raise ValueError("a date that does not exist") from error
 
 
-def _add_listed(found: dict[int, Revocation], line: bytes) -> None:
+def _add_listed(found: dict[int, Revocation], line: bytes) -> str:
+    """Add what one line lists, and return its serial number as it is written; 0 for a comment."""
     words = line.decode("utf-8").partition("#")[0].replace(",", " ").split()
     if not words:
-        return
+        return "0"
     serial, each = parse_serial(words[0]), _listed(tuple(words[1:]))
     if found.setdefault(serial, each) != each:
         raise ValueError(f"serial number {serial:X} is there twice, with another reason or date")
+    return words[0]
 
 
 @lru_cache(maxsize=65536)

@@ -7,10 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from cryptography import x509
-
 from jitr import certificates
 from jitr.aws.iot import RegisteredCertificate
+from jitr.certificates import Certificate
 from jitr.settings import ManagedCa
 
 
@@ -23,9 +22,9 @@ class Candidate:
 
     registered: RegisteredCertificate
     described_at: datetime
-    certificate: x509.Certificate
+    certificate: Certificate
     ca: ManagedCa
-    ca_certificate: x509.Certificate
+    ca_certificate: Certificate
     thing_name: str | None = None
     replaces: str | None = None
 

@@ -78,8 +78,8 @@ class Examination:
         self.turn()
         at = self.clock()
         registered = self.registry.describe_certificate(certificate_id)
-        certificate = certificates.load_certificate(registered.pem)
-        if certificates.fingerprint(certificate) != certificate_id:
+        certificate = certificates.load_registered(registered.pem, certificate_id)
+        if certificate.fingerprint != certificate_id:
             raise Undecided(Reason.CERTIFICATE_MISMATCH, "AWS IoT returned another certificate than the event names")
         if registered.ca_certificate_id != ca.ca_certificate_id:
             raise Undecided(
@@ -109,6 +109,7 @@ class Examination:
     def verify_certificate(self, candidate: Candidate) -> Candidate:
         """(4) Check the certificate itself, and name its Thing; raises Rejected or Waiting."""
         certificates.verify_issued_by(candidate.certificate, candidate.ca_certificate)
+        certificates.verify_one_reading(candidate.certificate)
         certificates.verify_validity(candidate.certificate, at=self.clock())
         certificates.verify_strength(candidate.certificate)
         name = certificates.thing_name(candidate.certificate, candidate.ca.thing_name)
@@ -125,6 +126,7 @@ class Examination:
         at = self.clock()
         options = Options(
             max_age=candidate.ca.crl_max_age,
+            require_crl_sign=candidate.ca.requires_crl_sign,
             distribution_points=(source,) if source.startswith(HTTP_SCHEMES) else (),
         )
         points = certificates.distribution_points(candidate.certificate)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cryptography import x509
-
 from jitr import certificates
 from jitr.activation.candidate import Candidate
 from jitr.aws.iot import IotRegistry
+from jitr.certificates import Certificate
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.messages.event import is_certificate_id
 from jitr.policies.template import device_values_in, render_policy
@@ -149,7 +148,7 @@ def _not_yet(policy: str) -> Undecided:
     return Undecided(Reason.AWS_REFUSED, f"policy {policy} was created but cannot be attached yet")
 
 
-def _succeeds(new: x509.Certificate, old: x509.Certificate) -> bool:
+def _succeeds(new: Certificate, old: Certificate) -> bool:
     """Return whether `new` renews `old`: same common name, issued later."""
     return (
         certificates.common_name(new) == certificates.common_name(old)

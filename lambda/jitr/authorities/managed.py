@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from cryptography import x509
-
 from jitr.authorities.obstacles import CaFacts, Obstacle, obstacles
 from jitr.authorities.records import CaRecord, CaRecords
 from jitr.aws.iot import CaCertificates, RegisteredCa
-from jitr.certificates import distribution_points, fingerprint, load_certificate
+from jitr.certificates import Certificate, distribution_points, fingerprint, load_certificate
 from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location, named_locations
 from jitr.errors import Reason, Undecided, Waiting
 from jitr.settings import Configuration, ManagedCa
@@ -90,23 +88,24 @@ class CertificateAuthorities:
             self.records.watch(ca.ca_certificate_id, unknown)
             self._records.pop(ca.ca_certificate_id, None)
 
-    def watch_named(self, ca_certificate_id: str, certificate: x509.Certificate, *, at: datetime) -> None:
+    def watch_named(self, ca_certificate_id: str, certificate: Certificate, *, at: datetime) -> None:
         """Do the same as `watch_points` for a CA by its id; one that is not managed here is nothing to watch."""
         ca = self.find(ca_certificate_id, at=at)
         if ca is not None:
             self.watch_points(ca, certificate, at=at)
 
-    def watch_points(self, ca: ManagedCa, certificate: x509.Certificate, *, at: datetime) -> None:
+    def watch_points(self, ca: ManagedCa, certificate: Certificate, *, at: datetime) -> None:
         """Let enforcement look at the addresses that a certificate names, where only certificates say them."""
         if ca.crl == CDP:
-            self.watch(ca, named_locations(distribution_points(certificate), self.crl_bucket), at=at)
+            points, hosts = distribution_points(certificate), self.configuration.crl_hosts
+            self.watch(ca, named_locations(points, self.crl_bucket, hosts), at=at)
 
     def devices(self, ca: ManagedCa, *, at: datetime) -> int:
         """Return how many devices of a CA were activated here."""
         record = self._record(ca.ca_certificate_id, at=at)
         return record.devices if record is not None else 0
 
-    def certificate(self, ca: ManagedCa, *, at: datetime) -> x509.Certificate:
+    def certificate(self, ca: ManagedCa, *, at: datetime) -> Certificate:
         """Return the CA certificate: the reviewed one, or AWS IoT's for an adopted CA and for one in AWS Private CA.
 
         The deploy read the latter's fingerprint from AWS Private CA; raises Undecided (`ca_mismatch`) for any other.
@@ -118,7 +117,7 @@ class CertificateAuthorities:
             )
         return found
 
-    def verify_active(self, ca: ManagedCa, *, at: datetime) -> x509.Certificate:
+    def verify_active(self, ca: ManagedCa, *, at: datetime) -> Certificate:
         """Check that the CA may bring in devices now, and return its certificate.
 
         Raises Waiting (`ca_inactive`, `ca_retired`, `ca_on_hold`) or Undecided (`ca_mismatch`, `ca_expired`).

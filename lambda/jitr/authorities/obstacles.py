@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cryptography import x509
-
+from jitr.certificates import Certificate
 from jitr.settings import CaStatus
 
 
@@ -35,7 +34,7 @@ class CaFacts:
     wanted: CaStatus | None = None
     on_hold: bool | None = None
     active: bool | None = None
-    certificate: x509.Certificate | None = None
+    certificate: Certificate | None = None
     auto_registration: bool | None = None
     provisions_itself: bool | None = None
 

@@ -11,10 +11,14 @@ import re
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+from jitr.certificates import AnyCertificate, Certificate, verify_issued_by
+from jitr.certificates.der import DerError
+from jitr.certificates.names import COMMON_NAME, texts_of
+from jitr.errors import Rejected
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 VALIDITY = timedelta(days=1)
@@ -55,22 +59,27 @@ def sign_verification(code: str, *, ca: x509.Certificate, ca_key: SigningKey, at
     )
 
 
-def verify_verification(certificate: x509.Certificate, *, ca: x509.Certificate, code: str, at: datetime) -> None:
+def verify_verification(certificate: AnyCertificate, *, ca: AnyCertificate, code: str, at: datetime) -> None:
     """Check what AWS IoT checks: the code as the one common name, the CA's signature, the validity.
 
     Raises NotVerifying. Not checked: revocation, and whether the code is the account's.
     """
-    names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    try:
+        device = Certificate.of(certificate)
+        names = list(texts_of(device.subject, COMMON_NAME))
+        begins, ends = device.not_valid_before_utc, device.not_valid_after_utc
+    except DerError as error:
+        raise NotVerifying(f"it cannot be read: {error}") from error
     if names != [code]:
         raise NotVerifying(_about_names(names))
     try:
-        certificate.verify_directly_issued_by(ca)
-    except (InvalidSignature, ValueError, TypeError) as error:
-        raise NotVerifying("it was not signed by the key of this CA") from error
-    if at > certificate.not_valid_after_utc:
-        raise NotVerifying(f"it expired at {certificate.not_valid_after_utc.isoformat()}")
-    if at < certificate.not_valid_before_utc:
-        raise NotVerifying(f"it is not valid before {certificate.not_valid_before_utc.isoformat()}")
+        verify_issued_by(certificate, ca)
+    except Rejected as refusal:
+        raise NotVerifying("it was not signed by the key of this CA") from refusal
+    if at > ends:
+        raise NotVerifying(f"it expired at {ends.isoformat()}")
+    if at < begins:
+        raise NotVerifying(f"it is not valid before {begins.isoformat()}")
 
 
 def _about_names(names: list[str]) -> str:

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cryptography import x509
-
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.state_table import StateTable
 from jitr.bulk.job import Job, JobKind, Plan
 from jitr.bulk.revocation import BringingBack, SwitchingOff
 from jitr.bulk.tasks import Importing, Reattaching, Task
-from jitr.certificates import load_certificate
+from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Reason, Undecided
@@ -54,7 +52,7 @@ class Tasks:
     pace: Callable[[], None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
-    watch: Callable[[str, x509.Certificate], None] | None = None
+    watch: Callable[[str, Certificate], None] | None = None
 
     def of(self, job: Job) -> Task:
         """Return what a job does to each certificate; raises Undecided for a plan that cannot be carried out."""
@@ -112,6 +110,6 @@ class Tasks:
             sleep=self.sleep,
         )
 
-    def _ca(self, plan: Plan) -> x509.Certificate:
+    def _ca(self, plan: Plan) -> Certificate:
         self.pace()
         return load_certificate(self.registry.describe_ca(plan.ca_certificate_id).pem)

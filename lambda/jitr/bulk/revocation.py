@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cryptography import x509
-
 from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry, ListedCertificate
 from jitr.bulk.tasks import Handled
+from jitr.certificates import AnyCertificate
 from jitr.crls.versions import CrlVersions
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.claims import Claims
@@ -51,7 +50,7 @@ class SwitchingOff:
     rows: Registry
     versions: CrlVersions
     ca_certificate_id: str
-    ca: x509.Certificate
+    ca: AnyCertificate
     wanted: CertificateStatus
     claim: str | None
     confirms: bool

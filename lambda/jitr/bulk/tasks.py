@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from cryptography import x509
-
 from jitr.aws.iot import CertificateStatus, IotRegistry, ListedCertificate
+from jitr.certificates import AnyCertificate
 from jitr.enforcement.unknown_certificates import MATTERS, UnknownCertificates
 from jitr.errors import Reason, Undecided
 from jitr.registry.rows import Registry
@@ -87,7 +86,7 @@ class Importing:
 
     unknown: UnknownCertificates
     ca_certificate_id: str
-    ca: x509.Certificate
+    ca: AnyCertificate
     _known: set[str] = field(default_factory=set)
     _imported: dict[str, str] = field(default_factory=dict)
 

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from cryptography import x509
-
-from jitr.certificates import issuer_key
+from jitr.certificates import AnyCertificate, issuer_key
 from jitr.crls.fetched import Fetched
 from jitr.crls.sources import HTTP_REFRESH, HTTP_SCHEMES, CrlSources
 from jitr.crls.versions import CrlVersion, CrlVersions
@@ -49,7 +47,7 @@ def version_of(crl: VerifiedCrl) -> CrlVersion:
     return CrlVersion(number=crl.number, this_update=crl.this_update, sha256=crl.sha256)
 
 
-def scope_of(ca: x509.Certificate, location: str) -> str:
+def scope_of(ca: AnyCertificate, location: str) -> str:
     """Return what accepted versions are kept by: the issuer's name and key, and the address of the CRL."""
     return f"{issuer_key(ca)}#{location}"
 
@@ -75,7 +73,7 @@ class CrlCache:
     def usable(
         self,
         source: str,
-        ca: x509.Certificate,
+        ca: AnyCertificate,
         points: Sequence[str],
         *,
         at: datetime,
@@ -101,7 +99,7 @@ class CrlCache:
     def current(
         self,
         location: str,
-        ca: x509.Certificate,
+        ca: AnyCertificate,
         *,
         at: datetime,
         options: Options = Options(),  # noqa: B008 - frozen
@@ -125,7 +123,7 @@ class CrlCache:
         return CurrentCrl(scope=scope, crl=entry.crl, failure=entry.failure)
 
     def _refreshed(
-        self, entry: _Entry, scope: str, location: str, ca: x509.Certificate, *, at: datetime, options: Options
+        self, entry: _Entry, scope: str, location: str, ca: AnyCertificate, *, at: datetime, options: Options
     ) -> _Entry:
         entry = replace(entry, asked_at=at)
         try:

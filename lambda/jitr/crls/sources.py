@@ -7,7 +7,7 @@ distribution points) or `none`. `locations` turns it into the addresses to fetch
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ HTTP_SCHEMES = ("http://", "https://")
 HTTP_REFRESH = timedelta(seconds=60)
 # A certificate names one or two distribution points; more than a few are somebody's game.
 _MAXIMUM_POINTS = 4
+_PORTS = {"http": 80, "https": 443}
 _ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
 _FORBIDDEN = frozenset({"AccessDenied", "403", "AllAccessDisabled"})
 _UNCHANGED = frozenset({"304", "NotModified"})
@@ -56,7 +57,11 @@ class S3Location:
     @classmethod
     def of_url(cls, url: str) -> S3Location | None:
         """Return the object that a public S3 URL names (virtual-hosted or path style), None for any other URL."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            # What a certificate says may be no URL at all: http://[crl-host]/x
+            return None
         match = _S3_HOST.fullmatch(parts.hostname or "")
         path = unquote(parts.path).removeprefix("/")
         if match is None or parts.query or not path:
@@ -69,15 +74,36 @@ class S3Location:
         return f"{S3_SCHEME}{self.bucket}/{self.key}"
 
 
-def named_locations(distribution_points: Sequence[str], own_bucket: str) -> tuple[str, ...]:
-    """Return the addresses that a certificate names, own S3 objects by their S3 name; empty where none is http(s)."""
+def named_locations(
+    distribution_points: Sequence[str], own_bucket: str, hosts: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return the addresses that a certificate names, own S3 objects by their S3 name; empty where none is http(s).
 
-    def by_s3_name(url: str) -> str:
-        location = S3Location.of_url(url)
-        return str(location) if location is not None and location.bucket == own_bucket else url
+    At most four: those that can be fetched (own objects and URLs on `hosts`) come before all others, wherever they
+    stand. Schemes are compared in any case and returned in lower case (RFC 3986 section 3.1).
+    """
+    found = dict.fromkeys(
+        _location(f"{scheme.lower()}://{rest}", own_bucket)
+        for scheme, separator, rest in (point.partition("://") for point in distribution_points)
+        if separator and f"{scheme.lower()}://" in HTTP_SCHEMES
+    )
+    usable = [each for each in found if each.startswith(S3_SCHEME) or _host(each) in hosts]
+    return tuple(dict.fromkeys([*usable, *found]))[:_MAXIMUM_POINTS]
 
-    points = [point for point in distribution_points if point.startswith(HTTP_SCHEMES)][:_MAXIMUM_POINTS]
-    return tuple(dict.fromkeys(map(by_s3_name, points)))
+
+def _location(url: str, own_bucket: str) -> str:
+    location = S3Location.of_url(url)
+    return str(location) if location is not None and location.bucket == own_bucket else url
+
+
+def _host(url: str) -> str | None:
+    """Return a URL's host as the allowed hosts name it: with a port where that is not the scheme's own."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return parts.hostname if port in (None, _PORTS[parts.scheme]) else f"{parts.hostname}:{port}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +122,7 @@ class CrlSources:
         """
         if source != CDP:
             return (source,)
-        found = named_locations(distribution_points, self.own_bucket)
+        found = named_locations(distribution_points, self.own_bucket, self.http.hosts)
         if not found:
             raise Undecided(Reason.NO_CRL, "the certificate names no CRL distribution point with an http(s) URL")
         return found

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from cryptography import x509
 
 from jitr.aws.failures import aws_call
+from jitr.certificates import AnyCertificate
 from jitr.crls.fetched import COPIES_PREFIX
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, read_crl, verify_crl
 
@@ -32,7 +32,7 @@ class EnforcedCrls:
     bucket: str
     account: str
 
-    def load(self, scope: str, crl: str, ca: x509.Certificate) -> VerifiedCrl | None:
+    def load(self, scope: str, crl: str, ca: AnyCertificate) -> VerifiedCrl | None:
         """Return the copy whose SHA-256 is `crl`, or None where it is gone or another: then all is compared anew."""
         with aws_call("GetObject"):
             try:

@@ -28,10 +28,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
-from cryptography import x509
-
 from jitr.aws.iot import CertificateStatus, IotRegistry
-from jitr.certificates import issuer_key
+from jitr.certificates import AnyCertificate, issuer_key
 from jitr.crls.cache import CrlCache, scope_of
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr.enforcement.brake import brake_limit
@@ -105,7 +103,7 @@ class Enforcement:
     def sweep(
         self,
         location: str,
-        ca: x509.Certificate,
+        ca: AnyCertificate,
         *,
         devices: int,
         owner: str,
@@ -125,7 +123,7 @@ class Enforcement:
         finally:
             self.versions.release(scope, owner=owner)
 
-    def _sweep(self, scope: str, location: str, ca: x509.Certificate, devices: int, options: Options) -> Sweep:
+    def _sweep(self, scope: str, location: str, ca: AnyCertificate, devices: int, options: Options) -> Sweep:
         # (E2)
         crl = self.crls.current(location, ca, at=self.clock(), options=options, newest=True).crl
         state = self.versions.state(scope)

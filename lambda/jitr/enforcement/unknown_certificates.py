@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from cryptography import x509
-
 from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.certificates import AnyCertificate, Certificate
 from jitr.crls.versions import CrlVersions
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
 from jitr.registry.notes import DeviceNote, Report, unreported
@@ -34,15 +33,15 @@ class UnknownCertificates:
     rows: Registry
     versions: CrlVersions
     pace: Callable[[], None]
-    watch: Callable[[str, x509.Certificate], None]
+    watch: Callable[[str, Certificate], None]
     report: Report = unreported
 
-    def import_newest(self, ca_certificate_id: str, ca: x509.Certificate, *, at_most: int) -> int:
+    def import_newest(self, ca_certificate_id: str, ca: AnyCertificate, *, at_most: int) -> int:
         """Import the unknown ones among a CA's newest certificates; returns how many were unknown."""
         newest = islice(self.registry.certificates_of(ca_certificate_id, newest_first=True), at_most)
         return self.import_these((each for each, status in newest if status in MATTERS), ca_certificate_id, ca)
 
-    def import_these(self, certificate_ids: Iterable[str], ca_certificate_id: str, ca: x509.Certificate) -> int:
+    def import_these(self, certificate_ids: Iterable[str], ca_certificate_id: str, ca: AnyCertificate) -> int:
         """Import those of the certificates that are unknown; returns how many. Safe to repeat."""
         unknown: Sequence[str] = self.rows.unknown(list(dict.fromkeys(certificate_ids)))
         imported: dict[str, str] = {}
@@ -55,7 +54,7 @@ class UnknownCertificates:
             self.settle(imported, ca)
         return len(imported)
 
-    def settle(self, imported: Mapping[str, str], ca: x509.Certificate) -> None:
+    def settle(self, imported: Mapping[str, str], ca: AnyCertificate) -> None:
         """Let the next sweep look at every entry again; only then is known what `import_one` wrote (id → row key)."""
         if not imported:
             return
@@ -63,7 +62,7 @@ class UnknownCertificates:
         for certificate_id, key in imported.items():
             self.rows.remember(certificate_id, key)
 
-    def import_one(self, certificate_id: str, ca_certificate_id: str, ca: x509.Certificate) -> str | None:
+    def import_one(self, certificate_id: str, ca_certificate_id: str, ca: AnyCertificate) -> str | None:
         """Describe one certificate and write its row; returns the row's key for `settle`, None where there is no row.
 
         A certificate that is gone, unreadable, or not signed by this CA's key cannot be on its CRL and gets no row.
@@ -84,9 +83,7 @@ class UnknownCertificates:
             return None
         return self._write(certificate_id, ca_certificate_id, certificate, ca)
 
-    def _write(
-        self, certificate_id: str, ca_certificate_id: str, certificate: x509.Certificate, ca: x509.Certificate
-    ) -> str:
+    def _write(self, certificate_id: str, ca_certificate_id: str, certificate: Certificate, ca: AnyCertificate) -> str:
         key = f"{certificates.issuer_key(ca)}#{certificate.serial_number:x}"
         facts = {
             "ca_certificate_id": ca_certificate_id,

@@ -19,10 +19,10 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from cryptography import x509
 
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.pacing import Pace
+from jitr.certificates import Certificate
 from jitr.crls.cache import CrlCache
 from jitr.crls.sources import NONE, S3Location
 from jitr.crls.versions import CrlVersions
@@ -90,11 +90,11 @@ class Function:
         return {"sweeps": sweeps}
 
     def _sweep(
-        self, ca: ManagedCa, certificate: x509.Certificate, location: str, event: object, owner: str, retry: list[str]
+        self, ca: ManagedCa, certificate: Certificate, location: str, event: object, owner: str, retry: list[str]
     ) -> dict[str, Any]:
         devices = self.authorities.devices(ca, at=self.enforcement.clock())
         try:
-            options = Options(max_age=ca.crl_max_age)
+            options = Options(max_age=ca.crl_max_age, require_crl_sign=ca.requires_crl_sign)
             sweep = self.enforcement.sweep(location, certificate, devices=devices, owner=owner, options=options)
         except Undecided as failure:
             if ca.known_at_deploy and not devices and failure.reason is Reason.NO_CRL:
@@ -112,7 +112,7 @@ class Function:
         )
         return _answer(ca, location, sweep)
 
-    def _import(self, ca: ManagedCa, certificate: x509.Certificate, retry: list[str]) -> None:
+    def _import(self, ca: ManagedCa, certificate: Certificate, retry: list[str]) -> None:
         """Bring in certificates that others activated; if there are any, every entry of the CRL is new to them."""
         try:
             self.unknown.import_newest(ca.ca_certificate_id, certificate, at_most=NEWEST)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cryptography import x509
-
 from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.certificates import Certificate
 from jitr.errors import Reason, Undecided
 from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
@@ -29,10 +28,10 @@ class Target:
     """
 
     certificate_id: str
-    certificate: x509.Certificate
+    certificate: Certificate
     status: CertificateStatus | None
     ca_certificate_id: str | None
-    ca: x509.Certificate | None
+    ca: Certificate | None
 
     @property
     def row(self) -> str | None:
@@ -71,7 +70,7 @@ class DeviceRevocation:
     pace: Callable[[], None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
-    _cas: dict[str, x509.Certificate | None] = field(default_factory=dict)
+    _cas: dict[str, Certificate | None] = field(default_factory=dict)
     _leases: list[tuple[RegistryRow, CertificateStatus]] = field(default_factory=list)
 
     def target(self, certificate_id: str) -> Target:
@@ -149,12 +148,12 @@ class DeviceRevocation:
             return target.status
         return wanted
 
-    def _ca(self, ca_certificate_id: str) -> x509.Certificate | None:
+    def _ca(self, ca_certificate_id: str) -> Certificate | None:
         if ca_certificate_id not in self._cas:
             self._cas[ca_certificate_id] = self._read_ca(ca_certificate_id)
         return self._cas[ca_certificate_id]
 
-    def _read_ca(self, ca_certificate_id: str) -> x509.Certificate | None:
+    def _read_ca(self, ca_certificate_id: str) -> Certificate | None:
         try:
             return certificates.load_certificate(self.registry.describe_ca(ca_certificate_id).pem)
         except Undecided as error:

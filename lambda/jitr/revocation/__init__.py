@@ -4,7 +4,8 @@
 network, no clock of its own, no AWS. docs/revocation.md explains the choices.
 """
 
-from jitr.revocation.crl import VerifiedCrl, check_fresh, read_crl, verify_crl
+from jitr.revocation.crl import VerifiedCrl, check_fresh, verify_crl
+from jitr.revocation.crl_fields import read_crl
 from jitr.revocation.entries import Entry
 from jitr.revocation.pem import split_crls
 from jitr.revocation.refusal import CrlRefused, Options

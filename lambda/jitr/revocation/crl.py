@@ -7,51 +7,25 @@ also a CA's own software makes mistakes, and none of them may hide a serial numb
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from cryptography import x509
-
+from jitr.certificates import der
+from jitr.certificates import extensions as ext
+from jitr.certificates.certificate import AnyCertificate, Certificate
+from jitr.certificates.names import same_name
+from jitr.certificates.signature import SignatureRefused, verify_signature
 from jitr.errors import Reason
-from jitr.revocation import der
-from jitr.revocation import extensions as ext
-from jitr.revocation.certificate_fields import CertificateFields
-from jitr.revocation.entries import Entry, EntryIndex, index_entries
-from jitr.revocation.names import same_name
-from jitr.revocation.pem import split_crls
+from jitr.revocation.crl_fields import CrlFields, check_size, read_piece
+from jitr.revocation.crl_profile import CrlProfile, check_profile
+from jitr.revocation.entries import Entry
+from jitr.revocation.pem import written_crls
 from jitr.revocation.refusal import DEFAULT_OPTIONS, CrlRefused, Options
-from jitr.revocation.scope import IssuingDistributionPoint, read_issuing_distribution_point
-from jitr.revocation.signature import SignedFrame, frame, public_key, verify_signature
+from jitr.revocation.scope import IssuingDistributionPoint
 
-_EXTENSIONS = 0xA0
 _KEY_IDENTIFIER = 0x80
-_LONGEST_NUMBER = 20  # octets, RFC 5280 section 5.2.3
-_KNOWN = frozenset({ext.CRL_NUMBER, ext.ISSUING_DISTRIBUTION_POINT, ext.AUTHORITY_KEY_IDENTIFIER})
-
-
-@dataclass(frozen=True, kw_only=True)
-class CrlFields:
-    """The parts of a CRL as it stands, nothing verified; `entries` are the bounds of the list, None where absent."""
-
-    der: bytes
-    framed: SignedFrame
-    version: int
-    issuer: bytes
-    this_update: datetime
-    next_update: datetime | None
-    entries: tuple[int, int] | None
-    extensions: dict[bytes, ext.Extension]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CrlProfile:
-    """What a CRL says about itself, and its checked entries; `point` is None where it covers all certificates."""
-
-    number: int | None
-    point: IssuingDistributionPoint | None
-    warnings: tuple[str, ...]
-    entries: EntryIndex
+_VERSION_WITH_EXTENSIONS = 3  # of a certificate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,39 +72,55 @@ class VerifiedCrl:
         """Return the entry of a serial number, or None; one search of the bytes, nothing is parsed again."""
         return self.profile.entries.find(serial)
 
-    def is_of(self, ca: CertificateFields) -> bool:
+    def is_of(self, ca: Certificate) -> bool:
         """Return whether this CA, or another certificate of its name and key, is the one that vouches for the CRL."""
-        return self.issuer_public_key == ca.public_key and same_name(self.issuer, ca.subject)
+        return self.issuer_public_key == ca.public_key_info and same_name(self.issuer, ca.subject)
 
 
-def read_crl(data: bytes, options: Options = DEFAULT_OPTIONS) -> CrlFields:
-    """Read the one CRL in `data` (DER or PEM) without verifying anything but its form.
-
-    Raises CrlRefused (`too_large`, `malformed`). Entries and the insides of extensions are not looked at.
-    """
-    if len(data) > options.max_size:
-        raise CrlRefused(Reason.TOO_LARGE, f"it has {len(data)} bytes; {options.max_size} are allowed")
-    crls = split_crls(data)
-    if len(crls) > 1:
-        raise CrlRefused(Reason.MALFORMED, f"it holds {len(crls)} CRLs where one is expected")
-    try:
-        return _fields(crls[0])
-    except der.DerError as error:
-        raise CrlRefused(Reason.MALFORMED, f"it is no well-formed CRL: {error}") from error
-
-
-def verify_crl(data: bytes, ca: x509.Certificate, *, at: datetime, options: Options = DEFAULT_OPTIONS) -> VerifiedCrl:
+def verify_crl(
+    data: bytes, ca: AnyCertificate, *, at: datetime | None, options: Options = DEFAULT_OPTIONS
+) -> VerifiedCrl:
     """Return the CRL in `data` (DER or PEM) if the CA vouches for it and it is usable at `at` (an aware datetime).
 
-    RFC 5280 section 6.3.3 (a), (b)(1) in part, (c), (f), (g) and (l); the numbers are explained in verdict.py. Raises
-    CrlRefused with one of these reasons, checked in this order: too_large, malformed, issuer_mismatch, not_crl_signer,
-    unsupported_algorithm, bad_signature, then malformed, issuer_mismatch (key identifiers), delta, indirect, reasons,
-    out_of_scope, unknown_critical, and last not_yet_valid, too_old, expired. Not checked: the CA certificate's own
-    validity, and what depends on the certificate in question (scope).
+    Without `at` its age does not matter.
+    Of several CRLs in one file (Puppet writes those of root and leaf CA) the CA's own counts; of several of its own,
+    the newest, where they have one scope. RFC 5280 section 6.3.3 (a), (b)(1) in part, (c), (f), (g) and (l); the
+    numbers are explained in verdict.py. Raises CrlRefused with one of these reasons, checked in this order: too_large,
+    malformed, issuer_mismatch, not_crl_signer, unsupported_algorithm, bad_signature, then malformed, issuer_mismatch
+    (key identifiers), delta, indirect, reasons, out_of_scope, unknown_critical, and last not_yet_valid, too_old,
+    expired. Not checked: the CA certificate's own validity, and what depends on the certificate in question (scope).
     """
-    fields = read_crl(data, options)
+    check_size(data, options)
+    pieces, odd = written_crls(data)
+    if len(pieces) == 1:
+        return verify_piece(pieces[0], odd, ca, at=at, options=options)
+    own = _own_pieces(pieces, ca)
+    odd = (*odd, f"it is one of {len(pieces)} CRLs in one file")
+    found: list[VerifiedCrl] = []
+    refusals: list[CrlRefused] = []
+    for piece in own:
+        try:
+            found.append(verify_piece(piece, odd, ca, at=at, options=options))
+        except CrlRefused as refusal:
+            refusals.append(refusal)
+    # A delta beside its base would be passed over with what it lists.
+    if not found or any(each.reason is Reason.DELTA for each in refusals):
+        raise next((each for each in refusals if each.reason is Reason.DELTA), refusals[0])
+    if len({crl.point.der if crl.point else None for crl in found}) > 1:
+        raise CrlRefused(Reason.MALFORMED, f"it holds {len(found)} CRLs of this CA for different certificates")
+    numbered = all(crl.number is not None for crl in found)
+    return max(found, key=lambda crl: (crl.number if numbered else 0, crl.this_update, crl.der))
+
+
+def verify_piece(
+    piece: bytes, odd: tuple[str, ...], ca: AnyCertificate, *, at: datetime | None, options: Options = DEFAULT_OPTIONS
+) -> VerifiedCrl:
+    """Do the same with one CRL in DER that was taken from a file; `odd` is what is unusual about how it was written."""
+    check_size(piece, options)
+    fields = read_piece(piece)
     try:
-        issuer_public_key = verify_issuer(fields, ca)
+        issuer = Certificate.of(ca)
+        issuer_public_key = verify_issuer(fields, issuer, options)
         profile = check_profile(fields, options)
     except der.DerError as error:
         raise CrlRefused(Reason.MALFORMED, f"it is no well-formed CRL: {error}") from error
@@ -140,10 +130,31 @@ def verify_crl(data: bytes, ca: x509.Certificate, *, at: datetime, options: Opti
         issuer_public_key=issuer_public_key,
         this_update=fields.this_update,
         next_update=fields.next_update,
-        profile=profile,
+        profile=replace(profile, warnings=(*odd, *_issuer_warnings(issuer), *profile.warnings)),
     )
-    check_fresh(crl, at=at, options=options)
+    if at is not None:
+        check_fresh(crl, at=at, options=options)
     return crl
+
+
+def _own_pieces(pieces: tuple[bytes, ...], ca: AnyCertificate) -> list[bytes]:
+    """Return those of a file's CRLs that name the CA as issuer, and those that cannot be read, which may."""
+    own = []
+    for piece in pieces:
+        try:
+            if same_name(read_piece(piece).issuer, Certificate.of(ca).subject):
+                own.append(piece)
+        except (CrlRefused, der.DerError):
+            own.append(piece)
+    if not own:
+        raise CrlRefused(Reason.ISSUER_MISMATCH, f"it holds {len(pieces)} CRLs, all issued by other CAs")
+    return own
+
+
+def _issuer_warnings(ca: Certificate) -> tuple[str, ...]:
+    if ca.version >= _VERSION_WITH_EXTENSIONS and not ca.has_key_usage:
+        return ("the CA certificate has no keyUsage, so it does not say that it may sign CRLs (RFC 10007)",)
+    return ()
 
 
 def check_fresh(crl: VerifiedCrl, *, at: datetime, options: Options = DEFAULT_OPTIONS) -> None:
@@ -165,59 +176,27 @@ def check_fresh(crl: VerifiedCrl, *, at: datetime, options: Options = DEFAULT_OP
         raise CrlRefused(Reason.EXPIRED, f"its nextUpdate has passed: {crl.next_update.isoformat()}")
 
 
-def _fields(data: bytes) -> CrlFields:
-    """Read TBSCertList, RFC 5280 section 5.1."""
-    framed = frame(data)
-    at, end = framed.signed.body, framed.signed.end
-    version = der.read(data, at, end)
-    if version.tag == der.INTEGER:
-        if der.integer(data, version) != 1:
-            raise der.DerError("a version other than 1 and 2")
-        at = version.end
-    algorithm = der.expect(data, at, end, der.SEQUENCE)
-    if der.whole(data, algorithm) != framed.algorithm:
-        raise der.DerError("the signed and the unsigned signature algorithm differ")
-    issuer = der.expect(data, algorithm.end, end, der.SEQUENCE)
-    this_update = der.read(data, issuer.end, end)
-    rest = list(der.elements(data, this_update.end, end))
-    next_update = rest.pop(0) if rest and rest[0].tag in (der.UTC_TIME, der.GENERALIZED_TIME) else None
-    entries = rest.pop(0) if rest and rest[0].tag == der.SEQUENCE else None
-    extensions = rest.pop(0) if rest and rest[0].tag == _EXTENSIONS else None
-    if rest:
-        raise der.DerError(f"an element that does not belong there at byte {rest[0].start}")
-    return CrlFields(
-        der=data,
-        framed=framed,
-        version=2 if version.tag == der.INTEGER else 1,
-        issuer=der.whole(data, issuer),
-        this_update=der.time(data, this_update),
-        next_update=der.time(data, next_update) if next_update else None,
-        entries=(entries.body, entries.end) if entries else None,
-        extensions=_extensions(data, extensions) if extensions else {},
-    )
-
-
-def _extensions(data: bytes, tagged: der.Tlv) -> dict[bytes, ext.Extension]:
-    listed = der.only(data, tagged.body, tagged.end, der.SEQUENCE)
-    return dict(ext.read_extensions(data, listed))
-
-
-def verify_issuer(fields: CrlFields, ca: x509.Certificate) -> bytes:
+def verify_issuer(fields: CrlFields, ca: AnyCertificate, options: Options = DEFAULT_OPTIONS) -> bytes:
     """Check who issued a CRL: name (b)(1), right to sign it (f), signature (g), key identifiers.
 
     Returns the CA's public key (DER). Raises DerError or CrlRefused (issuer_mismatch, not_crl_signer,
     unsupported_algorithm, bad_signature).
     """
-    issuer = CertificateFields.of(ca)
+    issuer = Certificate.of(ca)
     if not same_name(fields.issuer, issuer.subject):
         raise CrlRefused(Reason.ISSUER_MISMATCH, "it was issued by another CA")
     if not issuer.may_sign_crls:
         raise CrlRefused(Reason.NOT_CRL_SIGNER, "the CA certificate's keyUsage does not allow to sign CRLs")
-    verify_signature(fields.der, fields.framed, public_key(ca))
+    if options.require_crl_sign and issuer.version >= _VERSION_WITH_EXTENSIONS and not issuer.has_key_usage:
+        raise CrlRefused(Reason.NOT_CRL_SIGNER, "the CA certificate has no keyUsage, and cRLSign is required here")
+    try:
+        verify_signature(fields.der, fields.framed, issuer.public_key())
+    except SignatureRefused as refusal:
+        raise CrlRefused(refusal.reason, refusal.message) from refusal
     theirs, ours = _authority_key_identifier(fields), issuer.subject_key_identifier
     if theirs is not None and ours is not None and theirs != ours:
         raise CrlRefused(Reason.ISSUER_MISMATCH, "its authority key identifier is not the CA's subject key identifier")
-    return issuer.public_key
+    return issuer.public_key_info
 
 
 def _authority_key_identifier(fields: CrlFields) -> bytes | None:
@@ -227,55 +206,3 @@ def _authority_key_identifier(fields: CrlFields) -> bytes | None:
     outer = der.only(value, 0, len(value), der.SEQUENCE)
     parts = {element.tag: element for element in der.elements(value, outer.body, outer.end)}
     return der.content(value, parts[_KEY_IDENTIFIER]) if _KEY_IDENTIFIER in parts else None
-
-
-def check_profile(fields: CrlFields, options: Options = DEFAULT_OPTIONS) -> CrlProfile:
-    """Check what a CRL says about itself, then every entry: RFC 5280 sections 5.1 to 5.3.
-
-    Raises DerError or CrlRefused (delta, malformed, indirect, reasons, out_of_scope, unknown_critical). Not checked:
-    who signed it and whether it is fresh.
-    """
-    if fields.version == 1 and fields.extensions:
-        raise der.DerError("a version 1 CRL with extensions")
-    if ext.DELTA_CRL_INDICATOR in fields.extensions:
-        raise CrlRefused(Reason.DELTA, "it is a delta CRL: it lists changes only")
-    number = crl_number(fields)
-    if number is None and options.require_number:
-        raise CrlRefused(Reason.MALFORMED, "it has no CRL number, which is required here")
-    point = None
-    if (extension := fields.extensions.get(ext.ISSUING_DISTRIBUTION_POINT)) is not None:
-        point = read_issuing_distribution_point(extension.value, fields.issuer)
-    if any(extension.critical and name not in _KNOWN for name, extension in fields.extensions.items()):
-        raise CrlRefused(Reason.UNKNOWN_CRITICAL, "it has an unknown critical extension")
-    if fields.next_update is not None and fields.next_update < fields.this_update:
-        raise der.DerError("its nextUpdate lies before its thisUpdate")
-    start, end = fields.entries or (0, 0)
-    entries = index_entries(fields.der, start, end, with_extensions=fields.version > 1)
-    return CrlProfile(number=number, point=point, warnings=_warnings(fields), entries=entries)
-
-
-def crl_number(fields: CrlFields) -> int | None:
-    """Return the cRLNumber, None where there is none; raises DerError unless it is as RFC 5280 section 5.2.3 says."""
-    if (extension := fields.extensions.get(ext.CRL_NUMBER)) is None:
-        return None
-    element = der.only(extension.value, 0, len(extension.value), der.INTEGER)
-    number = der.integer(extension.value, element)
-    if extension.critical or number < 0 or element.end - element.body > _LONGEST_NUMBER:
-        raise der.DerError("a CRL number that is critical, negative or too long")
-    return number
-
-
-def _warnings(fields: CrlFields) -> tuple[str, ...]:
-    """Return what is unusual about a CRL that is usable all the same."""
-    found = []
-    if fields.version == 1:
-        found.append("it is a version 1 CRL: it has no extensions, so an older copy is harder to tell from a newer one")
-    elif ext.CRL_NUMBER not in fields.extensions:
-        found.append("it has no CRL number, so an older copy is harder to tell from a newer one")
-    if fields.entries is not None and fields.entries[0] == fields.entries[1]:
-        found.append("its list of entries is there but empty; RFC 5280 wants it left out")
-    if ext.FRESHEST_CRL in fields.extensions:
-        found.append("it points to delta CRLs, which are not used: revocations are seen with the next complete CRL")
-    if fields.next_update is None:
-        found.append("it has no nextUpdate")
-    return tuple(found)

@@ -22,7 +22,8 @@ class Options:
     """What an operator may choose; the defaults are the safe ones.
 
     `clock_skew` bears on thisUpdate only. `max_age` (since thisUpdate) makes a CRL without nextUpdate usable and
-    refuses older ones. `max_size` is in bytes, as received. `require_number` refuses CRLs without a cRLNumber.
+    refuses older ones. `max_size` is in bytes, as received. `require_number` refuses CRLs without a cRLNumber,
+    `require_crl_sign` those of a version 3 CA whose certificate has no keyUsage (RFC 10007).
     `distribution_points` are the URLs that the operator configured for this CA; they stand for the distribution points
     of certificates that name none.
     """
@@ -31,6 +32,7 @@ class Options:
     max_age: timedelta | None = None
     max_size: int = 64 * 1024 * 1024
     require_number: bool = False
+    require_crl_sign: bool = False
     distribution_points: tuple[str, ...] = ()
 
 

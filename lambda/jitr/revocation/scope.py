@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jitr.certificates import extensions as ext
+from jitr.certificates.certificate import Certificate
+from jitr.certificates.der import SEQUENCE, DerError, Tlv, boolean, content, elements, only, read
+from jitr.certificates.names import ComparableName, comparable_name, comparable_rdn
 from jitr.errors import Reason
-from jitr.revocation import extensions as ext
-from jitr.revocation.certificate_fields import CertificateFields
-from jitr.revocation.der import SEQUENCE, DerError, Tlv, boolean, content, elements, only, read
-from jitr.revocation.names import ComparableName, comparable_name, comparable_rdn
 from jitr.revocation.refusal import CrlRefused, Options
 
 _POINT, _ONLY_USERS, _ONLY_CAS, _ONLY_SOME_REASONS, _INDIRECT, _ONLY_ATTRIBUTES = 0xA0, 0x81, 0x82, 0x83, 0x84, 0x85
@@ -66,7 +66,7 @@ def read_issuing_distribution_point(value: bytes, issuer: bytes) -> IssuingDistr
     )
 
 
-def check_scope(point: IssuingDistributionPoint | None, certificate: CertificateFields, *, options: Options) -> None:
+def check_scope(point: IssuingDistributionPoint | None, certificate: Certificate, *, options: Options) -> None:
     """Check that a CRL with this issuing distribution point speaks for the certificate.
 
     Raises CrlRefused (`out_of_scope`), also where the certificate's extensions cannot be read and would matter.
@@ -83,7 +83,7 @@ def check_scope(point: IssuingDistributionPoint | None, certificate: Certificate
         raise CrlRefused(Reason.OUT_OF_SCOPE, "it is for another distribution point than the certificate's")
 
 
-def certificate_point_names(certificate: CertificateFields, *, options: Options) -> frozenset[PointName]:
+def certificate_point_names(certificate: Certificate, *, options: Options) -> frozenset[PointName]:
     """Return the names of a certificate's distribution points; raises DerError.
 
     Points that name a cRLIssuer or some reasons only do not count. A certificate without the extension has the implied
@@ -105,7 +105,7 @@ def certificate_point_names(certificate: CertificateFields, *, options: Options)
     return frozenset(names)
 
 
-def _check_role(point: IssuingDistributionPoint, certificate: CertificateFields) -> None:
+def _check_role(point: IssuingDistributionPoint, certificate: Certificate) -> None:
     if certificate.version < 3:  # noqa: PLR2004 - X.509 version: earlier ones do not say whether they are a CA
         raise CrlRefused(Reason.OUT_OF_SCOPE, "it tells CAs from devices, which a version 1 certificate does not say")
     if point.only_users and certificate.is_ca:

@@ -23,18 +23,16 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from cryptography import x509
-
+from jitr.certificates.certificate import AnyCertificate, Certificate
+from jitr.certificates.der import DerError
+from jitr.certificates.names import same_name
+from jitr.certificates.signature import SignatureRefused, verify_signature
 from jitr.errors import Reason
-from jitr.revocation.certificate_fields import CertificateFields
-from jitr.revocation.crl import VerifiedCrl, check_fresh, verify_crl
-from jitr.revocation.der import DerError
-from jitr.revocation.entries import HOLD, Entry
-from jitr.revocation.names import same_name
-from jitr.revocation.pem import split_crls
+from jitr.revocation.crl import VerifiedCrl, check_fresh, verify_piece
+from jitr.revocation.entries import Entry
+from jitr.revocation.pem import written_crls
 from jitr.revocation.refusal import DEFAULT_OPTIONS, CrlRefused, Options
 from jitr.revocation.scope import check_scope
-from jitr.revocation.signature import public_key, verify_signature
 
 # Of several refusals the one that came closest to an answer is reported, whatever the order of the CRLs.
 _CLOSEST_FIRST = (
@@ -53,6 +51,8 @@ _CLOSEST_FIRST = (
     Reason.MALFORMED,
     Reason.ISSUER_MISMATCH,
 )
+
+_Piece = bytes | VerifiedCrl | CrlRefused
 
 
 class RevocationStatus(StrEnum):
@@ -74,7 +74,7 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """An answer, with the CRL that decided.
+    """An answer, with the CRL that decided, and its entry where the certificate is listed.
 
     `reason` and `message` say why it is undetermined; `revocation_reason` and `revoked_at` why and when the certificate
     was revoked, as far as the CRL says.
@@ -85,19 +85,20 @@ class Verdict:
     message: str = ""
     revocation_reason: str | None = None
     revoked_at: datetime | None = None
+    entry: Entry | None = None
     crl: VerifiedCrl | None = None
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def is_hold(self) -> bool:
-        """Whether the certificate is on hold, the one revocation that can be lifted."""
-        return self.status is RevocationStatus.REVOKED and self.revocation_reason == HOLD
+        """Whether the certificate is listed in a way that may be taken back (entries.py, Entry)."""
+        return self.status is RevocationStatus.REVOKED and self.entry is not None and self.entry.is_hold
 
 
 def decide(
-    certificate: x509.Certificate,
-    ca: x509.Certificate,
+    certificate: AnyCertificate,
+    ca: AnyCertificate,
     crls: Sequence[bytes | VerifiedCrl],
     *,
     at: datetime,
@@ -113,8 +114,8 @@ def decide(
     if at.tzinfo is None:
         raise ValueError("the time must have a time zone")
     try:
-        device, issuer = CertificateFields.of(certificate), _issuer_fields(ca)
-        _check_issued_by(device, issuer, ca)
+        device, issuer = Certificate.of(certificate), _issuer_fields(ca)
+        _check_issued_by(device, issuer)
     except CrlRefused as refusal:
         return _undetermined(refusal.reason, refusal.message)
     except Exception as error:  # noqa: BLE001 - hostile certificates must not end the decision with anything but this
@@ -123,54 +124,63 @@ def decide(
         return _undetermined(Reason.NO_CRL, "there is no CRL")
     usable: list[VerifiedCrl] = []
     skipped: list[Skipped] = []
-    for index, piece in _pieces(crls):
+    for index, piece, odd in _pieces(crls):
         try:
-            crl = _verified(piece, ca, issuer, at=at, options=options)
+            crl = _verified(piece, odd, issuer, at=at, options=options)
             check_scope(crl.point, device, options=options)
             usable.append(crl)
         except CrlRefused as refusal:
             skipped.append(Skipped(index=index, reason=refusal.reason, message=refusal.message))
         except Exception as error:  # noqa: BLE001 - hostile CRLs likewise: one that breaks the reading is unusable
             skipped.append(Skipped(index=index, reason=Reason.MALFORMED, message=_described(error)))
-    return _verdict(device.serial, usable, tuple(skipped))
+    return _verdict(device.serial_number, usable, tuple(skipped))
 
 
 @lru_cache(maxsize=64)  # the same CA for every device of it
-def _issuer_fields(ca: x509.Certificate) -> CertificateFields:
-    return CertificateFields.of(ca)
+def _issuer_fields(ca: AnyCertificate) -> Certificate:
+    return Certificate.of(ca)
 
 
-def _check_issued_by(device: CertificateFields, issuer: CertificateFields, ca: x509.Certificate) -> None:
-    """Check that the CA issued the certificate: a serial number means nothing under another issuer."""
+def _check_issued_by(device: Certificate, issuer: Certificate) -> None:
+    """Check that the CA is one, and issued the certificate: a serial number means nothing under another issuer."""
     if not same_name(device.issuer, issuer.subject):
         raise CrlRefused(Reason.ISSUER_MISMATCH, "the certificate names another issuer")
+    if not issuer.may_be_ca:
+        raise CrlRefused(
+            Reason.NOT_CRL_SIGNER, "the issuer is no CA: its basicConstraints or keyUsage says so (cA, keyCertSign)"
+        )
     try:
-        verify_signature(device.der, device.framed, public_key(ca))
-    except CrlRefused as refusal:
+        verify_signature(device.der, device.framed, issuer.public_key())
+    except SignatureRefused as refusal:
         if refusal.reason is Reason.BAD_SIGNATURE:
             raise CrlRefused(Reason.ISSUER_MISMATCH, "the certificate was not signed by this issuer's key") from refusal
-        raise CrlRefused(refusal.reason, "the certificate's signature algorithm is not accepted") from refusal
+        raise CrlRefused(refusal.reason, f"the certificate's signature: {refusal.message}") from refusal
 
 
-def _pieces(crls: Iterable[bytes | VerifiedCrl]) -> Iterator[tuple[int, bytes | VerifiedCrl]]:
-    """Yield every CRL of every file with the index of its file."""
+def _pieces(crls: Iterable[bytes | VerifiedCrl]) -> Iterator[tuple[int, _Piece, tuple[str, ...]]]:
+    """Yield every CRL of every file with the index of its file, and what is unusual about how it is written."""
     for index, given in enumerate(crls):
         if isinstance(given, VerifiedCrl):
-            yield index, given
+            yield index, given, ()
             continue
         try:
-            pieces = split_crls(given)
-        except CrlRefused:
-            pieces = (given,)
+            pieces, odd = written_crls(given)
+        except CrlRefused as refusal:
+            yield index, refusal, ()
+            continue
+        if len(pieces) > 1:
+            odd = (*odd, f"it is one of {len(pieces)} CRLs in one file")
         for piece in pieces:
-            yield index, piece
+            yield index, piece, odd
 
 
 def _verified(
-    given: bytes | VerifiedCrl, ca: x509.Certificate, issuer: CertificateFields, *, at: datetime, options: Options
+    given: _Piece, odd: tuple[str, ...], issuer: Certificate, *, at: datetime, options: Options
 ) -> VerifiedCrl:
+    if isinstance(given, CrlRefused):
+        raise given
     if not isinstance(given, VerifiedCrl):
-        return verify_crl(given, ca, at=at, options=options)
+        return verify_piece(given, odd, issuer, at=at, options=options)
     if not given.is_of(issuer):
         raise CrlRefused(Reason.ISSUER_MISMATCH, "it was verified for another CA")
     check_fresh(given, at=at, options=options)
@@ -214,6 +224,7 @@ def _revoked(entry: Entry, crl: VerifiedCrl, skipped: tuple[Skipped, ...]) -> Ve
         status=RevocationStatus.REVOKED,
         revocation_reason=entry.reason,
         revoked_at=entry.revoked_at,
+        entry=entry,
         crl=crl,
         skipped=skipped,
         warnings=crl.warnings,

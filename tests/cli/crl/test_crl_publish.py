@@ -116,12 +116,26 @@ def test_the_same_crl_again_is_done_already(stack: TestDeployment, devices: list
     assert (answer.exit_code, "already; nothing to do" in answer.err) == (0, True)
 
 
+def test_crls_without_a_number_are_ordered_by_time(
+    stack: TestDeployment, devices: list[Device], publish: Publish
+) -> None:
+    """easy-rsa, keytool, cfssl and others write none; the functions order such CRLs by thisUpdate, too."""
+    at = pki.now()
+    first, second = (stack.ca.crl(number=None, this_update=at - timedelta(seconds=ago)) for ago in (20, 10))
+    answer = publish(first)
+    assert (answer.exit_code, "no CRL number" in answer.err) == (0, True)
+    assert publish(second).exit_code == 0
+    assert there(stack) == second
+    again = publish(stack.ca.crl([5], number=None, this_update=at - timedelta(seconds=10)))
+    assert (again.exit_code, "same second" in again.err) == (64, True)
+
+
 @pytest.mark.parametrize(
     ("crl", "complaint"),
     [
         (lambda ca: ca.crl(number=1), "number 1 is not higher than 1"),
         (lambda ca: ca.crl(number=0), "number 0 is not higher than 1"),
-        (lambda ca: ca.crl(number=None), "malformed: it has no CRL number"),
+        (lambda ca: ca.crl(number=None, this_update=pki.now() - pki.DAY), "issued before the one"),
         (lambda ca: ca.crl(number=2, this_update=pki.now() - pki.DAY), "issued before the one"),
         (lambda ca: ca.crl(number=2, this_update=pki.now() - 9 * pki.DAY), "not published: expired"),
         (lambda ca: ca.crl(number=2, this_update=pki.now() + pki.DAY), "not published: not_yet_valid"),

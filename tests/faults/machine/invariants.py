@@ -1,14 +1,16 @@
 """One checker for I1 to I7: what an account must never have done, and how it must look once everything has settled.
 
-Each rule looks at AWS's side alone (statuses, what was published, table items), with CRLs read by `cryptography`, so it
-shares no code with what it judges.
+Each rule looks at AWS's side alone (statuses, what was published, table items), with CRLs read by `cryptography` and
+certificates by OpenSSL's command line, so it shares no code with what it judges.
 """
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from cryptography import x509
@@ -87,8 +89,15 @@ def _verdict(account: Account, watched: Watched, change: StatusChange) -> str | 
     pem = account.iot.certificates[change.certificate_id].pem
     if watched.crl is None or not pem:
         return None
-    serial = x509.load_pem_x509_certificate(pem.encode()).serial_number
-    return lists(change.published.get(watched.crl), watched.ca.certificate, serial, change.at)
+    return lists(change.published.get(watched.crl), watched.ca.certificate, serial_number(pem), change.at)
+
+
+@cache
+def serial_number(pem: str) -> int:
+    """Return a certificate's serial number as `openssl x509` reads it."""
+    command = ["openssl", "x509", "-noout", "-serial"]
+    answer = subprocess.run(command, input=pem, capture_output=True, text=True, check=True).stdout
+    return int(answer.partition("=")[2], 16)
 
 
 def unsettled(account: Account) -> Iterator[str]:

@@ -26,6 +26,7 @@ from tests.faults.stories.activations import (
     table,
 )
 from tests.worlds.deployment import BUCKET, CRL_KEY, POLICY
+from tests.worlds.odd_certificates import odd_device
 
 
 def cold_deployment() -> Arranged:
@@ -75,6 +76,20 @@ def listed() -> Arranged:
     found = arranged()
     found.publish(factory().crl([SERIAL]))
     found.expected, found.reason = ("REVOKED",), "revoked"
+    return found
+
+
+def odd() -> Arranged:
+    """A good device whose certificate the library refuses to read."""
+    found = arranged()
+    found.device = odd_device("critical FALSE written out", factory(), SERIAL)
+    return found
+
+
+def odd_and_listed() -> Arranged:
+    """On the CRL, with an issuer in another string type than its CA's name."""
+    found = listed()
+    found.device = odd_device("issuer as PrintableString", factory(), SERIAL)
     return found
 
 
@@ -203,6 +218,8 @@ SCENARIOS: dict[str, Arrange] = {
         without_thing,
         grouped,
         listed,
+        odd,
+        odd_and_listed,
         on_hold,
         weak,
         wrong_signature,

@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 
 from jitr.activation.claiming import IRREVERSIBLE_REJECTIONS
 from jitr.activation.steps import LEASE
+from jitr.certificates import der as der_reader
 from jitr.errors import Outcome, Reason, Undecided
-from jitr.revocation import der as der_reader
 from jitr.settings import CaStatus, OnExistingThing, ThingNameSource
 from jitr_local import pki
 from tests.aws.aws_faults import Killed, failing, killed_after, unanswered

@@ -457,7 +457,7 @@ class TestSampleDevice:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            (b"", "holds no readable certificate; expected: PEM with the certificate of one device"),
+            (b"", "holds no readable certificate: it is empty; expected: PEM with the certificate of one device"),
             (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no readable certificate"),
             (pki.private_pem(CA.key).encode(), "holds a private key; keep the key elsewhere"),
             (None, "cannot be read: No such file or directory"),

@@ -11,9 +11,9 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jitr.certificates.der import DerError
 from jitr.errors import Reason
 from jitr.revocation import CrlRefused, RevocationStatus, VerifiedCrl, decide, verify_crl
-from jitr.revocation.der import DerError
 from jitr.revocation.entries import index_entries
 from jitr_local import pki
 from tests.worlds import raw_der
@@ -71,7 +71,7 @@ def test_a_listed_certificate_is_revoked_whatever_the_reason(code: int) -> None:
     answer = decide(device, CA.certificate, [raw_der.crl(CA, raw_der.entry(77, raw_der.reason(code)))], at=AT)
     assert answer.status is RevocationStatus.REVOKED
     assert answer.revocation_reason in names
-    assert answer.is_hold is (code == 6)
+    assert answer.is_hold is (code in (6, 8))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,6 @@ HIDING = [
     ("a date without seconds", raw_der.sequence(SERIAL_5, b"\x17\x0b2611200000Z")),
     ("a date with a fraction", raw_der.sequence(SERIAL_5, b"\x18\x1120261120000000.5Z")),
     ("a date that is text", raw_der.sequence(SERIAL_5, b"\x17\x0dabcdefghijklZ")),
-    ("an empty list of extensions", raw_der.sequence(SERIAL_5, WHEN, raw_der.sequence())),
     ("an extension twice", raw_der.entry(5, raw_der.reason(1), raw_der.reason(1))),
     ("critical written as 01", raw_der.entry(5, UNKNOWN_CRITICAL.replace(b"\x01\x01\xff", b"\x01\x01\x01"))),
     ("critical FALSE written out", raw_der.entry(5, UNKNOWN_CRITICAL.replace(b"\x01\x01\xff", b"\x01\x01\x00"))),
@@ -220,7 +219,7 @@ def test_nothing_is_accepted_that_a_strict_parser_refuses(entries: list[bytes], 
     position = data.draw(st.integers(0, len(listed) - 1))
     listed[position] = data.draw(st.integers(0, 255))
     with contextlib.suppress(DerError, CrlRefused):
-        ours = index_entries(bytes(listed), 0, len(listed), with_extensions=True)
+        ours = index_entries(bytes(listed), 0, len(listed))
         theirs = library_reading(bytes(listed))
         if theirs is None:
             theirs = library_reading(_with_dates_of_the_calendar(bytes(listed)))
@@ -250,6 +249,53 @@ def _with_dates_of_the_calendar(listed: bytes) -> bytes:
 def test_exactly_the_listed_serials_are_found(serials: list[int], other: int) -> None:
     """For any list and any other number."""
     listed = raw_der.entries(serials)
-    index = index_entries(listed, 0, len(listed), with_extensions=True)
+    index = index_entries(listed, 0, len(listed))
     assert all((found := index.find(serial)) and found.serial == serial for serial in serials)
     assert (index.find(other) is not None) is (other in serials)
+
+
+def test_an_empty_list_of_extensions_is_read_and_warned_of() -> None:
+    """@peculiar/x509, Botan and PKI.js write one where there is no reason; a million of them are read at once."""
+    bare = raw_der.sequence(raw_der.integer(300), WHEN, raw_der.sequence())
+    crl = verified(bare + raw_der.entry(301) + bare.replace(b"\x01\x2c", b"\x01\x2e"))
+    found = crl.find(302)
+    assert found is not None
+    assert (found.reason, found.is_hold) == (None, False)
+    assert [serial for serial, _ in crl.profile.entries.listed()] == [b"\x01\x2c", b"\x01\x2d", b"\x01\x2e"]
+    assert any("empty list of extensions" in warning for warning in crl.warnings)
+
+
+@pytest.mark.parametrize("serial", [0, -1, -(1 << 100), -128])
+@pytest.mark.parametrize("before", [0, 3])
+def test_serials_of_zero_or_below_are_warned_of(serial: int, before: int) -> None:
+    """Cfssl and jsrsasign make them of serial numbers in hex; the certificates that were meant are not listed."""
+    plain = raw_der.entries(range((1 << 103) + 1, (1 << 103) + 1 + before))
+    warned = verified(plain + raw_der.entries([serial, serial - 5]))
+    assert any("zero or below" in warning for warning in warned.warnings)
+    assert not any("zero or below" in warning for warning in verified(plain + raw_der.entries([5])).warnings)
+
+
+CRITICAL_HOLD = raw_der.extension("reasonCode", raw_der.integer(6, tag=0x0A), critical=True)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "taken_back"),
+    [
+        ((), False),
+        ((raw_der.reason(1),), False),
+        ((raw_der.reason(6),), True),
+        ((CRITICAL_HOLD,), True),
+        ((raw_der.extension("invalidityDate", raw_der.generalized_time(AT)), CRITICAL_HOLD), True),
+        ((raw_der.reason(8),), True),
+        ((raw_der.extension("reasonCode", b"\x0a\x02\x00\x06"),), True),
+        ((raw_der.extension("unknown", bytes.fromhex("300a0603551d1504030a0106")),), False),
+    ],
+    ids=["none", "key", "hold", "critical hold", "date and hold", "removed", "unreadable", "hold inside another"],
+)
+def test_what_may_be_taken_back_is_decided_by_parsing(extensions: tuple[bytes, ...], taken_back: bool) -> None:
+    """Ansible and Salt mark reasonCode as critical; searched for as bytes, such a hold became REVOKED for good."""
+    crl = verified(raw_der.entry(77, *extensions))
+    found = crl.find(77)
+    assert found is not None
+    assert found.is_hold is taken_back
+    assert list(crl.profile.entries.listed()) == [(b"\x4d", taken_back)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from jitr.errors import Reason
-from jitr.revocation import Options, RevocationStatus, Verdict, decide, verify_crl
+from jitr.revocation import CrlRefused, Options, RevocationStatus, Verdict, decide, verify_crl
 from jitr_local import pki
 from tests.worlds import raw_der
 
@@ -152,12 +153,11 @@ UNUSABLE: list[tuple[str, Reason, Build]] = [
         Reason.MALFORMED,
         lambda ca: raw_der.crl(ca, extensions=[raw_der.extension("cRLNumber", raw_der.integer(1))] * 2),
     ),
-    ("of version 1 with extensions", Reason.MALFORMED, lambda ca: raw_der.crl(ca, version=b"")),
     ("of version 3", Reason.MALFORMED, lambda ca: raw_der.crl(ca, version=b"\x02\x01\x02")),
     (
-        "of version 1 with extensions in an entry",
-        Reason.MALFORMED,
-        lambda ca: raw_der.crl(ca, raw_der.entry(9, raw_der.reason(1)), version=b"", extensions=[]),
+        "of version 1 with a critical extension",
+        Reason.UNKNOWN_CRITICAL,
+        lambda ca: raw_der.crl(ca, version=b"", extensions=[raw_der.extension("unknown", b"x", critical=True)]),
     ),
 ]
 
@@ -341,6 +341,21 @@ def test_version_1_crls_are_used_with_a_warning(ca: pki.CertificateAuthority, de
     assert "version 1" in answer.warnings[0]
 
 
+@pytest.mark.parametrize("version", [b"", b"\x02\x01\x00"])
+def test_version_1_with_extensions_is_read_as_strictly_as_version_2(
+    ca: pki.CertificateAuthority, device: x509.Certificate, version: bytes
+) -> None:
+    """phpseclib, pyOpenSSL, Ruby and jsrsasign write extensions into version 1; PKI.js writes version 1 out."""
+    listed = raw_der.entry(device.serial_number, raw_der.reason(1))
+    answer = verdict(ca, device, raw_der.crl(ca, listed, version=version))
+    assert (answer.status, answer.revocation_reason) == (RevocationStatus.REVOKED, "keyCompromise")
+    assert answer.crl is not None
+    assert answer.crl.number == 1
+    assert any("version 1" in warning for warning in answer.warnings)
+    delta = raw_der.extension("deltaCRLIndicator", raw_der.integer(1), critical=True)
+    assert verdict(ca, device, raw_der.crl(ca, version=version, extensions=[delta])).reason is Reason.DELTA
+
+
 def test_a_missing_number_is_a_warning_unless_it_is_required(
     ca: pki.CertificateAuthority, device: x509.Certificate
 ) -> None:
@@ -375,3 +390,107 @@ def test_every_crl_of_a_bundle_counts(ca: pki.CertificateAuthority, device: x509
     answer = verdict(ca, device, first + second + first[:60])
     assert answer.status is RevocationStatus.REVOKED
     assert [(each.index, each.reason) for each in answer.skipped] == [(0, Reason.MALFORMED)]
+
+
+NO_BASIC_CONSTRAINTS: list[tuple[x509.ExtensionType, bool]] = [(pki.ca_key_usage(), True)]
+NO_CA: list[tuple[x509.ExtensionType, bool]] = [(x509.BasicConstraints(ca=False, path_length=None), True)]
+NO_CERTIFICATES: list[tuple[x509.ExtensionType, bool]] = [
+    (x509.BasicConstraints(ca=True, path_length=0), True),
+    (pki.ca_key_usage(key_cert_sign=False), True),
+]
+
+
+@pytest.mark.parametrize("extensions", [NO_BASIC_CONSTRAINTS, NO_CA, NO_CERTIFICATES])
+def test_an_issuer_that_is_no_ca_leaves_the_answer_open(extensions: list[tuple[x509.ExtensionType, bool]]) -> None:
+    """PKITS 4.5.8: what its own basicConstraints or keyUsage says it is not, it is not."""
+    issuer = pki.CertificateAuthority.create(extensions=extensions)
+    answer = decide(issuer.issue().certificate, issuer.certificate, [issuer.crl()], at=AT)
+    assert (answer.status, answer.reason) == (RevocationStatus.UNDETERMINED, Reason.NOT_CRL_SIGNER)
+
+
+def test_a_ca_without_key_usage_is_warned_of_and_refused_where_it_is_required() -> None:
+    """RFC 10007; AWS's own walk-through makes such CAs."""
+    ca = pki.CertificateAuthority.create(extensions=[(x509.BasicConstraints(ca=True, path_length=0), True)])
+    device = ca.issue().certificate
+    answer = decide(device, ca.certificate, [ca.crl([device.serial_number])], at=AT)
+    assert answer.status is RevocationStatus.REVOKED
+    assert any("RFC 10007" in warning for warning in answer.warnings)
+    strict = decide(device, ca.certificate, [ca.crl()], at=AT, options=Options(require_crl_sign=True))
+    assert strict.reason is Reason.NOT_CRL_SIGNER
+
+
+def test_of_several_crls_in_one_file_those_of_the_issuer_count(
+    ca: pki.CertificateAuthority, device: x509.Certificate
+) -> None:
+    """Puppet writes the leaf CA's and the root's; a source that serves such a file is read, too."""
+    other = pki.CertificateAuthority.create("Root CA")
+    pems = [armoured(other.crl()), armoured(ca.crl(number=1)), armoured(ca.crl([device.serial_number], number=2))]
+    for file in (b"".join(pems), b"".join(reversed(pems))):
+        assert verdict(ca, device, file).status is RevocationStatus.REVOKED
+        crl = verify_crl(file, ca.certificate, at=AT)
+        assert crl.number == 2
+        assert any("one file" in warning for warning in crl.warnings)
+    with pytest.raises(CrlRefused, match="all issued by other CAs"):
+        verify_crl(pems[0] * 2, ca.certificate, at=AT)
+
+
+def armoured(crl: bytes) -> bytes:
+    """Return a CRL in PEM."""
+    return x509.load_der_x509_crl(crl).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda crl: armoured(crl).replace(b"X509 CRL", b"CRL"),
+        lambda crl: b"".join(armoured(crl).splitlines()[1:-1]),
+        lambda crl: b"\n".join(armoured(crl).splitlines()[1:-1]) + b"\n",
+    ],
+    ids=["BEGIN CRL", "bare base64", "bare base64 in lines"],
+)
+def test_other_armour_is_read_and_warned_of(
+    ca: pki.CertificateAuthority, device: x509.Certificate, written: Callable[[bytes], bytes]
+) -> None:
+    """NSS and @peculiar/x509 write the label, `cfssl gencrl` prints base64 only."""
+    answer = verdict(ca, device, written(ca.crl([device.serial_number])))
+    assert answer.status is RevocationStatus.REVOKED
+    assert any("PEM" in warning for warning in answer.warnings)
+
+
+PKCS7 = bytes.fromhex("300b06092a864886f70d010702")
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (lambda ca: pki.pem(ca.certificate).encode(), "a certificate"),
+        (lambda ca: pki.der(ca.certificate), "a certificate"),
+        (lambda ca: pki.private_pem(ca.key).encode(), "a private key"),
+        (lambda _: b"<!DOCTYPE html><html>not found</html>", "a web page"),
+        (lambda ca: gzip.compress(ca.crl()), "gzip"),
+        (lambda ca: armoured(ca.crl()).decode().encode("utf-16"), "UTF-16"),
+        (lambda _: b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n", "PKCS#7"),
+        (lambda _: PKCS7, "PKCS#7"),
+        (lambda _: b"", "empty"),
+    ],
+    ids=["certificate", "certificate in DER", "key", "HTML", "gzip", "UTF-16", "PKCS7", "PKCS7 in DER", "nothing"],
+)
+def test_a_file_that_holds_something_else_is_named(
+    ca: pki.CertificateAuthority,
+    device: x509.Certificate,
+    file: Callable[[pki.CertificateAuthority], bytes],
+    words: str,
+) -> None:
+    """One message for each cause."""
+    answer = verdict(ca, device, file(ca))
+    assert answer.reason is Reason.MALFORMED
+    assert words in answer.skipped[0].message
+
+
+def test_the_extension_that_is_wrong_is_named(ca: pki.CertificateAuthority, device: x509.Certificate) -> None:
+    """By its name, or by its object identifier."""
+    unknown = raw_der.extension("unknown", b"x", critical=True)
+    assert "1.2.3.4" in verdict(ca, device, raw_der.crl(ca, extensions=[unknown])).message
+    assert "1.2.3.4" in verdict(ca, device, raw_der.crl(ca, raw_der.entry(9, unknown))).message
+    number = raw_der.extension("cRLNumber", raw_der.integer(1))
+    assert "cRLNumber is there twice" in verdict(ca, device, raw_der.crl(ca, extensions=[number, number])).message
