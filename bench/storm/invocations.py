@@ -77,7 +77,6 @@ class EventSourceMapping:
     window: float
     finished: int = 0
     failed: int = 0
-    _idle: list[Process] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin to poll."""

@@ -105,7 +105,3 @@ class Watched:
     def settle(self) -> None:
         """As the task does."""
         self.task.settle()
-
-    def conclude(self) -> None:
-        """As the task does."""
-        self.task.conclude()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -21,7 +20,7 @@ from jitr.telemetry.metric_names import (
     UNDECIDED_THROTTLED,
 )
 from jitr_infra.monitoring import metrics
-from jitr_infra.monitoring.alarm import Watch, raise_alarm
+from jitr_infra.monitoring.alarm_group import AlarmGroup
 from jitr_infra.monitoring.metrics import PERIOD
 
 # A storm of a hundred thousand devices lasts hours; somebody should know, and may raise a quota.
@@ -38,22 +37,25 @@ _SILENT_PERIODS = LONGEST_DELAY_SECONDS // int(PERIOD.to_seconds()) + 1
 _RETRIED_WITHIN = Duration.seconds(2 * LONGEST_DELAY_SECONDS)
 
 
-class Alarms(Construct):
+class Alarms(AlarmGroup):
     """Alarms and the topic they speak to; `email` subscribes one address, others subscribe by themselves.
 
     The topic has a customer key, because CloudWatch cannot publish to a topic under the AWS-managed SNS key.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: str, email: str | None) -> None:
-        super().__init__(scope, construct_id)
-        self._deployment = deployment
+        super().__init__(scope, construct_id, deployment=deployment, topic=None)
+        if email is not None:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+
+    def _own_topic(self) -> sns.ITopic:
         cloudwatch_here = iam.ServicePrincipal(
             "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
         )
         key = kms.Key(
             self,
             "Key",
-            description=f"Encrypts the alarms of the jitr deployment {deployment} on their way",
+            description=f"Encrypts the alarms of the jitr deployment {self._deployment} on their way",
             enable_key_rotation=True,
             pending_window=Duration.days(7),
             # Messages pass through and are not kept, so nothing is lost with the key.
@@ -64,13 +66,13 @@ class Alarms(Construct):
                 principals=[cloudwatch_here], actions=["kms:Decrypt", "kms:GenerateDataKey*"], resources=["*"]
             )
         )
-        self.topic = sns.Topic(self, "Topic", topic_name=f"jitr-{deployment}-alarms", master_key=key, enforce_ssl=True)
+        name = f"jitr-{self._deployment}-alarms"
+        topic = sns.Topic(self, "Topic", topic_name=name, master_key=key, enforce_ssl=True)
         # TLS enforcement brings a topic policy, which replaces the default one that let this account's alarms publish.
-        self.topic.add_to_resource_policy(
-            iam.PolicyStatement(principals=[cloudwatch_here], actions=["sns:Publish"], resources=[self.topic.topic_arn])
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(principals=[cloudwatch_here], actions=["sns:Publish"], resources=[topic.topic_arn])
         )
-        if email is not None:
-            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        return topic
 
     def watch_dead_letters(self, queue: sqs.IQueue) -> None:
         """Alarm as long as there is a dead letter."""
@@ -191,16 +193,3 @@ class Alarms(Construct):
             threshold=_THROTTLED_PERCENT,
             periods=_THROTTLED_PERIODS,
         )
-
-    def _alarm(
-        self,
-        construct_id: str,
-        metric: cloudwatch.IMetric,
-        *,
-        section: str,
-        words: str,
-        threshold: float = 0,
-        periods: int = 1,
-    ) -> None:
-        watch = Watch(deployment=self._deployment, section=section, words=words, threshold=threshold, periods=periods)
-        raise_alarm(self, construct_id, metric, watch, self.topic)

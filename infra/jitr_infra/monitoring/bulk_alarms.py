@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from aws_cdk import Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
 
-from jitr_infra.monitoring.alarm import Watch, raise_alarm
+from jitr_infra.monitoring.alarm_group import AlarmGroup
 
 _PERIOD = Duration.minutes(5)
 # A turn that fails is tried again after an hour; a second failure is no hiccup any more.
 _LONGEST_WAIT = Duration.minutes(90)
 
 
-class BulkAlarms(Construct):
+class BulkAlarms(AlarmGroup):
     """Alarms that speak to the deployment's topic."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, deployment: str, topic: sns.ITopic) -> None:
-        super().__init__(scope, construct_id)
-        self._deployment = deployment
-        self._topic = topic
 
     def watch_work(self, queue: sqs.IQueue) -> None:
         """Alarm when the oldest message waits for long: its turn fails again and again, or nobody takes it."""
         self._alarm(
             "BulkWorkWaits",
             queue.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum"),
-            Watch(
-                deployment=self._deployment,
-                section="bulk-work-waits",
-                words="a job of bulk work does not go on: `jitr bulk list` says why",
-                threshold=_LONGEST_WAIT.to_seconds(),
-            ),
+            section="bulk-work-waits",
+            words="a job of bulk work does not go on: `jitr bulk list` says why",
+            threshold=_LONGEST_WAIT.to_seconds(),
         )
 
     def watch_dead_letters(self, queue: sqs.IQueue) -> None:
@@ -41,12 +30,6 @@ class BulkAlarms(Construct):
         self._alarm(
             "BulkDeadLetters",
             queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
-            Watch(
-                deployment=self._deployment,
-                section="bulk-dead-letters",
-                words="a job of bulk work failed: `jitr bulk list` says why",
-            ),
+            section="bulk-dead-letters",
+            words="a job of bulk work failed: `jitr bulk list` says why",
         )
-
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, watch: Watch) -> None:
-        raise_alarm(self, construct_id, metric, watch, self._topic)

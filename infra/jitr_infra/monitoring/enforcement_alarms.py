@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -12,58 +14,44 @@ from constructs import Construct
 from jitr.telemetry import metric_names
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_infra.monitoring import metrics
-from jitr_infra.monitoring.alarm import Watch, raise_alarm
+from jitr_infra.monitoring.alarm_group import BELOW, AlarmGroup
 
 _SHORTEST_PERIOD = 5  # minutes
 # A single failure is a hiccup of somebody's server; what lasts for so many periods is not.
 _FAILURES_IN_A_ROW = 3
 _LIFE_PASSED = 0.75
 _CA_DAYS = (90, 30, 7)
-_ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-_BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 # A CRL that cannot be used any more reports no figures; what was wrong before is then still wrong.
 _STAYS = cloudwatch.TreatMissingData.IGNORE
 
 
-class EnforcementAlarms(Construct):
+class EnforcementAlarms(AlarmGroup):
     """Alarms that speak to the deployment's topic; one period is the time between two scheduled sweeps."""
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, topic: sns.ITopic) -> None:
-        super().__init__(scope, construct_id)
-        self._deployment = deployment.name
-        self._topic = topic
+        super().__init__(scope, construct_id, deployment=deployment.name, topic=topic)
         self.period = Duration.minutes(max(_SHORTEST_PERIOD, deployment.enforcement_minutes))
 
     def watch_function(self, function: lambda_.IFunction) -> None:
         """Alarm when the schedule does not reach the function: everything else here would stay quiet then."""
-        raise_alarm(
-            self,
+        self._alarm(
             "EnforcementSilent",
             function.metric_invocations(period=self.period, statistic="Sum"),
-            Watch(
-                deployment=self._deployment,
-                section="enforcement-silent",
-                words="the enforcement function does not run: revoked devices stay ACTIVE",
-                comparison=_BELOW,
-                threshold=1,
-                periods=_FAILURES_IN_A_ROW,
-                missing=cloudwatch.TreatMissingData.BREACHING,
-            ),
-            self._topic,
+            section="enforcement-silent",
+            words="the enforcement function does not run: revoked devices stay ACTIVE",
+            comparison=BELOW,
+            threshold=1,
+            periods=_FAILURES_IN_A_ROW,
+            missing=cloudwatch.TreatMissingData.BREACHING,
         )
 
     def watch_dead_letters(self, queue: sqs.IQueue) -> None:
         """Alarm as long as there is a sweep that was given up."""
-        raise_alarm(
-            self,
+        self._alarm(
             "EnforcementDeadLetters",
             queue.metric_approximate_number_of_messages_visible(period=self.period, statistic="Maximum"),
-            Watch(
-                deployment=self._deployment,
-                section="enforcement-dead-letters",
-                words="sweeps failed three times: AWS calls fail, or the function crashes",
-            ),
-            self._topic,
+            section="enforcement-dead-letters",
+            words="sweeps failed three times: AWS calls fail, or the function crashes",
         )
 
     def watch_sweeps(self) -> None:
@@ -72,45 +60,33 @@ class EnforcementAlarms(Construct):
             "SweepFailed",
             metric_names.SWEEP_FAILED,
             "Sum",
-            Watch(
-                deployment=self._deployment,
-                section="sweep-failed",
-                words="a CRL could not be used or enforced several times in a row; the log's field `reason` says why",
-                periods=_FAILURES_IN_A_ROW,
-            ),
+            section="sweep-failed",
+            words="a CRL could not be used or enforced several times in a row; the log's field `reason` says why",
+            periods=_FAILURES_IN_A_ROW,
         )
         self._figure(
             "CrlLifePassed",
             metric_names.CRL_LIFE_PASSED,
             "Maximum",
-            Watch(
-                deployment=self._deployment,
-                section="crl-life-passed",
-                words="a CRL has passed 75 % of its life and was not replaced: after its nextUpdate no device gets in",
-                threshold=_LIFE_PASSED,
-                missing=_STAYS,
-            ),
+            section="crl-life-passed",
+            words="a CRL has passed 75 % of its life and was not replaced: after its nextUpdate no device gets in",
+            threshold=_LIFE_PASSED,
+            missing=_STAYS,
         )
         self._figure(
             "BrakedDevices",
             metric_names.BRAKED_DEVICES,
             "Maximum",
-            Watch(
-                deployment=self._deployment,
-                section="braked-devices",
-                words="a CRL newly lists so many devices that they were only set INACTIVE: confirm or reject it",
-                missing=_STAYS,
-            ),
+            section="braked-devices",
+            words="a CRL newly lists so many devices that they were only set INACTIVE: confirm or reject it",
+            missing=_STAYS,
         )
         self._figure(
             "VanishedFromCrl",
             metric_names.VANISHED_FROM_CRL,
             "Sum",
-            Watch(
-                deployment=self._deployment,
-                section="vanished-from-crl",
-                words="revoked devices whose certificates are still valid are no longer on their CRL",
-            ),
+            section="vanished-from-crl",
+            words="revoked devices whose certificates are still valid are no longer on their CRL",
         )
 
     def watch_policies(self) -> None:
@@ -119,13 +95,10 @@ class EnforcementAlarms(Construct):
             "DriftedPolicies",
             metric_names.DRIFTED_POLICIES,
             "Minimum",
-            Watch(
-                deployment=self._deployment,
-                section="drifted-policies",
-                words="policies in AWS IoT are not what their templates say: somebody changed them by hand",
-                periods=_FAILURES_IN_A_ROW,
-                missing=_STAYS,
-            ),
+            section="drifted-policies",
+            words="policies in AWS IoT are not what their templates say: somebody changed them by hand",
+            periods=_FAILURES_IN_A_ROW,
+            missing=_STAYS,
         )
 
     def watch_cas(self) -> None:
@@ -135,16 +108,12 @@ class EnforcementAlarms(Construct):
                 f"CaDaysLeft{days}",
                 metric_names.CA_DAYS_LEFT,
                 "Minimum",
-                Watch(
-                    deployment=self._deployment,
-                    section="ca-days-left",
-                    words=f"a CA certificate expires in less than {days} days: after that no device gets in",
-                    comparison=_BELOW,
-                    threshold=days,
-                    missing=_STAYS,
-                ),
+                section="ca-days-left",
+                words=f"a CA certificate expires in less than {days} days: after that no device gets in",
+                comparison=BELOW,
+                threshold=days,
+                missing=_STAYS,
             )
 
-    def _figure(self, construct_id: str, name: str, statistic: str, watch: Watch) -> None:
-        metric = metrics.own(self._deployment, name, statistic, period=self.period)
-        raise_alarm(self, construct_id, metric, watch, self._topic)
+    def _figure(self, construct_id: str, name: str, statistic: str, **watch: Any) -> None:  # noqa: ANN401 - of _alarm
+        self._alarm(construct_id, metrics.own(self._deployment, name, statistic, period=self.period), **watch)

@@ -96,9 +96,6 @@ class SwitchingOff:
             self.rows.clear_lease(row)
         self._leases.clear()
 
-    def conclude(self) -> None:
-        """Nothing follows."""
-
     def _later(self, certificate: ListedCertificate) -> bool:
         until, registered_at = self.registered_until, certificate.registered_at
         return until is not None and registered_at is not None and registered_at > until
@@ -252,9 +249,6 @@ class BringingBack:
 
     def settle(self) -> None:
         """Nothing is left open."""
-
-    def conclude(self) -> None:
-        """Nothing follows."""
 
 
 def _final_is_wanted(row: RegistryRow) -> bool:

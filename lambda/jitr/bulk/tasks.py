@@ -36,9 +36,6 @@ class Task(Protocol):
     def settle(self) -> None:
         """Finish what `handle` left open, before the job's position moves on."""
 
-    def conclude(self) -> None:
-        """Do what follows from the work so far: at the end of a job, and now and then in a long one."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reattaching:
@@ -76,9 +73,6 @@ class Reattaching:
     def settle(self) -> None:
         """Nothing is left open."""
 
-    def conclude(self) -> None:
-        """Nothing follows."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Importing:
@@ -114,6 +108,3 @@ class Importing:
         """Let the next sweep compare all of the CRL with the registry: imported certificates may be on it for long."""
         self.unknown.settle(self._imported, self.ca)
         self._imported.clear()
-
-    def conclude(self) -> None:
-        """Nothing follows."""

@@ -35,8 +35,6 @@ RESERVED_SECONDS = 180.0
 # A message that meets a turn at work looks again after that.
 AGAIN_SECONDS = 60
 _WRITE_EVERY = 20
-# A job that takes days does now and then what follows from its work.
-_CONCLUDE_EVERY = 10_000
 # Failures of one certificate; everything else would happen to the next one too.
 _OF_ONE = frozenset({Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE, Reason.AWS_REFUSED})
 
@@ -197,21 +195,14 @@ class _Run:
     def _record(self) -> bool:
         self._task.settle()
         at = self.work.clock()
-        if not self.work.jobs.record(self.job, owner=self.owner, until=at + LEASE, at=at):
-            return False
-        if self.job.tally.seen % _CONCLUDE_EVERY < _WRITE_EVERY:
-            self._task.conclude()
-        return True
+        return self.work.jobs.record(self.job, owner=self.owner, until=at + LEASE, at=at)
 
     def _end(self, end: TurnEnd, state: JobState) -> TurnEnd:
-        if end is TurnEnd.DONE:
-            self._task.conclude()
         if self.work.jobs.end_turn(self.job, owner=self.owner, state=state, at=self.work.clock()):
             return end
         return self._stopped()
 
     def _stopped(self) -> TurnEnd:
-        self._task.conclude()
         self.work.jobs.release(self.job.job_id, owner=self.owner)
         return TurnEnd.STOPPED
 
