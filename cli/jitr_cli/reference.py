@@ -67,7 +67,7 @@ def _command(name: str, command: click.Command, *, level: int) -> Iterator[str]:
         for each in command.list_commands(click.Context(command)):
             yield from _command(f"{name} {each}", _found(command, each), level=level + 1)
         return
-    context = click.Context(command, info_name=name)
+    context = click.Context(command, info_name=name, **root.context_settings)
     pieces = " ".join(command.collect_usage_pieces(context))
     kind = command.kind if isinstance(command, CallCommand) else Kind.LOCAL
     yield f"    {name} {pieces}\n\nKind: {kind}.\n"

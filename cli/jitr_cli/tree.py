@@ -63,6 +63,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "redrive": "hand dead-lettered events over again, paced",
         "drop": "remove dead letters that nobody needs any more",
     },
+    "fleet": {
+        "check": "name every mistake in a fleet file",
+    },
     "local": {
         "up": "start the stack on this computer and return when it is ready",
         "down": "stop it and forget everything",
@@ -85,6 +88,7 @@ GROUP_HELP: Mapping[str, str] = {
     "crl": "certificate revocation lists",
     "device": "devices",
     "dlq": "dead letters: events that nobody could decide",
+    "fleet": "the fleet file: what is deployed where",
     "local": "the same stack on this computer",
     "policy": "policy templates: what devices may do",
 }
@@ -106,6 +110,7 @@ _ELSEWHERE: Mapping[tuple[str, str], str] = {
 # Commands that stand alone: name → one line of help. The module is jitr_cli.<name>.
 SINGLE: Mapping[str, str] = {
     "doctor": "look at a deployment as a new operator would: what is wrong, and how to mend it",
+    "init": "make a deployment repository of your own",
     "plan": "say how long a storm of first connects takes, and which quota to raise first",
 }
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from aws_cdk import App, Validations
+from pathlib import Path
+
+from aws_cdk import Validations
 from cdk_nag import AwsSolutionsChecks
+from constructs import Construct, IConstruct
 
 from jitr_fleet.deployments.deployment import Fleet
+from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.stack import DeploymentStack
 
 
-def add_deployments(app: App, fleet: Fleet, *, target: BuildTarget | None = None) -> tuple[DeploymentStack, ...]:
-    """Add one top-level stack for each deployment, its id the deployment's name."""
-    return tuple(DeploymentStack(app, deployment=deployment, target=target) for deployment in fleet.deployments)
+def add_deployments(
+    scope: Construct, fleet: Fleet | Path | str, *, target: BuildTarget | None = None
+) -> tuple[DeploymentStack, ...]:
+    """Add one stack for each deployment of a fleet, or of a fleet file; `scope` is an App or a Stage.
+
+    A stack's id and name are the deployment's, in a Stage too. Raises FleetFileError for a file with mistakes, and
+    BundleError where the functions' wheels cannot be had.
+    """
+    read = fleet if isinstance(fleet, Fleet) else read_fleet(Path(fleet))
+    return tuple(DeploymentStack(scope, deployment=deployment, target=target) for deployment in read.deployments)
 
 
-def add_checks(app: App) -> None:
-    """Let cdk-nag's AWS Solutions rules stop a synth that breaks one without a reason."""
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+def add_checks(scope: IConstruct) -> None:
+    """Let cdk-nag's AWS Solutions rules stop a synth that breaks one without a reason; `scope` is an App or a Stage."""
+    Validations.of(scope).add_plugins(AwsSolutionsChecks(scope))

@@ -10,11 +10,11 @@ from constructs import Construct, IDependable
 from jitr.authorities.deployment import ResourceType
 from jitr.settings import Environment
 from jitr_fleet.deployments.deployment import FleetCa, NewPrivateCa, Registration
+from jitr_infra.ca_registration import CaRegistration
 from jitr_infra.created_private_ca import CreatedPrivateCa
 from jitr_infra.functions.authorities_function import AuthoritiesFunction
 from jitr_infra.functions.bundled_function import FunctionSettings
 from jitr_infra.parts.crl_bucket import CrlBucket
-from jitr_infra.registered_ca import RegisteredCa
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +63,10 @@ class Authorities(Construct):
         }
         return Environment.to_environ({"private_cas": Stack.of(self).to_json_string(found)}) if found else {}
 
-    def register(self, *, after: tuple[IDependable, ...]) -> tuple[RegisteredCa, ...]:
+    def register(self, *, after: tuple[IDependable, ...]) -> tuple[CaRegistration, ...]:
         """Register every CA that the deployment registers, after everything in `after`."""
         return tuple(
-            RegisteredCa(
+            CaRegistration(
                 Stack.of(self),
                 f"Ca-{each.ca.name}",
                 ca=each.ca,

@@ -47,6 +47,7 @@ class DeploymentStack(Stack):
         super().__init__(
             scope,
             deployment.name,
+            stack_name=deployment.name,
             description=f"jitr: just-in-time registration on AWS IoT Core, deployment {deployment.name}",
             env=Environment(account=deployment.account, region=deployment.region),
             synthesizer=target.synthesizer,

@@ -102,7 +102,7 @@ def test_a_wrong_fleet_file_stops_with_words_not_with_a_traceback(tmp_path: Path
     result = run_app(tmp_path, context={}, fleet=fleet)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
-    assert f'{fleet}: deployments.prod-eu.account: found "1"; expected: 12 digits in quotes' in result.stderr
+    assert f'{fleet}:2: deployments.prod-eu.account: found "1"; expected: 12 digits in quotes' in result.stderr
     assert "deployments.prod-eu.regon: unknown key; did you mean region?" in result.stderr
     assert not (tmp_path / "out" / "manifest.json").exists()
 

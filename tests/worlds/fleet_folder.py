@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -53,11 +54,11 @@ class FleetFolder:
         return ca
 
     def mistakes(self, text: str) -> list[str]:
-        """Write a wrong fleet file and return its mistakes, without the file's path."""
+        """Write a wrong fleet file and return its mistakes, without the file's path and lines."""
         self.file.write_text(text, encoding="utf-8")
         with pytest.raises(FleetFileError) as caught:
             read_fleet(self.file)
-        return [str(mistake).removeprefix(f"{self.file}: ") for mistake in caught.value.mistakes]
+        return [re.sub(rf"^{re.escape(str(self.file))}(:[0-9]+)?: ", "", str(each)) for each in caught.value.mistakes]
 
     def mistake(self, text: str) -> str:
         """Return the one mistake of a wrong fleet file."""

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import click
@@ -70,6 +71,11 @@ class Call:
         say(" · ".join((f"account {self.aws.account()}", f"Region {self.aws.region}", *about)))
         self._announced = True
 
+    def announce_folder(self, folder: Path) -> None:
+        """Say, before anything is written on this computer, where."""
+        say(f"folder {folder}")
+        self._announced = True
+
     def confirm(self, question: str, *, yes: bool | None = None, option: str = "--yes") -> bool:
         """Return whether to write: not in a dry run, and otherwise only on a yes, which `option` gives beforehand.
 
@@ -124,16 +130,18 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="say what would be
 deployment_option = click.option(
     "--deployment", metavar="NAME", help="which deployment, where the Region holds several"
 )
+region_option = click.option(
+    "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="do not ask")
 _CONNECTION = (
     click.option("--profile", envvar="AWS_PROFILE", metavar="NAME", help="credentials profile [env: AWS_PROFILE]"),
-    click.option(
-        "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="NAME", help="AWS Region [env: AWS_REGION]"
-    ),
+    region_option,
     click.option(
         "--endpoint-url", envvar="AWS_ENDPOINT_URL", metavar="URL", help="another AWS endpoint [env: AWS_ENDPOINT_URL]"
     ),
 )
-_WRITING = (dry_run_option, click.option("--yes", "-y", is_flag=True, help="do not ask"))
+_WRITING = (dry_run_option, yes_option)
 _OWN = ("as_json", "dry_run", "yes", "deployment", "profile", "region", "endpoint_url")
 
 

@@ -9,6 +9,7 @@ import click
 
 from jitr.errors import Undecided
 from jitr_cli.console.exit_codes import ExitCode
+from jitr_fleet.files.extras import add, extra_of
 
 
 class CommandFailed(Exception):  # noqa: N818 - an ending, not a defect
@@ -27,6 +28,9 @@ def describe_failure(failure: Exception) -> int:
     if isinstance(failure, Undecided):
         click.echo(f"jitr: {failure.message} ({failure.reason})", err=True)
         return ExitCode.AWS
+    if isinstance(failure, ModuleNotFoundError) and (extra := extra_of(failure.name)) is not None:
+        click.echo(f"jitr: this needs the extra {extra}, which is not installed; add it with: {add(extra)}", err=True)
+        return ExitCode.USAGE
     # botocore is looked up, not imported: commands that never touch AWS must not pay for it.
     botocore = sys.modules.get("botocore.exceptions")
     if botocore and isinstance(failure, (botocore.ClientError, botocore.BotoCoreError)):

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+# AWS's partitions by how their Regions begin (botocore, endpoints.json); every other Region is in `aws`.
+_PARTITIONS: Final = {
+    "cn-": "aws-cn",
+    "eusc-": "aws-eusc",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+
 
 def partition_of(region: str) -> str:
-    """Return the AWS partition of a Region."""
-    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
-        if region.startswith(prefix):
-            return partition
-    return "aws"
+    """Return the AWS partition of a Region, also of one that is newer than the installed boto3."""
+    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
 # A host as crl_hosts and URLs of CRLs name it.

@@ -15,6 +15,8 @@ PRIVATE_CA_ARN: Final = r"arn:aws[a-z-]*:acm-pca:[a-z0-9-]+:[0-9]{12}:certificat
 _ARN_SHAPE: Final = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/…"
 # What RFC 3986 allows in path and query; a fragment is never sent, so it would only mislead.
 _PATH: Final = r"/[A-Za-z0-9._~:/?@!$&'()*+,;=%-]*"
+# A key of the stack's own bucket; the ending tells it from a misspelt word.
+OWN_KEY: Final = r"[A-Za-z0-9][A-Za-z0-9._/+=@-]*\.crl"
 _S3_OBJECT: Final = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s*?$]+"
 # AWS IoT's own patterns (API reference, CreateThingType, CreateThingGroup and AttributePayload).
 _THING_NAME: Final = r"[a-zA-Z0-9:_-]{1,128}"
@@ -140,11 +142,11 @@ CA_KEYS: Final = (
     ),
     Key(
         name="crl",
-        about="where the CA's CRL is; cdp: where each certificate's own distribution points say; none: not checked; "
-        "required but for a CA that the stack creates",
-        pattern=f"none|cdp|{_S3_OBJECT}|https?://{HOST}(:{PORT})?{_PATH}",
-        shape='"s3://bucket/key", "https://host/path", "http://host/path", "cdp", or "none" to spell out that '
-        "revocation is not checked",
+        about="where the CA's CRL is; a key alone: in the stack's own bucket; cdp: where each certificate's own "
+        "distribution points say; none: not checked; required but for a CA that the stack creates",
+        pattern=f"none|cdp|{OWN_KEY}|{_S3_OBJECT}|https?://{HOST}(:{PORT})?{_PATH}",
+        shape='"s3://bucket/key", "factory-1.crl", "https://host/path", "http://host/path", "cdp", or "none" to spell '
+        "out that revocation is not checked",
         fills=None,
     ),
     Key(

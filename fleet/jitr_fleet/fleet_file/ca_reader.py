@@ -22,7 +22,7 @@ from jitr_fleet.files.mistakes import Mistakes
 from jitr_fleet.files.tables import did_you_mean, read_table
 from jitr_fleet.fleet_file.ca_keys import CA_KEYS
 from jitr_fleet.fleet_file.ca_rules import note_private_ca, note_registration, note_things
-from jitr_fleet.fleet_file.crl_source import CrlSourceError, verify_crl_source
+from jitr_fleet.fleet_file.crl_source import CrlSourceError, verify_crl_source, whole_source
 from jitr_fleet.fleet_file.sample_device import read_sample_device
 from jitr_fleet.fleet_file.verification_file import read_verification_certificate
 from jitr_fleet.issuing.ca_certificate import CaCertificate, CaCertificateError, read_ca_certificate
@@ -71,7 +71,7 @@ class CaReader:
         if self.policies is not None and "policy" in values and values["policy"] not in self.policies:
             found = f'there is no policy template "{values["policy"]}"'
             self.mistakes.add(f"{path}.policy", found, did_you_mean(values["policy"], list(self.policies)))
-        self._note_source(values, path)
+        self._read_source(values, path)
         region, observes = self.deployment.get("region"), self.deployment.get("mode") == Mode.OBSERVE
         note_private_ca(values, path=path, region=region, mistakes=self.mistakes)
         note_registration(values, path=path, observes=observes, mistakes=self.mistakes)
@@ -82,11 +82,15 @@ class CaReader:
             return None
         return _authority(values, certificate, verification, sample)
 
-    def _note_source(self, values: Mapping[str, Any], path: str) -> None:
-        """Note a CRL source that the functions would not read, once it is clear where they may go."""
+    def _read_source(self, values: dict[str, Any], path: str) -> None:
+        """Write a CRL source out, and note one that the functions would not read, once it is clear where they may go.
+
+        Without account and Region nothing is read after this, because the deployment has a mistake then.
+        """
         if values.get("crl") is None or not {"account", "region", "crl_hosts"} <= self.deployment.keys():
             return
         bucket = crl_bucket_name(self.name, account=self.deployment["account"], region=self.deployment["region"])
+        values["crl"] = whole_source(values["crl"], crl_bucket=bucket)
         try:
             verify_crl_source(values["crl"], hosts=self.deployment["crl_hosts"], crl_bucket=bucket)
         except CrlSourceError as error:

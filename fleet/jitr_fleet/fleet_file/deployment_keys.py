@@ -31,8 +31,15 @@ DEPLOYMENT_KEYS: Final = (
         name="region",
         about="AWS Region",
         required=True,
-        pattern=r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}",
+        pattern=r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}",
         shape='an AWS Region such as "eu-west-1"',
+    ),
+    Key(
+        name="new_region",
+        about="true: the Region is newer than the installed boto3, which does not know it",
+        kind=bool,
+        default=False,
+        fills=None,
     ),
     Key(
         name="ingestion",

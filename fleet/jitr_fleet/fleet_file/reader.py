@@ -20,9 +20,11 @@ from jitr_fleet.deployments.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE,
 from jitr_fleet.files.key import fields_of
 from jitr_fleet.files.mistakes import FleetFileError, Mistake, Mistakes
 from jitr_fleet.files.tables import note_unknown_keys, read_table
+from jitr_fleet.files.toml_lines import TomlLines
 from jitr_fleet.fleet_file.ca_reader import CaReader
 from jitr_fleet.fleet_file.deployment_keys import DEPLOYMENT_KEYS
 from jitr_fleet.fleet_file.fleet_rules import note_fleet_mistakes
+from jitr_fleet.fleet_file.region_rule import note_region
 from jitr_fleet.policies.authoring.templates import note_policy_mistakes, read_policy_templates
 
 _SHARES = ("activation_share", "enforcement_share", "bulk_share")
@@ -34,8 +36,8 @@ def read_fleet(file: Path, *, at: datetime | None = None, check_policies: bool =
     `at` is the time that CA certificates must not have expired at, now unless given. With `check_policies` off the
     templates are only read, for commands that say themselves what is wrong with them.
     """
-    document = _parse(file)
-    mistakes = Mistakes(file)
+    text, document = _parse(file)
+    mistakes = Mistakes(file, line_of=TomlLines(text).line_of)
     note_unknown_keys(document, ["deployments"], path="", mistakes=mistakes)
     tables = document.get("deployments", {})
     deployments: list[Deployment] = []
@@ -59,16 +61,19 @@ def read_fleet(file: Path, *, at: datetime | None = None, check_policies: bool =
     return Fleet(deployments=tuple(deployments))
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def _parse(file: Path) -> tuple[str, dict[str, Any]]:
+    line = None
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
     except OSError as error:
         problem, allowed = f"cannot be read: {error.strerror}", "expected: the fleet file; see fleet.toml"
     except UnicodeDecodeError as error:
         problem, allowed = f"is not UTF-8 (byte {error.start})", "expected: TOML in UTF-8"
     except tomllib.TOMLDecodeError as error:
         problem, allowed = f"is no TOML: {error}", "see https://toml.io"
-    raise FleetFileError((Mistake(file=file, key="", found=problem, allowed=allowed),))
+        line = int(place[1]) if (place := re.search(r"at line ([0-9]+)", str(error))) else None
+    raise FleetFileError((Mistake(file=file, key="", found=problem, allowed=allowed, line=line),))
 
 
 class _DeploymentReader:
@@ -93,6 +98,7 @@ class _DeploymentReader:
         if not isinstance(table, Mapping):
             return None
         self._note_shares(values)
+        note_region(values, path=self.path, mistakes=self.mistakes)
         policies = self._policies(values) if {"account", "region", "policies"} <= values.keys() else None
         reader = CaReader(
             name=self.name,

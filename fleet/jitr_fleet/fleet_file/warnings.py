@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from jitr.crls.sources import CDP
 from jitr.settings import CaStatus
 from jitr_fleet.deployments.deployment import Deployment, FleetCa, NewPrivateCa
 from jitr_fleet.fleet_file.sample_device import outside_validity
@@ -48,7 +47,7 @@ def notes_of(deployment: Deployment) -> Iterator[str]:
     if deployment.crl_hosts:
         return
     for ca in deployment.cas:
-        if ca.crl == CDP and not _has_own_crls(ca):
+        if ca.crl == "cdp" and not _has_own_crls(ca):
             yield (
                 f'{deployment.name}: CA {ca.name} has crl = "cdp", and crl_hosts is empty. Devices become '
                 "ACTIVE only if their certificates name a CRL in the stack's own bucket by its S3 URL."

@@ -1,12 +1,14 @@
 """The function's code: our package, its configuration and the locked wheels, put together without Docker.
 
 Wheels come from lambda/requirements.txt, hash-checked, for the target's platform and Python. They are unpacked once
-for a lock and target, below the git-ignored build/; a second synth copies. Equal input gives equal bytes.
+for a lock and target, in a checkout below the git-ignored build/, else in the user's cache; a second synth copies.
+Equal input gives equal bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import secrets
 import shutil
@@ -21,14 +23,22 @@ import jsii
 from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
+import jitr
 from jitr.settings import CONFIGURATION_FILE, Configuration
+from jitr_fleet.files.shipped import checkout, shipped
 from jitr_infra.functions.service_models import reduce_service_models
 from jitr_infra.parts.build_target import BuildTarget
 
-CHECKOUT: Final = Path(__file__).parents[3]
-SOURCE: Final = CHECKOUT / "lambda"
-LOCK: Final = SOURCE / "requirements.txt"
-CACHE: Final = CHECKOUT / "build" / "wheels"
+
+def _cache() -> Path:
+    """Return the folder for what costs time to make again; XDG base directory specification."""
+    here = checkout()
+    return here / "build" if here else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jitr"
+
+
+SOURCE: Final = Path(jitr.__file__).parent
+LOCK: Final = shipped("lambda/requirements.txt")
+CACHE: Final = _cache() / "wheels"
 
 # The AWS services whose API models stay in the bundle; the other four hundred make up most of botocore.
 SERVICES: Final = frozenset({"acm-pca", "cloudformation", "dynamodb", "iot", "s3", "sqs", "sts"})
@@ -54,7 +64,7 @@ def build_bundle(destination: Path, *, configuration: Configuration, target: Bui
     Not checked: that the code runs; the tests do that under the Lambda runtime interface client.
     """
     shutil.copytree(fetch_wheels(target), destination, dirs_exist_ok=True)
-    shutil.copytree(SOURCE / "jitr", destination / "jitr", ignore=_FOREIGN)
+    shutil.copytree(SOURCE, destination / "jitr", ignore=_FOREIGN)
     (destination / CONFIGURATION_FILE).write_text(configuration.to_json(), encoding="utf-8")
 
 
@@ -113,6 +123,8 @@ def fetch_wheels(target: BuildTarget) -> Path:
 
 def fetch_whole_wheels(destination: Path, target: BuildTarget) -> None:
     """Unpack the wheels of the lock, nothing left out, into a folder that pip makes; raises BundleError."""
+    if importlib.util.find_spec("pip") is None:
+        raise BundleError("there is no pip beside jitr to fetch the function's dependencies with: add jitr's extra cdk")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--implementation=cp"]
     command += [f"--python-version={target.python}", f"--target={destination}", f"--requirement={LOCK}"]

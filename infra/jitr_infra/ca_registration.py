@@ -10,7 +10,7 @@ from jitr.settings import CaStatus
 from jitr_fleet.deployments.deployment import FleetCa
 
 
-class RegisteredCa(Construct):
+class CaRegistration(Construct):
     """Registers one CA, after everything in `after`: a device must not knock before somebody listens.
 
     SNI_ONLY lets several accounts register one CA and needs no verification certificate, which DEFAULT does. Deleting

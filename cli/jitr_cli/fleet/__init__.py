@@ -1,0 +1,1 @@
+"""`jitr fleet`: the fleet file, checked before anything is deployed."""
