@@ -17,6 +17,7 @@ from typing import Any
 from jitr_fleet.deployments.concurrency import _WHOLE, concurrency_for, queue_concurrency_for
 from jitr_fleet.deployments.deployment import Deployment, Fleet, FleetCa
 from jitr_fleet.deployments.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE, partition_of
+from jitr_fleet.deployments.region_rule import note_region
 from jitr_fleet.files.key import fields_of
 from jitr_fleet.files.mistakes import FleetFileError, Mistake, Mistakes
 from jitr_fleet.files.tables import note_unknown_keys, read_table
@@ -24,7 +25,6 @@ from jitr_fleet.files.toml_lines import TomlLines
 from jitr_fleet.fleet_file.ca_reader import CaReader
 from jitr_fleet.fleet_file.deployment_keys import DEPLOYMENT_KEYS
 from jitr_fleet.fleet_file.fleet_rules import note_fleet_mistakes
-from jitr_fleet.fleet_file.region_rule import note_region
 from jitr_fleet.policies.authoring.templates import note_policy_mistakes, read_policy_templates
 
 _SHARES = ("activation_share", "enforcement_share", "bulk_share")
