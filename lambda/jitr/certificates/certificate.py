@@ -217,7 +217,7 @@ class Certificate:
         """Whether keyUsage, where there is one, has keyCertSign."""
         return self._may(_KEY_CERT_SIGN)
 
-    @property
+    @cached_property
     def may_be_ca(self) -> bool:
         """Whether nothing in it says that it is no CA: cA in version 3, keyCertSign where there is a key usage."""
         return (self.is_ca or self.version < _VERSION_WITH_EXTENSIONS) and self.may_sign_certificates
