@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,17 +16,14 @@ from jitr_cli.authorities.management import DeployedCas, Management, Owner, desc
 from jitr_cli.console.call import Call, reading_command, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import existing_file, read_file
+from jitr_cli.console.files import existing_file
 from jitr_cli.console.options import ca_option
 from jitr_cli.console.output import progress, say
-from jitr_fleet.issuing.revocation_lists import ListMistake, read_serial_list
+from jitr_cli.device.shipped import Delivery, Form
 
 if TYPE_CHECKING:
     from boto3.dynamodb.table import BatchWriter
     from mypy_boto3_dynamodb.service_resource import Table
-
-# A million serial numbers of 20 octets with room for comments.
-_MAXIMUM_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +33,11 @@ class ListChange:
     call: Call
     deployed: DeployedCas
     ca_certificate_id: str
-    serials: list[int]
+    serials: Sequence[int]
 
     @classmethod
-    def read(cls, call: Call, file: Path, ca_certificate_id: str) -> ListChange:
-        """Read the file and the deployment, and say which one that is; raises CommandFailed."""
-        serials = _serials(file)
+    def read(cls, call: Call, serials: Sequence[int], ca_certificate_id: str) -> ListChange:
+        """Read the deployment, and say which one that is; raises CommandFailed."""
         deployed = DeployedCas.read(call.aws, call.stack)
         call.announce()
         return cls(call=call, deployed=deployed, ca_certificate_id=ca_certificate_id, serials=serials)
@@ -88,27 +85,52 @@ class ListChange:
         )
 
 
+def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what says in which form FILE is, and hand it on as `delivery: Delivery`."""
+
+    @click.option(
+        "--format",
+        "form",
+        type=click.Choice([each.value for each in Form]),
+        default=Form.SERIALS.value,
+        show_default=True,
+        help="serials: hex, one a line; pem: a bundle or a folder; csv; microchip: a Trust Platform manifest",
+    )
+    @click.option("--column", metavar="NAME", help="the CSV's column that holds serial numbers")
+    @click.option("--decimal", is_flag=True, help="the CSV's serial numbers are decimal")
+    @click.option("--signer", type=existing_file(), metavar="F", help="certificate of whoever signed the manifest")
+    @functools.wraps(function)
+    def with_delivery(
+        *arguments: object, form: str, column: str | None, decimal: bool, signer: Path | None, **options: object
+    ) -> object:
+        delivery = Delivery(form=Form(form), column=column, decimal=decimal, signer=signer)
+        return function(*arguments, delivery=delivery, **options)
+
+    return with_delivery
+
+
 @click.group("allow")
 def command() -> None:
     """Say which serial numbers may become ACTIVE, for CAs with `allow_list = true` in the fleet file.
 
-    FILE holds serial numbers in hex, one a line; `#` begins a comment.
+    FILE holds serial numbers in hex, one a line; `#` begins a comment. `import` reads what factories deliver too.
     """
 
 
 @writing_command("import")
-@click.argument("file", type=existing_file())
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @ca_option
+@delivery_options
 @click.option(
     "--in-advance", is_flag=True, help="although nothing reads the list yet, for a deploy with `allow_list = true`"
 )
-def import_command(call: Call, *, file: Path, ca_certificate_id: str, in_advance: bool) -> ExitCode:
+def import_command(call: Call, *, file: Path, ca_certificate_id: str, delivery: Delivery, in_advance: bool) -> ExitCode:
     """Add serial numbers to a CA's list; those that are on it already stay.
 
     Refused where the deployment reads no list of the CA: it does not manage it, adopted it, or has no `allow_list` for
     it in the fleet file.
     """
-    change = ListChange.read(call, file, ca_certificate_id)
+    change = ListChange.read(call, delivery.read(file).serials, ca_certificate_id)
     if (unread := change.unread()) is not None:
         if not in_advance:
             raise CommandFailed(f"{unread}; to fill it before the deploy that turns it on: --in-advance")
@@ -125,7 +147,7 @@ def import_command(call: Call, *, file: Path, ca_certificate_id: str, in_advance
 @ca_option
 def remove_command(call: Call, *, file: Path, ca_certificate_id: str) -> ExitCode:
     """Take serial numbers off a CA's list. Devices that are ACTIVE stay so: `jitr device revoke` ends them."""
-    change = ListChange.read(call, file, ca_certificate_id)
+    change = ListChange.read(call, Delivery().read(file).serials, ca_certificate_id)
     if (unread := change.unread()) is not None:
         say(f"warning: {unread}")
     say(f"take {len(change.serials)} serial numbers off the allow-list of CA {ca_certificate_id}")
@@ -149,20 +171,6 @@ def list_command(call: Call, *, ca_certificate_id: str) -> ExitCode:
 
 for each in (import_command, list_command, remove_command):
     command.add_command(each)
-
-
-def _serials(file: Path) -> list[int]:
-    """Return the serial numbers of a file, each once; raises CommandFailed naming the line."""
-    content = read_file(file, maximum=_MAXIMUM_BYTES)
-    if len(content) > _MAXIMUM_BYTES:
-        raise CommandFailed(f"{file} has more than {_MAXIMUM_BYTES} bytes")
-    try:
-        found = read_serial_list(content)
-    except ListMistake as mistake:
-        raise CommandFailed(f"{file}: {mistake}") from mistake
-    if not found.revoked:
-        raise CommandFailed(f"{file} names no serial number")
-    return sorted(found.revoked)
 
 
 def _plain(ca_certificate_id: str, serial: int) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jitr.errors import Outcome, Reason
-from jitr_local.pki import CertificateAuthority
+from jitr_local.pki import CertificateAuthority, pem
 from tests.cli.conftest import Answer, Jitr
 from tests.cli.worlds.bundle_server import BundleServer
 from tests.worlds.deployment import TestDeployment
@@ -170,3 +170,36 @@ def test_a_change_is_told_as_data(
         "serials": 2,
         "written": written,
     }
+
+
+def test_a_folder_of_certificates_is_imported_and_a_shared_name_found(
+    stack: TestDeployment, jitr: Jitr, tmp_path: Path
+) -> None:
+    """Secure elements often carry their part number as common name: only the first would get its Thing."""
+    devices = [stack.ca.issue("ATECC608B", serial=serial) for serial in (0xA1, 0xA2)]
+    for number, each in enumerate(devices):
+        (tmp_path / f"{number}.pem").write_text(pem(each.certificate))
+    answer = run(jitr, stack, "import", str(tmp_path), "--format", "pem", "--yes")
+    assert answer.exit_code == 0, answer.err
+    assert 'say thing_name = "serial" for this CA' in answer.err
+    assert run(jitr, stack, "list").out.split() == ["a1", "a2"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--format", "csv"],
+        ["--format", "microchip"],
+        ["--column", "serial"],
+        ["--format", "pem", "--decimal"],
+        ["--format", "pem", "--column", "x"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_do_not_belong_to_the_format_are_refused(
+    stack: TestDeployment, jitr: Jitr, tmp_path: Path, words: list[str]
+) -> None:
+    """And a format without what it needs, before AWS is asked anything."""
+    answer = run(jitr, stack, "import", listing(tmp_path, "1\n"), *words, "--yes")
+    assert answer.exit_code == 64
+    assert run(jitr, stack, "list").out == ""
