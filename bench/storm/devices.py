@@ -37,7 +37,7 @@ class Devices:
     random: Random
     publish: Callable[[Mapping[str, Any]], None]
     epoch: Callable[[], float]
-    back_off: BackOff = field(default_factory=BackOff)
+    back_off: BackOff = field(default_factory=lambda: BackOff(floor=0.0))
     knocks: int | None = None
     events: int = 0
     first_at: dict[str, float] = field(default_factory=dict)

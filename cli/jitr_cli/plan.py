@@ -17,6 +17,7 @@ from jitr_cli.console.fleet import fleet_option, read_deployment
 from jitr_cli.console.output import emit_table, say
 from jitr_fleet.deployments.deployment import Deployment, Ingestion
 from jitr_fleet.storms.arrivals import Arrival
+from jitr_fleet.storms.clients import CLIENTS, Waits
 from jitr_fleet.storms.plan import Plan, Request, make_plan
 from jitr_local.device.back_off import BackOff
 
@@ -27,6 +28,7 @@ _DURATION = r"(?P<number>\d+(\.\d+)?) ?(?P<unit>s|min|m|h|d)"
 _RATE = r"(?P<rate>\d+(\.\d+)?)(/s)?"
 
 ALL_AT_ONCE = "all-at-once"
+REFERENCE = "reference"
 
 # A power cut that ends does not end in the same moment everywhere.
 _AT_ONCE_SECONDS = 1.0
@@ -47,6 +49,17 @@ def read_arrival(text: str, devices: int) -> Arrival:
     if not 0 < seconds < math.inf:
         raise ValueError(f"{text!r} never begins: a duration or rate above zero is needed")
     return Arrival(devices=devices, over=seconds, poisson=words.startswith("poisson"))
+
+
+def read_waits(client: str, *, base: float | None, cap: float | None, floor: float | None) -> Waits:
+    """Return a client's waits; raises ValueError for waits that are none, or given for a client that has its own."""
+    told = {name: value for name, value in (("base", base), ("cap", cap), ("floor", floor)) if value is not None}
+    if client != REFERENCE:
+        if told:
+            raise ValueError(f"--{next(iter(told))} is about the reference device; {client} has waits of its own")
+        return CLIENTS[client]
+    # Whoever describes the waits means just these.
+    return BackOff(**({"floor": 0.0} | told if told else {})).waits
 
 
 def spoken(seconds: float) -> str:
@@ -116,8 +129,21 @@ class _Asked:
     metavar="N",
     help="how many run at once  [default: what the stack derives, or the deployment's]",
 )
-@click.option("--base", type=_SECONDS, default=2.0, show_default=True, metavar="S", help="devices' first longest wait")
-@click.option("--cap", type=_SECONDS, default=60.0, show_default=True, metavar="S", help="devices' longest wait of all")
+@click.option(
+    "--client",
+    type=click.Choice([REFERENCE, *CLIENTS]),
+    default=REFERENCE,
+    show_default=True,
+    help="what the devices connect with: how long it waits, as measured (docs/device-clients.md)",
+)
+@click.option("--base", type=_SECONDS, metavar="S", help="the reference device's first longest wait  [default: 2]")
+@click.option("--cap", type=_SECONDS, metavar="S", help="its longest wait of all  [default: 60]")
+@click.option(
+    "--floor",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="its shortest wait  [default: 10, or 0 with --base or --cap]",
+)
 @fleet_option
 def command(  # noqa: PLR0913 - one parameter for each option
     call: Call,
@@ -128,8 +154,10 @@ def command(  # noqa: PLR0913 - one parameter for each option
     quota: int | None,
     share: int | None,
     containers: int | None,
-    base: float,
-    cap: float,
+    client: str,
+    base: float | None,
+    cap: float | None,
+    floor: float | None,
     fleet: Path,
 ) -> ExitCode:
     """Simulate a storm of first connects: time until all are ACTIVE, the queue, AWS calls, and which quota to raise.
@@ -142,14 +170,14 @@ def command(  # noqa: PLR0913 - one parameter for each option
     chosen = read_deployment(fleet, call.deployment) if named else None
     asked = _Asked(mode=mode, quota=quota, share=share, containers=containers)
     try:
-        back_off = BackOff(base=base, cap=cap)
+        waits = read_waits(client, base=base, cap=cap, floor=floor)
         come = read_arrival(arrival, devices)
     except ValueError as error:
         raise CommandFailed(str(error)) from error
     settings = _settings(asked, chosen)
-    plan = make_plan(Request(arrival=come, limit=back_off.limit, **settings))
+    plan = make_plan(Request(arrival=come, waits=waits, **settings))
     ending = ExitCode.DONE if plan.complete else ExitCode.NO
-    return call.finish(as_data(plan, arrival), ending, words=lambda: _print(plan, arrival))
+    return call.finish(as_data(plan, arrival) | {"client": client}, ending, words=lambda: _print(plan, arrival))
 
 
 def _settings(asked: _Asked, deployment: Deployment | None) -> dict[str, Any]:

@@ -173,3 +173,33 @@ def test_it_imports_neither_boto3_nor_the_cdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_clients_waits_decide_how_many_events_there_are(jitr: Jitr) -> None:
+    """A client that comes back every second makes ten times as many as one that doubles; nobody gets in sooner."""
+    plans = {
+        each: jitr("plan", "--devices", 1000, "--client", each, "--json").json
+        for each in ("reference", "paho", "mqttjs", "mosquitto")
+    }
+    events = {each: plan["events"] for each, plan in plans.items()}
+    assert events["mqttjs"] == events["mosquitto"] == pytest.approx(65_000, rel=0.05)
+    assert events["reference"] < events["paho"] < events["mqttjs"] / 9
+    assert {round(plan["seconds"]["all"], -1) for plan in plans.values()} == {170}
+    assert plans["paho"]["client"] == "paho"
+
+
+def test_waits_of_ones_own_go_with_the_reference_device_only(jitr: Jitr) -> None:
+    """A client that was measured has its waits."""
+    answer = jitr("plan", "--devices", 10, "--client", "paho", "--cap", 5)
+    assert answer.exit_code == 64
+    assert "--cap is about the reference device" in answer.err
+
+
+def test_a_floor_is_waited_too(jitr: Jitr) -> None:
+    """`--base 2 --cap 60` alone mean full jitter, as they say."""
+    without, floored = (
+        jitr("plan", "--devices", 1000, "--base", 2, "--cap", 60, *more, "--json").json["events"]
+        for more in ([], ["--floor", 10])
+    )
+    assert floored < 0.8 * without
+    assert without == pytest.approx(7_229, rel=0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from jitr_local.device.reference_device import Attempt, DeviceReport, Endpoint, 
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 _FILE = click.Path(path_type=Path)
+_FLOOR = BackOff().floor
 
 
 @local_command("connect")
@@ -27,7 +29,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--key", required=True, type=_FILE, metavar="F", help="its private key, PEM, not encrypted")
 @click.option("--ca-certificate", type=_FILE, metavar="F", help="the CA's certificate, unless the chain holds it")
 @click.option("--server-ca", required=True, type=_FILE, metavar="F", help="CAs that the server is verified against")
-@click.option("--host", required=True, envvar="JITR_MQTT_HOST", help="the server, sent as SNI [env: JITR_MQTT_HOST]")
+@click.option(
+    "--host", required=True, envvar="JITR_MQTT_HOST", help="the server's name, sent as SNI [env: JITR_MQTT_HOST]"
+)
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -42,6 +46,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--timeout", type=_SECONDS, default=120.0, show_default=True, metavar="S", help="give up after that long")
 @click.option("--base", type=_SECONDS, default=2.0, show_default=True, metavar="S", help="first wait is at most this")
 @click.option("--cap", type=_SECONDS, default=60.0, show_default=True, metavar="S", help="no wait is longer than this")
+@click.option(
+    "--floor",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="no wait is shorter  [default: 10, at most half of --cap]",
+)
 def command(  # noqa: PLR0913 - one parameter for each option
     call: Call,
     *,
@@ -57,6 +67,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     timeout: float,
     base: float,
     cap: float,
+    floor: float | None,
 ) -> ExitCode:
     """Connect as a device: leaf and CA certificate, SNI, and again with back-off until admitted.
 
@@ -65,21 +76,40 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     if (topic is None) != (message is None):
         raise CommandFailed("--topic and --message belong together")
+    if _is_address(host):
+        raise CommandFailed(
+            f"--host {host} is an address: none is sent as SNI (RFC 6066 section 3), and AWS IoT tells accounts and "
+            "CAs apart by it; give the endpoint's name"
+        )
     try:
         identity = DeviceIdentity.load(certificate, key, ca_certificate)
         device = ReferenceDevice(
             identity=identity,
             endpoint=Endpoint(host=host, port=port, server_ca=server_ca),
             client_id=_client_id(identity, client_id),
-            back_off=BackOff(base=base, cap=cap),
+            back_off=BackOff(base=base, cap=cap, floor=min(_FLOOR, cap / 2) if floor is None else floor),
         )
-        if not identity.has_issuer:
-            say("warning: only the device's certificate is sent; AWS IoT registers it only with its CA's beside it")
+        if not identity.sends_issuer(server_ca):
+            say(
+                "warning: the certificate of the CA that signed the device's is not sent; AWS IoT registers an unknown "
+                "device only with it (one that is registered connects without)"
+            )
         to_send = Message(topic=topic, payload=message.encode()) if topic is not None and message is not None else None
         report = device.run(to_send, timeout=timeout, observe=say_attempt)
     except (UnusableFileError, WrongServerError, ValueError) as error:
         raise CommandFailed(str(error)) from error
-    return call.finish(dataclasses.asdict(report), exit_code(report), words=lambda: click.echo(summary(report)))
+    ending = call.finish(dataclasses.asdict(report), exit_code(report), words=lambda: click.echo(summary(report)))
+    if report.result is Result.NOT_ADMITTED:
+        say(f"whether it waits for its activation or was refused: jitr device explain {certificate}")
+    return ending
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _client_id(identity: DeviceIdentity, wanted: str | None) -> str:

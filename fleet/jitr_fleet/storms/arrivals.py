@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+
+from jitr_fleet.storms.clients import Waits
 
 # One TLS and MQTT connect up to the drop; an assumption, small against every wait.
 CONNECT_SECONDS = 0.3
@@ -54,15 +56,15 @@ def _poisson(mean: float, random: Random) -> int:
 class Knocks:
     """How many further knocks a device has made after its first, on average, at an age in seconds.
 
-    `limit` returns the longest wait after so many failures (full jitter below it), as the reference device has it.
+    `waits` are those of its client; after 64 failures they no longer grow.
     """
 
-    def __init__(self, limit: Callable[[int], float]) -> None:
-        longest = limit(64)
+    def __init__(self, waits: Waits) -> None:
+        shortest, longest = waits.shortest(64), waits.longest(64)
         random = Random(1)  # noqa: S311 - a simulation that has to be repeatable
         self._end = _SAMPLED_WAITS * longest
-        self.per_second = 1 / (CONNECT_SECONDS + longest / 2)
-        self._ages = sorted(_ages(limit, random, self._end))
+        self.per_second = 1 / (CONNECT_SECONDS + (shortest + longest) / 2)
+        self._ages = sorted(_ages(waits, random, self._end))
 
     def by(self, age: float) -> float:
         """Return how many further knocks a device has made by an age."""
@@ -76,9 +78,9 @@ class Knocks:
         return self._end
 
 
-def _ages(limit: Callable[[int], float], random: Random, end: float) -> Iterator[float]:
+def _ages(waits: Waits, random: Random, end: float) -> Iterator[float]:
     for _ in range(_SAMPLED_DEVICES):
         age, failures = 0.0, 1
-        while (age := age + CONNECT_SECONDS + random.uniform(0, limit(failures))) <= end:
+        while (age := age + CONNECT_SECONDS + random.uniform(waits.shortest(failures), waits.longest(failures))) <= end:
             yield age
             failures += 1

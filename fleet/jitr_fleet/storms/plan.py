@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from jitr_fleet.deployments.concurrency import concurrency_for, queue_concurrency_for
 from jitr_fleet.deployments.deployment import Ingestion
 from jitr_fleet.storms.arrivals import Arrival, Knocks
+from jitr_fleet.storms.clients import Waits
 from jitr_fleet.storms.direct import direct_storm
 from jitr_fleet.storms.model import AWS_QUOTAS, Capacity, Course
 from jitr_fleet.storms.queue import queue_storm
@@ -33,12 +34,12 @@ DYNAMODB_PER_SECOND = 4000
 class Request:
     """The question.
 
-    `quota` is the lowest of the three in calls a second, `share` percent of it, `limit` the devices' longest wait after
-    so many failures; `containers` None: as many as the stack takes by itself.
+    `quota` is the lowest of the three in calls a second, `share` percent of it, `waits` how long devices wait
+    between two connects; `containers` None: as many as the stack takes by itself.
     """
 
     arrival: Arrival
-    limit: Callable[[int], float]
+    waits: Waits
     ingestion: Ingestion = Ingestion.QUEUE
     quota: int = 10
     share: int = 60
@@ -58,7 +59,7 @@ class Request:
     def course(self) -> Course:
         """Return how the storm goes."""
         storm = queue_storm if self.ingestion is Ingestion.QUEUE else direct_storm
-        return storm(self.arrival, Knocks(self.limit), self.capacity)
+        return storm(self.arrival, Knocks(self.waits), self.capacity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def make_plan(request: Request) -> Plan:
     """Answer a request: two or three simulations, seconds at ten million devices."""
     course = request.course()
     raised = replace(request, quota=2 * request.quota, containers=_twice(request.containers)).course().time_to(1.0)
-    slower = replace(request, limit=lambda failures: _SLOWER * request.limit(failures)).course()
+    slower = replace(request, waits=request.waits.times(_SLOWER)).course()
     capacity = request.capacity
     helps = raised < course.time_to(1.0) / _WORTH_SAYING
     # The scarcest first: raising another one alone would bring nothing.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class UnusableFileError(Exception):
@@ -48,10 +53,13 @@ class DeviceIdentity:
         names = self.chain[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return str(names[0].value) if names else None
 
-    @property
-    def has_issuer(self) -> bool:
-        """Return whether the CA's certificate is sent too: AWS IoT wants it for just-in-time registration."""
-        return len(self.chain) > 1
+    def sends_issuer(self, server_ca: Path) -> bool:
+        """Return whether the certificate of the CA that signed the leaf is sent; just-in-time registration needs it.
+
+        It is where the chain holds it, and where `server_ca` does: OpenSSL completes a chain from the CAs it trusts
+        (SSL_CTX_set_mode, SSL_MODE_NO_AUTO_CHAIN is off). Raises UnusableFileError.
+        """
+        return any(_signed(self.chain[0], each) for each in (*self.chain[1:], *_certificates(server_ca)))
 
     def tls_context(self, server_ca: Path) -> ssl.SSLContext:
         """Return a client context: TLS 1.2 or later, the server verified against `server_ca` alone, ALPN off.
@@ -60,7 +68,7 @@ class DeviceIdentity:
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.sslsocket_class = _ClosedOnFailure
+        context.sslsocket_class = WatchedSocket
         try:
             context.load_verify_locations(cafile=str(server_ca))
         except (OSError, ssl.SSLError) as error:
@@ -76,8 +84,10 @@ class DeviceIdentity:
         return context
 
 
-class _ClosedOnFailure(ssl.SSLSocket):
-    """A socket that does not stay open when its handshake fails; paho-mqtt leaves that to the garbage collector."""
+class WatchedSocket(ssl.SSLSocket):
+    """A socket that closes when its handshake fails, and remembers what ended it; paho-mqtt does neither."""
+
+    failure: OSError | None = None
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the ssl module
         """Shake hands, or close."""
@@ -87,12 +97,47 @@ class _ClosedOnFailure(ssl.SSLSocket):
             self.close()
             raise
 
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Read as SSLSocket does, and keep the error that ends the connection.
+
+        The ssl module returns nothing for a reset as for an orderly end (it asks SSL_read_ex, whose 0 it takes for an
+        end of file), so the socket below it is looked at first.
+        """
+        try:
+            if not self.pending():
+                with contextlib.suppress(BlockingIOError):
+                    socket.socket.recv(self, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return super().recv(buflen, flags)
+        except OSError as error:
+            self._note(error)
+            raise
+
+    def send(self, data: Buffer, flags: int = 0) -> int:
+        """Write as SSLSocket does, and keep the error that ends the connection."""
+        try:
+            return super().send(data, flags)
+        except OSError as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: OSError) -> None:
+        if not isinstance(error, (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError, TimeoutError)):
+            self.failure = self.failure or error
+
 
 def _no_passphrase(key_file: Path) -> Callable[[], str]:
     def refuse() -> str:
         raise UnusableFileError(f"{key_file}: the private key is encrypted; a device cannot type a passphrase")
 
     return refuse
+
+
+def _signed(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(issuer)
+    except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes:

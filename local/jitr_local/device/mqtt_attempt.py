@@ -6,16 +6,19 @@ Built on paho-mqtt, driven by its `loop()`: no thread of its own, and the socket
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from jitr_local.device.device_identity import WatchedSocket
 
 _TICK = 0.2
 _KEEP_ALIVE = 30
@@ -31,6 +34,8 @@ class Ending(StrEnum):
     UNREACHABLE = "unreachable"
     HANDSHAKE_REFUSED = "handshake_refused"
     DROPPED = "dropped"
+    # Cut off before the CONNACK: a firewall or a proxy, or a server that refuses without a word.
+    RESET = "reset"
     REFUSED = "refused"
     UNACKNOWLEDGED = "unacknowledged"
     ADMITTED = "admitted"
@@ -53,6 +58,9 @@ class Attempted:
     detail: str
 
 
+_RESET = Attempted(ending=Ending.RESET, detail="connection reset before CONNACK")
+
+
 @dataclass
 class _Seen:
     """What the callbacks noticed, in the order of the protocol."""
@@ -60,7 +68,12 @@ class _Seen:
     connack: ReasonCode | None = None
     acknowledged: bool = False
     disconnected: bool = False
-    errors: list[str] = field(default_factory=list)
+    socket: object = None
+
+    @property
+    def failure(self) -> OSError | None:
+        """Return what ended the connection, where it was no orderly close."""
+        return self.socket.failure if isinstance(self.socket, WatchedSocket) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +92,7 @@ class MqttAttempt:
         client = self._client(seen)
         try:
             failed = self._connect(client)
+            seen.socket = client.socket()
             return failed or self._converse(client, seen, message)
         finally:
             client.disconnect()
@@ -99,14 +113,9 @@ class MqttAttempt:
         def on_disconnect(_c: Client, _u: object, _f: DisconnectFlags, _r: ReasonCode, _p: Properties | None) -> None:
             seen.disconnected = True
 
-        def on_log(_client: Client, _userdata: object, level: int, text: str) -> None:
-            if level == LogLevel.MQTT_LOG_ERR:
-                seen.errors.append(text)
-
         client.on_connect = on_connect
         client.on_publish = on_publish
         client.on_disconnect = on_disconnect
-        client.on_log = on_log
         return client
 
     def _connect(self, client: Client) -> Attempted | None:
@@ -122,11 +131,11 @@ class MqttAttempt:
                 return Attempted(ending=Ending.UNREACHABLE, detail="name lookup failed for now")
             raise WrongServerError(f"{self.host}: no such host ({error.strerror})") from error
         except ssl.SSLError as error:
-            return Attempted(ending=Ending.HANDSHAKE_REFUSED, detail=f"TLS: {error.reason or error}")
+            return Attempted(ending=Ending.HANDSHAKE_REFUSED, detail=_alert(error.reason or str(error)))
         except TimeoutError:
             return Attempted(ending=Ending.UNREACHABLE, detail=f"no answer within {self.patience:.0f} s")
         except ConnectionResetError:
-            return Attempted(ending=Ending.HANDSHAKE_REFUSED, detail="connection reset during the TLS handshake")
+            return _RESET
         except OSError as error:
             words = "connection refused" if error.errno == errno.ECONNREFUSED else str(error)
             return Attempted(ending=Ending.UNREACHABLE, detail=words)
@@ -157,14 +166,17 @@ def _lost(seen: _Seen) -> Attempted:
     """Say how a connection was lost: under TLS 1.3 a refused certificate shows no sooner than here."""
     if seen.connack is not None:
         return Attempted(ending=Ending.UNACKNOWLEDGED, detail="CONNACK 0, closed before the PUBACK")
-    alerts = [text for text in seen.errors if "alert" in text.lower()]
-    if alerts:
-        return Attempted(ending=Ending.HANDSHAKE_REFUSED, detail=_alert(alerts[-1]))
+    match seen.failure:
+        case ssl.SSLError(reason=str(reason)) if "ALERT" in reason:
+            return Attempted(ending=Ending.HANDSHAKE_REFUSED, detail=_alert(reason))
+        case ConnectionResetError() | BrokenPipeError():
+            return _RESET
     return Attempted(ending=Ending.DROPPED, detail="closed without CONNACK")
 
 
 def _alert(text: str) -> str:
-    """Return the alert's name out of OpenSSL's sentence: `… [SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert …`."""
-    _, found, rest = text.partition("[SSL: ")
-    name = rest.partition("]")[0] if found else text
-    return f"TLS: {name.replace('_', ' ').lower()}"
+    """Return an alert's name out of OpenSSL's code, as `TLSV1_ALERT_UNKNOWN_CA`.
+
+    The same for all versions of TLS: OpenSSL's prefix says in which one an alert was defined, not which is spoken.
+    """
+    return f"TLS: {re.sub(r'^(tlsv1|tlsv13|sslv3) (?=alert )', '', text.replace('_', ' ').lower())}"

@@ -18,6 +18,10 @@ from jitr_local.device.back_off import BackOff
 from jitr_local.device.device_identity import DeviceIdentity
 from jitr_local.device.mqtt_attempt import Attempted, Ending, Message, MqttAttempt
 
+# Kept for the last connect of a run; in a short run a tenth of it.
+_LAST_CONNECT_SECONDS = 5.0
+_SHORTEST_PATIENCE = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
@@ -74,7 +78,7 @@ class DeviceReport:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceDevice:
-    """One device. `random`, `sleep` and `clock` are there for tests; `patience` is what one connect may take."""
+    """One device. `random`, `sleep`, `clock` and `attempt` are for tests; `patience` is what one connect may take."""
 
     identity: DeviceIdentity
     endpoint: Endpoint
@@ -84,11 +88,14 @@ class ReferenceDevice:
     random: Random = field(default_factory=SystemRandom)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    attempt: type[MqttAttempt] = MqttAttempt
 
     def run(
         self, message: Message | None = None, *, timeout: float = 120.0, observe: Observer = lambda _: None
     ) -> DeviceReport:
         """Connect, and again after each failure, until admitted (and the message acknowledged) or `timeout` seconds.
+
+        The last connect begins five seconds before that, or a tenth of a time-out under fifty.
 
         Raises UnusableFileError for files TLS cannot use, and mqtt_attempt.WrongServerError when the host does not
         exist or shows another certificate: waiting does not mend either.
@@ -98,15 +105,15 @@ class ReferenceDevice:
         attempts: list[Attempt] = []
         while True:
             started = self.clock() - begin
-            connect = MqttAttempt(
+            connect = self.attempt(
                 host=self.endpoint.host,
                 port=self.endpoint.port,
                 context=context,
                 client_id=self.client_id,
-                patience=max(0.1, min(self.patience, timeout - started)),
+                patience=min(self.patience, max(_SHORTEST_PATIENCE, timeout - started)),
             )
             seen = connect.run(message)
-            attempt = self._attempt(len(attempts) + 1, started, self.clock() - begin, seen, timeout)
+            attempt = self._seen(len(attempts) + 1, started, self.clock() - begin, seen, timeout)
             attempts.append(attempt)
             observe(attempt)
             if attempt.wait is None:
@@ -118,9 +125,11 @@ class ReferenceDevice:
                 )
             self.sleep(attempt.wait)
 
-    def _attempt(self, number: int, started: float, ended: float, seen: Attempted, timeout: float) -> Attempt:
-        wait: float | None = self.back_off.delay(number, self.random)
-        if seen.ending in (Ending.ADMITTED, Ending.DELIVERED) or wait is None or ended + wait >= timeout:
+    def _seen(self, number: int, started: float, ended: float, seen: Attempted, timeout: float) -> Attempt:
+        # The last wait is shortened, so that what happened shortly before the end is seen too.
+        left = timeout - min(_LAST_CONNECT_SECONDS, timeout / 10) - ended
+        wait: float | None = min(self.back_off.delay(number, self.random), left)
+        if seen.ending in (Ending.ADMITTED, Ending.DELIVERED) or left <= 0:
             wait = None
         return Attempt(
             number=number,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Short waits: the local function decides within a second or two, a cold one included.
-LOCAL_BACK_OFF = BackOff(base=1.0, cap=4.0)
+LOCAL_BACK_OFF = BackOff(base=1.0, cap=4.0, floor=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)

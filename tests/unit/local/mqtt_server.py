@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Behaviour(Enum):
     ADMIT = auto()
     ADMIT_AND_CLOSE_ON_PUBLISH = auto()
     SAY_NOTHING = auto()
+    RESET = auto()
 
 
 @dataclass
@@ -41,7 +43,9 @@ class MqttServer:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *script: Behaviour, trusting: pki.CertificateAuthority) -> Iterator[MqttServer]:
+def serving(
+    folder: Path, *script: Behaviour, trusting: pki.CertificateAuthority, tls: ssl.TLSVersion | None = None
+) -> Iterator[MqttServer]:
     """Serve on a free port of localhost; the last behaviour repeats. Device certificates must chain to `trusting`."""
     authority = pki.CertificateAuthority.create("Server CA")
     names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
@@ -55,6 +59,8 @@ def serving(folder: Path, *script: Behaviour, trusting: pki.CertificateAuthority
         server = MqttServer(port=listener.getsockname()[1], server_ca=server_ca)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_REQUIRED
+        if tls is not None:
+            context.minimum_version = context.maximum_version = tls
         context.load_cert_chain(chain, key)
         context.load_verify_locations(clients)
         context.sni_callback = lambda _socket, name, _context: server.names.append(name)
@@ -84,15 +90,32 @@ def _serve(
             continue
         with plain:
             plain.settimeout(5)
-            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+            with (
+                contextlib.suppress(OSError),
+                context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as connection,
+            ):
+                _shake_hands(connection)
                 _follow(script[min(connections, len(script) - 1)], connection, server)
         connections += 1
+
+
+def _shake_hands(connection: ssl.SSLSocket) -> None:
+    try:
+        connection.do_handshake()
+    except ssl.SSLError:
+        # What a client sent meanwhile is read, or a reset would overtake the alert.
+        socket.socket.recv(connection, 4096)
+        raise
 
 
 def _follow(behaviour: Behaviour, connection: ssl.SSLSocket, server: MqttServer) -> None:
     _read_packet(connection)
     match behaviour:
         case Behaviour.DROP:
+            return
+        case Behaviour.RESET:
+            # Closed with nothing lingering: TCP says RST in place of FIN.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return
         case Behaviour.SAY_NOTHING:
             _read_packet(connection)

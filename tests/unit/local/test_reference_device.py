@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from cryptography import x509
 from jitr_local import pki
 from jitr_local.device.back_off import BackOff
 from jitr_local.device.device_identity import DeviceIdentity, UnusableFileError
-from jitr_local.device.mqtt_attempt import Ending, Message, WrongServerError
+from jitr_local.device.mqtt_attempt import Attempted, Ending, Message, MqttAttempt, WrongServerError
 from jitr_local.device.reference_device import Attempt, DeviceReport, Endpoint, ReferenceDevice, Result
 from tests.unit.local.mqtt_server import Behaviour, MqttServer, serving
 from tests.worlds.seeded import seeded
@@ -42,7 +44,7 @@ def device_at(
         identity=identity,
         endpoint=Endpoint(host=host, port=server.port, server_ca=server.server_ca),
         client_id="device-1",
-        back_off=BackOff(base=0.05, cap=0.1),
+        back_off=BackOff(base=0.05, cap=0.1, floor=0.0),
         patience=patience,
         random=seeded(1),
     )
@@ -136,6 +138,56 @@ def test_a_silent_server_is_left_after_the_patience(tmp_path: Path) -> None:
     assert "no CONNACK within" in report.attempts[0].detail
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_refused_certificate_has_the_same_words_in_every_version_of_tls(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """Under TLS 1.3 the alert comes after the handshake, and with another prefix in OpenSSL's words."""
+    impostor = pki.CertificateAuthority.create("Somebody else")
+    with serving(tmp_path, Behaviour.ADMIT, trusting=AUTHORITY, tls=version) as server:
+        report = device_at(server, identity_in(tmp_path, issuer=impostor)).run(timeout=0.3)
+    assert (report.attempts[0].ending, report.attempts[0].detail) == (Ending.HANDSHAKE_REFUSED, "TLS: alert unknown ca")
+
+
+def test_a_reset_before_the_connack_is_an_ending_of_its_own(tmp_path: Path) -> None:
+    """A firewall's or a proxy's way to say no; JITR's drop is an orderly close."""
+    with serving(tmp_path, Behaviour.RESET, Behaviour.ADMIT, trusting=AUTHORITY) as server:
+        report = device_at(server, identity_in(tmp_path)).run(timeout=20)
+    assert endings(report) == [Ending.RESET, Ending.ADMITTED]
+    assert report.attempts[0].detail == "connection reset before CONNACK"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_activated_shortly_before_the_time_is_over_is_seen(tmp_path: Path, seed: int) -> None:
+    """The default run of 120 s looks once more at 115 s, whatever waits chance gave it."""
+    now, connects = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    class At(MqttAttempt):
+        def run(self, message: Message | None) -> Attempted:
+            connects.append(now[0])
+            now[0] += 0.3
+            ending = Ending.ADMITTED if connects[-1] >= 114.9 else Ending.DROPPED
+            return Attempted(ending=ending, detail="")
+
+    server_ca = tmp_path / "server.pem"
+    server_ca.write_text(pki.pem(AUTHORITY.certificate))
+    device = ReferenceDevice(
+        identity=identity_in(tmp_path),
+        endpoint=Endpoint(host="localhost", server_ca=server_ca),
+        client_id="device-1",
+        random=seeded(seed),
+        sleep=sleep,
+        clock=lambda: now[0],
+        attempt=At,
+    )
+    assert device.run().result is Result.ADMITTED
+    assert 114.9 <= connects[-1] <= 115
+    assert all(later - earlier >= 10 for earlier, later in itertools.pairwise(connects[:-1]))
+
+
 def test_a_certificate_that_the_server_does_not_trust_never_gets_in(tmp_path: Path) -> None:
     """Same issuer name, other key: the handshake fails, and no CONNACK is ever seen."""
     impostor = pki.CertificateAuthority.create()
@@ -218,7 +270,12 @@ def test_the_ca_file_completes_a_leaf_without_doubling_a_chain(tmp_path: Path) -
     ca.write_text(pki.pem(AUTHORITY.certificate))
     chain.write_text(leaf.read_text() + ca.read_text())
     key.write_text(device.key_pem)
-    assert not DeviceIdentity.load(leaf, key).has_issuer
+    other = tmp_path / "other.pem"
+    other.write_text(pki.pem(pki.CertificateAuthority.create("Somebody else").certificate))
+    assert not DeviceIdentity.load(leaf, key).sends_issuer(other)
+    assert not DeviceIdentity.load(leaf, key, other).sends_issuer(other)
+    assert DeviceIdentity.load(chain, key).sends_issuer(other)
+    assert DeviceIdentity.load(leaf, key).sends_issuer(ca)
     assert len(DeviceIdentity.load(leaf, key, ca).chain) == len(DeviceIdentity.load(chain, key, ca).chain) == 2
 
 
