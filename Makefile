@@ -6,7 +6,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Node 20 still runs the pinned CDK; jsii would print a page about its age at every synth.
 
-.PHONY: help install demo test check check-deep lint format unit e2e docs synth bench policy-tables bench-crl bench-storm lock clean
+.PHONY: help install demo test check check-deep lint format unit e2e docs synth bench policy-tables bench-crl bench-storm device-clients lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,13 @@ bench-crl: install ## time and memory of the CRL check, beside the floor and oth
 bench-storm: install ## storms of 10^2 to 10^4 devices, in virtual time, beside the field's usual handler
 	$(BIN)/python -m bench.storm
 
+device-clients: install ## other people's MQTT clients at their first connect, and our programs with them
+	$(PYTHON) -m venv .venv/clients
+	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r local/clients/requirements.txt
+	mkdir -p .venv/clients/node && cp local/clients/package.json local/clients/package-lock.json .venv/clients/node
+	cd .venv/clients/node && npm ci --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m jitr_local.clients
+
 lint: install ## ruff, mypy strict, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,7 +80,7 @@ policy-tables: install ## compare the tables of the policy language with AWS's p
 	$(BIN)/python -m tools.policy_tables
 
 lock: ## resolve the .in files again into the hashed locks (needs uv: pip install uv)
-	for each in lambda/requirements requirements requirements-dev local/requirements; do \
+	for each in lambda/requirements requirements requirements-dev local/requirements local/clients/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 
 clean: ## remove everything that was made here
