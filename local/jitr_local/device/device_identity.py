@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -101,16 +99,24 @@ class WatchedSocket(ssl.SSLSocket):
         """Read as SSLSocket does, and keep the error that ends the connection.
 
         The ssl module returns nothing for a reset as for an orderly end (it asks SSL_read_ex, whose 0 it takes for an
-        end of file), so the socket below it is looked at first.
+        end of file). What tells them apart is looked at before: a socket that was reset has no peer any more.
         """
+        was_reset = self._has_no_peer()
         try:
-            if not self.pending():
-                with contextlib.suppress(BlockingIOError):
-                    socket.socket.recv(self, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            return super().recv(buflen, flags)
+            read = super().recv(buflen, flags)
         except OSError as error:
             self._note(error)
             raise
+        if was_reset and not read:
+            self._note(ConnectionResetError())
+        return read
+
+    def _has_no_peer(self) -> bool:
+        try:
+            self.getpeername()
+        except OSError:
+            return True
+        return False
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Write as SSLSocket does, and keep the error that ends the connection."""
