@@ -288,10 +288,10 @@ def test_interrupting_work_that_is_done_here_stops_the_job(account: Account, mon
             raise KeyboardInterrupt
         return real(self, certificate)
 
-    from jitr.bulk.revocation import SwitchingOff
+    from jitr.bulk.revocation import RevokingDevices
 
-    real = SwitchingOff.handle
-    monkeypatch.setattr(SwitchingOff, "handle", interrupted)
+    real = RevokingDevices.handle
+    monkeypatch.setattr(RevokingDevices, "handle", interrupted)
     answer = account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--yes", "--rate", "100")
     assert answer.exit_code == 130
     job = account.job()

@@ -14,7 +14,7 @@ from jitr.certificates import AnyCertificate, Certificate, issuer_key, load_cert
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr.enforcement.changes import compare
 from jitr.enforcement.copies import EnforcedCrls
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
 from jitr.registry.undoing import Undoing
 from jitr.revocation import VerifiedCrl
@@ -55,7 +55,7 @@ class BrakeUndoing:
     def listed(self) -> Iterator[RegistryRow]:
         """Yield the rows of what the CRL lists as revoked, a hundred read at once."""
         issuer = self.state.scope.partition("#")[0]
-        keys = (f"{issuer}#{serial:x}" for serial in compare(None, self.crl).revoked)
+        keys = (row_key(issuer, serial) for serial in compare(None, self.crl).revoked)
         while batch := list(islice(keys, _READ_AT_ONCE)):
             yield from self.rows.rows(batch)
 

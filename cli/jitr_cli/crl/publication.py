@@ -26,7 +26,7 @@ from jitr.crls.versions import CrlVersions
 from jitr.enforcement.brake import brake_limit
 from jitr.enforcement.changes import CrlChanges, compare
 from jitr.errors import Reason, Undecided
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
 from jitr.revocation import CrlRefused, VerifiedCrl
 from jitr_cli.console.exit_codes import ExitCode
@@ -193,7 +193,7 @@ class Fleet:
             bar(len(batch))
 
     def _key(self, serial: int) -> str:
-        return f"{issuer_key(self.ca)}#{serial:x}"
+        return row_key(issuer_key(self.ca), serial)
 
 
 def verify_follows(crl: VerifiedCrl, previous: VerifiedCrl, location: S3Location) -> None:

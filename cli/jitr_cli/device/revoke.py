@@ -20,8 +20,8 @@ from jitr.aws.state_table import StateTable
 from jitr.certificates import verify_issued_by
 from jitr.enforcement.brake import SMALLEST_BRAKE
 from jitr.errors import Reason, Rejected, Undecided
+from jitr.registry.device_revocation import DeviceRevocation, SwitchedOff, Target
 from jitr.registry.rows import Registry
-from jitr.registry.switching_off import DeviceRevocation, SwitchedOff, Target
 from jitr.revocation.entries import HOLD
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode

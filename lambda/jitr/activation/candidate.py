@@ -10,6 +10,8 @@ from typing import Any
 from jitr import certificates
 from jitr.aws.iot import RegisteredCertificate
 from jitr.certificates import Certificate
+from jitr.registry.facts import facts_of
+from jitr.registry.row import row_key
 from jitr.settings import ManagedCa
 
 
@@ -36,12 +38,9 @@ class Candidate:
     @cached_property
     def row(self) -> str:
         """Return the key of its row in the registry."""
-        return f"{certificates.issuer_key(self.ca_certificate)}#{self.certificate.serial_number:x}"
+        return row_key(certificates.issuer_key(self.ca_certificate), self.certificate.serial_number)
 
     @property
     def facts(self) -> dict[str, Any]:
         """Return what its row keeps for enforcement."""
-        return {
-            "ca_certificate_id": self.ca.ca_certificate_id,
-            "not_after": int(self.certificate.not_valid_after_utc.timestamp()),
-        }
+        return facts_of(self.certificate, self.ca.ca_certificate_id)

@@ -107,11 +107,13 @@ class Claiming:
                 Reason.REVOCATION_BRAKED,
                 f"the CRL lists the certificate, but has revoked {IRREVERSIBLE_REJECTIONS} already: it stays pending",
             )
-        wanted = CertificateStatus.REVOKED
         self.rows.want_revocation(
-            candidate.row, certificate_id=candidate.certificate_id, wanted=wanted, facts=candidate.facts
+            candidate.row,
+            certificate_id=candidate.certificate_id,
+            wanted=CertificateStatus.REVOKED,
+            facts=candidate.facts,
         )
-        self.closing.switch_off(candidate, wanted)
+        self.closing.switch_off(candidate)
         raise Rejected(Reason.REVOKED, "the CRL lists the certificate; it is now REVOKED")
 
     # (6)
@@ -137,7 +139,7 @@ class Claiming:
         row = self.rows.row(candidate.row)
         if row is not None and row.state.refuses_activation:
             if row.state is RowState.REVOKE_WANTED:
-                self.closing.switch_off(candidate, row.wanted)
+                self.closing.switch_off(candidate)
                 raise Rejected(Reason.REVOKED, "this certificate was marked for revocation before it was activated")
             raise Rejected(Reason.REVOKED_BEFORE, "this certificate was revoked before and registered again")
         if row is not None and candidate.certificate_id not in row.certificate_ids:

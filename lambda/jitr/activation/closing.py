@@ -9,18 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jitr.activation.candidate import Candidate
-from jitr.aws.iot import CertificateStatus, DeviceCertificates
+from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.aws.pacing import unpaced
 from jitr.errors import Reason
 from jitr.registry.claims import Claims
 from jitr.registry.notes import DeviceNote, Report, unreported
 from jitr.registry.rows import Registry
+from jitr.registry.switching_off import SwitchingOff
 
 
 @dataclass(frozen=True, kw_only=True)
 class Closing:
     """Ends activations; `report` is told of each certificate that was switched off."""
 
-    registry: DeviceCertificates
+    registry: IotRegistry
     rows: Registry
     report: Report = unreported
 
@@ -31,7 +33,7 @@ class Closing:
         row = self.rows.row(candidate.row)
         if row is None or not row.state.refuses_activation:
             return True
-        self.switch_off(candidate, row.wanted)
+        self.switch_off(candidate)
         return False
 
     def switch_off_predecessor(self, certificate_id: str, *, successor: str) -> None:
@@ -40,15 +42,15 @@ class Closing:
         self.registry.switch_off(certificate_id, CertificateStatus.INACTIVE)
         self._report(certificate_id, CertificateStatus.INACTIVE, Reason.REPLACED, f"by {successor}")
 
-    def switch_off(self, candidate: Candidate, wanted: CertificateStatus | None) -> None:
-        """Bring AWS IoT to the status that a revocation wants, then record it."""
-        status = wanted or CertificateStatus.INACTIVE
-        row = self.rows.row(candidate.row)
-        # A serial number is listed for every certificate that has it.
-        for certificate_id in {candidate.certificate_id, *(row.certificate_ids if row else ())}:
-            self.registry.switch_off(certificate_id, status)
-            self._report(certificate_id, status, Reason.REVOKED, "its serial number is marked for revocation")
-        self.rows.finish_revocation(candidate.row, done=status)
+    def switch_off(self, candidate: Candidate) -> None:
+        """Bring AWS IoT to the status that the row's mark wants, and record it."""
+        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=unpaced)
+        why = "its serial number is marked for revocation"
+        off.carry_out_mark_of(
+            candidate.row,
+            also=[candidate.certificate_id],
+            told=lambda each, status: self._report(each, status, Reason.REVOKED, why),
+        )
 
     def _report(self, certificate_id: str, status: CertificateStatus, reason: Reason, why: str) -> None:
         """Say what was done; the certificate may be another than the event's, and then has no other line."""

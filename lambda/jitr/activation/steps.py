@@ -161,10 +161,10 @@ class Activation:
         status = candidate.registered.status
         row = self.rows.row(candidate.row)
         if row is not None and row.state is RowState.REVOKE_WANTED:
-            self.closing.switch_off(candidate, row.wanted)
+            self.closing.switch_off(candidate)
         elif row is not None and status is CertificateStatus.ACTIVE:
             if row.state.refuses_activation:
-                self.closing.switch_off(candidate, row.wanted)
+                self.closing.switch_off(candidate)
             elif not row.lease_open(at=self.clock()):
                 if row.state is RowState.ACTIVATING:
                     self._record_active(candidate, row.replaces, owner=None, since=candidate.described_at)

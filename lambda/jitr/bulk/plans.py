@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.state_table import StateTable
 from jitr.bulk.job import Job, JobKind, Plan
-from jitr.bulk.revocation import BringingBack, SwitchingOff
+from jitr.bulk.revocation import BringingBack, RevokingDevices
 from jitr.bulk.tasks import Importing, Reattaching, Task
 from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
@@ -90,12 +90,12 @@ class Tasks:
                     ca=self._ca(plan),
                 )
 
-    def _switching_off(self, job: Job) -> SwitchingOff:
+    def _switching_off(self, job: Job) -> RevokingDevices:
         plan = job.plan
         if plan.wanted not in (CertificateStatus.INACTIVE, CertificateStatus.REVOKED):
             raise Undecided(Reason.CONFIGURATION, f"{plan.wanted} is no status to switch off with")
         until = plan.registered_until
-        return SwitchingOff(
+        return RevokingDevices(
             registry=self.registry,
             rows=Registry(self.table),
             versions=CrlVersions(self.table),

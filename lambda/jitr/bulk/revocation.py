@@ -7,9 +7,10 @@ brings back what only the job switched off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from jitr import certificates
@@ -19,8 +20,10 @@ from jitr.certificates import AnyCertificate
 from jitr.crls.versions import CrlVersions
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.claims import Claims
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.facts import facts_of
+from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
+from jitr.registry.switching_off import SwitchingOff
 from jitr.registry.undoing import Undoing
 
 _OFF = (CertificateStatus.INACTIVE, CertificateStatus.REVOKED)
@@ -38,7 +41,7 @@ class _Seen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwitchingOff:
+class RevokingDevices:
     """Makes certificates of one CA REVOKED or INACTIVE (`wanted`).
 
     `claim` is the job's name on rows that can be brought back, None where nothing can be. `confirms`: only what is
@@ -59,7 +62,10 @@ class SwitchingOff:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     _known: dict[str, str] = field(default_factory=dict)
-    _leases: list[tuple[RegistryRow, CertificateStatus]] = field(default_factory=list)
+
+    @cached_property
+    def _off(self) -> SwitchingOff:
+        return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
 
     def prepare(self, certificate_ids: Sequence[str]) -> None:
         """Read which rows the certificates have."""
@@ -78,23 +84,16 @@ class SwitchingOff:
             self._remember(seen)
         if seen.certificate_id not in row.certificate_ids:
             # Another certificate's serial number: a copy must not be a way to switch the device off.
-            self._ask([seen.certificate_id], self.wanted)
+            self._off.ask([seen.certificate_id], self.wanted)
         elif not self._is_done(row):
             self._switch_off(row, seen)
         elif seen.status not in _OFF:
-            self._ask([seen.certificate_id], CertificateStatus(row.state.value))
+            self._off.ask([seen.certificate_id], CertificateStatus(row.state.value))
         return Handled.DONE
 
     def settle(self) -> None:
         """Wait for the end of activations that were on their way, and switch off what they may have switched on."""
-        if not self._leases:
-            return
-        ends = max(row.lease_until for row, _ in self._leases)
-        self.sleep(max(0.0, (ends - self.clock()).total_seconds()) + 1)
-        for row, wanted in self._leases:
-            self._ask(row.certificate_ids, wanted)
-            self.rows.clear_lease(row)
-        self._leases.clear()
+        self._off.once_more(clock=self.clock, sleep=self.sleep)
 
     def _later(self, certificate: ListedCertificate) -> bool:
         until, registered_at = self.registered_until, certificate.registered_at
@@ -113,11 +112,8 @@ class SwitchingOff:
         return _Seen(
             certificate_id=listed.certificate_id,
             status=described.status,
-            row=f"{certificates.issuer_key(self.ca)}#{certificate.serial_number:x}",
-            facts={
-                "ca_certificate_id": self.ca_certificate_id,
-                "not_after": int(certificate.not_valid_after_utc.timestamp()),
-            },
+            row=row_key(certificates.issuer_key(self.ca), certificate.serial_number),
+            facts=facts_of(certificate, self.ca_certificate_id),
             fresh=True,
         )
 
@@ -157,24 +153,11 @@ class SwitchingOff:
         return joins and Claims(self.rows).join(row.key, claim=self.claim or "", holder=row.braked_by or "")
 
     def _switch_off(self, row: RegistryRow, seen: _Seen) -> None:
-        if row.state is RowState.REVOKED:
-            # Final; only the activation that was under way has to be looked after.
-            self._ask(row.certificate_ids, CertificateStatus.REVOKED)
-            self._leases.append((row, CertificateStatus.REVOKED))
-            return
-        wanted = CertificateStatus.REVOKED if _final_is_wanted(row) else self.wanted
-        while not self.rows.mark(row, wanted=wanted, braked_by=self._claim_on(row, seen)):
-            # Somebody was faster: an activation finished, or another revocation. Look again, and mark what it is now.
-            row = self._row(seen)
-            if self._is_done(row):
-                return
-            wanted = CertificateStatus.REVOKED if _final_is_wanted(row) else self.wanted
-        self._ask(row.certificate_ids, wanted)
-        self.rows.finish_revocation(row.key, done=wanted)
-        if row.lease_owner is not None:
-            self._leases.append((row, wanted))
+        marked = self._off.mark(row, self.wanted, holder=lambda found: self._holder(found, seen), done=self._is_done)
+        if marked is not None:
+            self._off.carry_out(marked)
 
-    def _claim_on(self, row: RegistryRow, seen: _Seen) -> str | None:
+    def _holder(self, row: RegistryRow, seen: _Seen) -> str | None:
         """Return the job's claim if undoing may bring the row back: all of its certificates are ACTIVE now (I3)."""
         if self.claim is None or row.braked_by == self.claim:
             return self.claim
@@ -197,11 +180,6 @@ class SwitchingOff:
             if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
                 raise
             return False
-
-    def _ask(self, certificate_ids: Iterable[str], wanted: CertificateStatus) -> None:
-        for certificate_id in certificate_ids:
-            self.pace()
-            self.registry.switch_off(certificate_id, wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +228,3 @@ class BringingBack:
     def settle(self) -> None:
         """Nothing is left open."""
 
-
-def _final_is_wanted(row: RegistryRow) -> bool:
-    return row.state is RowState.REVOKE_WANTED and row.wanted is CertificateStatus.REVOKED

@@ -3,7 +3,7 @@
 One sweep of one scope (a CA's key and one address of its CRL), whose numbers appear in the code, in log lines and in
 docs/enforcement.md:
 
-E1. Lease of the scope: one sweep at a time. Somebody else has it: `busy`.
+E1. Lease of the scope: one sweep at a time. Another run has it: `busy`.
 E2. Fetch and verify. The version is written as accepted *before* anything else, so that no activation goes on with an
     older one. The CRL that an operator rejected, or that is enforced already: nothing to do.
 E3. Compare with the CRL enforced last: newly listed, newly on hold, vanished.
@@ -13,8 +13,8 @@ E5. The brake: more of them registered than max(100, 1 % of the CA's devices)? T
 E6. For each row: mark it, switch its certificates off, record it.
 E7. Activations that held a lease when they were marked may still have asked for ACTIVE: once their leases have ended,
     switch these certificates off once more.
-E8. Only now: this CRL is enforced. Keep a copy to compare the next one with. Not so if somebody asked meanwhile for
-    every entry to be looked at again, after an import or an operator's decision.
+E8. Only now: this CRL is enforced. Keep a copy to compare the next one with. Not so if an import or an operator asked
+    meanwhile for every entry to be looked at again.
 
 Killed anywhere, the next sweep begins at E1 and ends in the same state: rows that are done are skipped, and the brake's
 decision is kept before it is acted upon.
@@ -37,8 +37,9 @@ from jitr.enforcement.changes import CrlChanges, compare
 from jitr.enforcement.copies import EnforcedCrls
 from jitr.errors import Reason, Undecided
 from jitr.registry.notes import DeviceNote, Report, unreported
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
+from jitr.registry.switching_off import Marked, SwitchingOff, Told
 from jitr.revocation import Options, VerifiedCrl
 
 # Longer than a function may run at all (15 minutes): whoever finds it ended knows that its owner is dead.
@@ -143,9 +144,9 @@ class Enforcement:
         # (E6)
         if braked:
             self.enforced.store(scope, crl)
-        switched_off, leases = self._switch_off(issuer, changes, _orders(crl, location, braked=braked))
+        switched_off, off = self._switch_off(issuer, changes, _orders(crl, location, braked=braked))
         # (E7)
-        self._once_more(leases)
+        self._once_more(off)
         # (E8)
         self.enforced.store(scope, crl)
         self.versions.record_enforced(scope, crl.sha256, seen=state.forgotten)
@@ -159,7 +160,7 @@ class Enforcement:
 
     def _registered(self, issuer: str, serials: Iterable[int]) -> Iterator[RegistryRow]:
         """Yield the rows of serial numbers, a hundred read at once, so that a million entries need little memory."""
-        keys = (f"{issuer}#{serial:x}" for serial in serials)
+        keys = (row_key(issuer, serial) for serial in serials)
         while batch := list(islice(keys, _READ_AT_ONCE)):
             yield from self.rows.rows(batch)
 
@@ -176,32 +177,33 @@ class Enforcement:
         self.versions.record_brake(scope, crl.sha256, affected)
         return True
 
-    def _switch_off(
-        self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order]
-    ) -> tuple[int, list[tuple[RegistryRow, _Order]]]:
-        """Mark and switch off what is newly listed; returns how many rows, and those whose activation was open."""
-        switched_off, leases = 0, []
+    def _switch_off(self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order]) -> tuple[int, SwitchingOff]:
+        """Mark and switch off what is newly listed; returns how many rows, and what E7 has to look at again."""
+        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
+        switched_off = 0
         for serials, order in zip((changes.revoked, changes.held), orders, strict=True):
             for row in self._registered(issuer, serials):
-                if row.lease_owner is not None:
-                    leases.append((row, order))
                 if not _done(row, order.wanted, order.braked_by):
-                    self._revoke(row, order)
+                    self._switch_off_row(off, row, order)
                     switched_off += 1
-        return switched_off, leases
+                else:
+                    off.look_again_at(Marked(row, order.wanted), told=self._told(order))
+        return switched_off, off
 
-    def _revoke(self, row: RegistryRow, order: _Order) -> None:
-        wanted = order.wanted
-        while not self.rows.mark(row, wanted=wanted, braked_by=(claim := self._claim(row, order))):
-            # Somebody was faster: an activation finished, or another revocation. Look again, and mark what it is now.
-            again = self.rows.row(row.key)
-            if again is None or _done(again, wanted, claim):
-                return
-            row = again
-        self._ask(row, order)
-        self.rows.finish_revocation(row.key, done=wanted)
+    def _switch_off_row(self, off: SwitchingOff, row: RegistryRow, order: _Order) -> None:
+        marked = off.mark(
+            row,
+            order.wanted,
+            holder=lambda found: self._holder(found, order),
+            done=lambda found: _done(found, order.wanted, order.braked_by),
+        )
+        if marked is not None:
+            off.carry_out(marked, told=self._told(order))
 
-    def _claim(self, row: RegistryRow, order: _Order) -> str | None:
+    def _told(self, order: _Order) -> Told:
+        return lambda certificate_id, status: self.report(_note(certificate_id, status, order))
+
+    def _holder(self, row: RegistryRow, order: _Order) -> str | None:
         """Return the brake that may be undone on this row; None where an operator switched it off before (I3)."""
         if order.braked_by is None or row.braked_by is not None or self._all_active(row):
             return order.braked_by
@@ -220,24 +222,8 @@ class Enforcement:
                 return False
         return True
 
-    def _ask(self, row: RegistryRow, order: _Order) -> None:
-        for certificate_id in row.certificate_ids:
-            self.pace()
-            try:
-                self.registry.switch_off(certificate_id, order.wanted)
-            except Undecided as failure:
-                failure.certificate_id = certificate_id
-                raise
-            self.report(_note(certificate_id, order))
-
-    def _once_more(self, leases: list[tuple[RegistryRow, _Order]]) -> None:
-        if not leases:
-            return
-        ends = max(row.lease_until for row, _ in leases)
-        self.sleep(max(0.0, (ends - self.clock()).total_seconds()) + 1)
-        for row, order in leases:
-            self._ask(row, order)
-            self.rows.clear_lease(row)
+    def _once_more(self, off: SwitchingOff) -> None:
+        off.once_more(clock=self.clock, sleep=self.sleep)
 
     def _vanished(self, issuer: str, changes: CrlChanges) -> int:
         """Count registered, unexpired devices that the CRL listed before and lists no more."""
@@ -255,18 +241,18 @@ def _orders(crl: VerifiedCrl, location: str, *, braked: bool) -> tuple[_Order, _
     return final, _Order(crl=crl, location=location, wanted=inactive, reason=Reason.CERTIFICATE_HOLD)
 
 
-def _note(certificate_id: str, order: _Order) -> DeviceNote:
+def _note(certificate_id: str, status: CertificateStatus, order: _Order) -> DeviceNote:
     return DeviceNote(
         certificate_id=certificate_id,
         outcome="switched_off",
         reason=order.reason,
-        message=f"the CRL lists the certificate, so it is off: {order.wanted} unless it was REVOKED before",
-        details={"status": order.wanted.value, "crl_number": order.crl.number, "crl_location": order.location},
+        message=f"the CRL lists the certificate, so it is off: {status} unless it was REVOKED before",
+        details={"status": status.value, "crl_number": order.crl.number, "crl_location": order.location},
     )
 
 
 def _done(row: RegistryRow, wanted: CertificateStatus, braked_by: str | None) -> bool:
-    """Say whether nothing has to be done: REVOKED is final, INACTIVE is enough where INACTIVE is wanted.
+    """Return whether nothing has to be done: REVOKED is final, INACTIVE is enough where INACTIVE is wanted.
 
     Not where another CRL's brake switched it off: undoing that one must not switch on what this one lists.
     """

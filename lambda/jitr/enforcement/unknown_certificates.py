@@ -11,8 +11,11 @@ from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.certificates import AnyCertificate, Certificate
 from jitr.crls.versions import CrlVersions
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
+from jitr.registry.facts import facts_of
 from jitr.registry.notes import DeviceNote, Report, unreported
+from jitr.registry.row import row_key
 from jitr.registry.rows import Registry
+from jitr.registry.switching_off import SwitchingOff
 
 # Statuses of certificates that can connect, or could again without passing us.
 MATTERS = ("ACTIVE", "INACTIVE", "PENDING_TRANSFER")
@@ -84,11 +87,8 @@ class UnknownCertificates:
         return self._write(certificate_id, ca_certificate_id, certificate, ca)
 
     def _write(self, certificate_id: str, ca_certificate_id: str, certificate: Certificate, ca: AnyCertificate) -> str:
-        key = f"{certificates.issuer_key(ca)}#{certificate.serial_number:x}"
-        facts = {
-            "ca_certificate_id": ca_certificate_id,
-            "not_after": int(certificate.not_valid_after_utc.timestamp()),
-        }
+        key = row_key(certificates.issuer_key(ca), certificate.serial_number)
+        facts = facts_of(certificate, ca_certificate_id)
         self.watch(ca_certificate_id, certificate)
         new = self.rows.add_known(key, certificate_id=certificate_id, facts=facts)
         self.report(
@@ -110,17 +110,20 @@ class UnknownCertificates:
         if row is None or not row.state.refuses_activation or row.braked_by is not None:
             # With a claim, the certificate was in the row before it was made: its brake or job switches it off.
             return
-        wanted = row.wanted or CertificateStatus.INACTIVE
-        self.rows.mark(row, wanted=wanted, braked_by=None)
-        self.pace()
-        self.registry.switch_off(certificate_id, wanted)
+        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
+        marked = off.mark(row, row.off_status, done=lambda found: not found.state.refuses_activation)
+        if marked is None:
+            return
+        off.ask([certificate_id], marked.wanted, told=self._switched_off)
+        self.rows.finish_revocation(key, done=marked.wanted)
+
+    def _switched_off(self, certificate_id: str, status: CertificateStatus) -> None:
         self.report(
             DeviceNote(
                 certificate_id=certificate_id,
                 outcome="switched_off",
                 reason=Reason.REVOKED_BEFORE,
-                message=f"its serial number was switched off before it was imported, so it is off: {wanted}",
-                details={"status": wanted.value},
+                message=f"its serial number was switched off before it was imported, so it is off: {status}",
+                details={"status": status.value},
             )
         )
-        self.rows.finish_revocation(key, done=wanted)

@@ -13,8 +13,13 @@ JOB_CLAIM = "job#"
 
 
 def job_claim(job_id: str) -> str:
-    """Return how a row names the job that switched it off and can be undone; no CRL's hash looks like it."""
+    """Return how a row names the job that holds it off; no CRL's hash looks like it."""
     return f"{JOB_CLAIM}{job_id}"
+
+
+def row_key(issuer: str, serial: int) -> str:
+    """Return the key of the row of one serial number; `issuer` is `certificates.issuer_key` of its CA."""
+    return f"{issuer}#{serial:x}"
 
 
 class RowState(StrEnum):
@@ -28,18 +33,17 @@ class RowState(StrEnum):
 
     @property
     def refuses_activation(self) -> bool:
-        """Say whether the row wants or has revocation."""
+        """Return whether the row wants or has revocation."""
         return self in (RowState.REVOKE_WANTED, RowState.REVOKED, RowState.INACTIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryRow:
-    """One certificate in the registry.
+    """One serial number of one issuer, with all certificates that have it (`certificate_ids`).
 
-    `certificate_ids` are those of all certificates with this issuer and serial number; `activated_at` is a time at
-    which it was not ACTIVE later than that, None where others made it so; `wanted` is the AWS IoT status
-    that a revocation asks for; `braked_by` names the CRL (SHA-256) whose brake switched it off, or the operator's job
-    (`job_claim`), which can be undone too; `also_wanted_by` other jobs that want it off (see claims.py).
+    `wanted` is the status that a revocation asks for; `braked_by` the brake (a CRL's SHA-256) or the job (`job_claim`)
+    that can take it back, and `also_wanted_by` further jobs that want it off (claims.py).
+    `activated_at` is a time at which it was not ACTIVE later than that; None where others made it so.
     """
 
     key: str
@@ -55,7 +59,7 @@ class RegistryRow:
     also_wanted_by: tuple[str, ...] = ()
 
     def lease_open(self, *, at: datetime) -> bool:
-        """Say whether an invocation may be activating this certificate now; by whole seconds, as the writes compare."""
+        """Return whether an activation may be under way now; by whole seconds, as the writes compare."""
         return self.state is RowState.ACTIVATING and self.lease_until >= at.replace(microsecond=0)
 
     @property
@@ -64,8 +68,20 @@ class RegistryRow:
         held = self.braked_by
         return held.removeprefix(JOB_CLAIM) if held is not None and held.startswith(JOB_CLAIM) else None
 
+    @property
+    def final_is_wanted(self) -> bool:
+        """Return whether a revocation that is under way asks for REVOKED."""
+        return self.state is RowState.REVOKE_WANTED and self.wanted is CertificateStatus.REVOKED
+
+    @property
+    def off_status(self) -> CertificateStatus:
+        """Return the status that its certificates have to have, where the row wants or has revocation."""
+        if self.state is RowState.REVOKED:
+            return CertificateStatus.REVOKED
+        return self.wanted or CertificateStatus.INACTIVE
+
     def may_come_back(self, *, after: str) -> bool:
-        """Say whether undoing the brake or job `after` may make it ACTIVE: it was, or a brake hands it on.
+        """Return whether undoing the brake or job `after` may make it ACTIVE: it was, or a brake hands it on.
 
         A job hands nothing on: rejecting a CRL must not undo what an operator did.
         """

@@ -45,18 +45,15 @@ class Registry:
         facts: Mapping[str, Any],
         described_at: datetime | None = None,
     ) -> RegistryRow | None:
-        """Write ACTIVATING with a lease; None when the row wants or has revocation, or another lease is open.
+        """Write ACTIVATING with one invocation's lease, and return the row as it is now.
 
-        None, too, when it was activated after `described_at` (`at` unless given), when AWS IoT said that it was not:
-        that answer is outdated.
-
-        Returns the row as it is now. None, too, when the row is another certificate's: whoever has a device's key can
-        make a second certificate of it, by the other valid form of an ECDSA signature; that one must not bring back
-        what an operator switched off.
-
-        `facts` (CA id, notAfter) are kept for enforcement. A lease is one invocation's: the same event delivered twice
-        at a time has the same `owner`, and its second delivery is refused like everybody else's.
+        Returns None where the row wants or has revocation, where another lease is open (also one of the same `owner`:
+        an event that was delivered twice), and where the row is another certificate's.
+        Returns None, too, where it was activated after `described_at` (`at` unless given): AWS's answer is outdated.
+        `facts` (facts.py) are kept for enforcement.
         """
+        # Another certificate's: whoever has a device's key can make a second certificate of it, by the other valid form
+        # of an ECDSA signature. That one must not bring back what an operator switched off.
         values = {
             ":activating": {"S": RowState.ACTIVATING},
             ":active": {"S": RowState.ACTIVE},

@@ -1,166 +1,130 @@
-"""Switching devices off on an operator's word, so that no late event and no interrupted activation brings them back.
+"""Switching devices off: one protocol for a CRL, a job, an operator's command, a successor and a late activation.
 
-For each certificate: mark its registry row, switch it off in AWS IoT, record that. The row is marked first, as
-enforcement does: whoever is activating the certificate at that moment finds the mark when it is done. Nothing is
-detached or deleted: a deleted certificate would register itself again.
+1. Mark the registry row: an activation that is under way finds the mark when it is done, and a late event finds it too.
+2. Ask AWS IoT for the status, of every certificate of the row: a serial number is listed for all that have it.
+3. Record in the row that it is done.
+4. An activation that held a lease when the row was marked may still ask for ACTIVE: ask again once that has ended.
+
+Killed anywhere, whoever repeats it ends in the same state. What is REVOKED, or about to be, is not made less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias
 
-from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
-from jitr.certificates import Certificate
-from jitr.errors import Reason, Undecided
+from jitr.errors import Undecided
 from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
 
+Told: TypeAlias = Callable[[str, CertificateStatus], None]
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """One certificate to switch off: `status` is None where AWS IoT does not know it, `ca` where nobody knows its CA.
 
-    Without a CA there is no registry row, so the certificate can only be switched off in AWS IoT.
-    """
+def untold(certificate_id: str, status: CertificateStatus) -> None:
+    """Say nothing about a certificate that was switched off."""
 
-    certificate_id: str
-    certificate: Certificate
-    status: CertificateStatus | None
-    ca_certificate_id: str | None
-    ca: Certificate | None
 
-    @property
-    def row(self) -> str | None:
-        """Return the key of its registry row."""
-        if self.ca is None:
-            return None
-        return f"{certificates.issuer_key(self.ca)}#{self.certificate.serial_number:x}"
+def _nobody(_: RegistryRow) -> None:
+    return None
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Return what a new row keeps for enforcement."""
-        return {
-            "ca_certificate_id": self.ca_certificate_id or "",
-            "not_after": int(self.certificate.not_valid_after_utc.timestamp()),
-        }
+
+def _never(_: RegistryRow) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A row as it was when it was marked, and the status that it wants now."""
+
+    row: RegistryRow
+    wanted: CertificateStatus
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwitchedOff:
-    """What became of one certificate: its status in AWS IoT (None: unknown there) and its row's state (None: none)."""
+class SwitchingOff:
+    """The protocol; `pace` waits before each quota-limited call.
 
-    target: Target
-    status: CertificateStatus | None
-    row: RowState | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeviceRevocation:
-    """Finds targets and switches them off; `pace` waits before each quota-limited call, `sleep` takes seconds.
-
-    Safe to interrupt and to repeat. `_leases` are activations that were on their way when their rows were marked.
+    One object serves one piece of work: it remembers which activations step 4 has to wait for.
     """
 
     registry: IotRegistry
     rows: Registry
     pace: Callable[[], None]
-    clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    _cas: dict[str, Certificate | None] = field(default_factory=dict)
-    _leases: list[tuple[RegistryRow, CertificateStatus]] = field(default_factory=list)
+    _late: list[tuple[Marked, Told]] = field(default_factory=list)
 
-    def target(self, certificate_id: str) -> Target:
-        """Read a certificate and its CA from AWS IoT; raises Undecided (`certificate_not_found` and others)."""
-        self.pace()
-        registered = self.registry.describe_certificate(certificate_id)
-        ca_certificate_id = registered.ca_certificate_id
-        return Target(
-            certificate_id=certificate_id,
-            certificate=certificates.load_certificate(registered.pem),
-            status=registered.status,
-            ca_certificate_id=ca_certificate_id,
-            ca=None if ca_certificate_id is None else self._ca(ca_certificate_id),
-        )
+    def mark(
+        self,
+        row: RegistryRow,
+        wanted: CertificateStatus,
+        *,
+        holder: Callable[[RegistryRow], str | None] = _nobody,
+        done: Callable[[RegistryRow], bool] = _never,
+    ) -> Marked | None:
+        """Mark a row (1), and read it again while others change it; None where `done` says so of what it became.
 
-    def switch_off(self, target: Target, wanted: CertificateStatus) -> SwitchedOff:
-        """Mark, switch off and record one certificate, with all others that share its row (one serial number).
-
-        The row of another certificate, which has the serial number and not this id, is left alone: a copy of a device's
-        certificate must not be a way to switch the device off. What is REVOKED, or about to be, is not made less.
-        Raises Undecided; a second run goes on.
+        `holder` names the brake or job that may take it back, None for nobody. A row that is gone cannot be marked; its
+        certificates are off all the same after `carry_out`.
         """
-        found = None if target.row is None else self.rows.row(target.row)
-        foreign = found is not None and target.certificate_id not in found.certificate_ids
-        if target.row is None or foreign:
-            self._ask([target.certificate_id], wanted)
-            return SwitchedOff(target=target, status=self._now(target, wanted), row=None)
-        row, wanted = self._marked(target, wanted)
-        # A serial number is revoked for every certificate that has it.
-        self._ask(sorted(row.certificate_ids), wanted)
-        self.rows.finish_revocation(row.key, done=wanted)
-        if row.lease_owner is not None:
-            self._leases.append((row, wanted))
-        return SwitchedOff(target=target, status=self._now(target, wanted), row=RowState(wanted.value))
+        while row.state is not RowState.REVOKED:
+            status = CertificateStatus.REVOKED if row.final_is_wanted else wanted
+            if self.rows.mark(row, wanted=status, braked_by=holder(row)):
+                return Marked(row, status)
+            again = self.rows.row(row.key)
+            if again is None:
+                return Marked(row, status)
+            if done(again):
+                return None
+            row = again
+        return Marked(row, CertificateStatus.REVOKED)
 
-    def once_more(self) -> None:
-        """Wait for the end of the activations that were on their way, and switch off what they may have switched on."""
-        if not self._leases:
+    def carry_out(self, marked: Marked, *, told: Told = untold) -> None:
+        """Switch a marked row's certificates off and record it (2, 3); raises Undecided."""
+        self.ask(sorted(marked.row.certificate_ids), marked.wanted, told=told)
+        self.rows.finish_revocation(marked.row.key, done=marked.wanted)
+        self.look_again_at(marked, told=told)
+
+    def carry_out_mark_of(self, key: str, *, also: Iterable[str] = (), told: Told = untold) -> None:
+        """Do what a row's mark wants, whoever set it (2, 3), for certificates that it may not name, too.
+
+        Does nothing where the row is gone or wants no revocation any more.
+        """
+        row = self.rows.row(key)
+        if row is None or not row.state.refuses_activation:
             return
-        ends = max(row.lease_until for row, _ in self._leases)
-        self.sleep(max(0.0, (ends - self.clock()).total_seconds()) + 1)
-        for row, wanted in self._leases:
-            self._ask(row.certificate_ids, wanted)
-            self.rows.clear_lease(row)
-        self._leases.clear()
+        self.ask(sorted({*also, *row.certificate_ids}), row.off_status, told=told)
+        self.rows.finish_revocation(key, done=row.off_status)
 
-    @property
-    def open_leases(self) -> int:
-        """Say how many activations `once_more` will wait for."""
-        return len(self._leases)
-
-    def _marked(self, target: Target, wanted: CertificateStatus) -> tuple[RegistryRow, CertificateStatus]:
-        """Mark the row, made new if need be, and return it with the status that is wanted in the end."""
-        key = target.row or ""
-        while True:
-            row = self.rows.row(key)
-            if row is None:
-                self.rows.want_revocation(key, certificate_id=target.certificate_id, wanted=wanted, facts=target.facts)
-            elif row.state is RowState.REVOKED:
-                return row, CertificateStatus.REVOKED
-            else:
-                wanted = CertificateStatus.REVOKED if _final_is_wanted(row) else wanted
-                # Without a brake: what an operator switched off, undoing a brake must not switch on.
-                if self.rows.mark(row, wanted=wanted, braked_by=None):
-                    return row, wanted
-
-    def _ask(self, certificate_ids: list[str] | tuple[str, ...], wanted: CertificateStatus) -> None:
+    def ask(self, certificate_ids: Iterable[str], status: CertificateStatus, *, told: Told = untold) -> None:
+        """Ask AWS IoT for REVOKED or INACTIVE (2); raises Undecided, which then names the certificate."""
         for certificate_id in certificate_ids:
             self.pace()
-            self.registry.switch_off(certificate_id, wanted)
+            try:
+                self.registry.switch_off(certificate_id, status)
+            except Undecided as failure:
+                failure.certificate_id = certificate_id
+                raise
+            told(certificate_id, status)
 
-    @staticmethod
-    def _now(target: Target, wanted: CertificateStatus) -> CertificateStatus | None:
-        if target.status in (None, CertificateStatus.REVOKED):
-            return target.status
-        return wanted
+    def look_again_at(self, marked: Marked, *, told: Told = untold) -> None:
+        """Remember for `once_more` a row that an activation held when it was marked."""
+        if marked.row.lease_owner is not None:
+            self._late.append((marked, told))
 
-    def _ca(self, ca_certificate_id: str) -> Certificate | None:
-        if ca_certificate_id not in self._cas:
-            self._cas[ca_certificate_id] = self._read_ca(ca_certificate_id)
-        return self._cas[ca_certificate_id]
+    @property
+    def open_activations(self) -> int:
+        """Return how many activations `once_more` will wait for."""
+        return len(self._late)
 
-    def _read_ca(self, ca_certificate_id: str) -> Certificate | None:
-        try:
-            return certificates.load_certificate(self.registry.describe_ca(ca_certificate_id).pem)
-        except Undecided as error:
-            if error.reason is Reason.CA_NOT_FOUND:
-                return None
-            raise
-
-
-def _final_is_wanted(row: RegistryRow) -> bool:
-    return row.state is RowState.REVOKE_WANTED and row.wanted is CertificateStatus.REVOKED
+    def once_more(self, *, clock: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+        """Wait for the end of activations that were under way, and ask again (4); `sleep` takes seconds."""
+        if not self._late:
+            return
+        ends = max(marked.row.lease_until for marked, _ in self._late)
+        sleep(max(0.0, (ends - clock()).total_seconds()) + 1)
+        for marked, told in self._late:
+            self.ask(sorted(marked.row.certificate_ids), marked.wanted, told=told)
+            self.rows.clear_lease(marked.row)
+        self._late.clear()

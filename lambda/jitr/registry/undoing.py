@@ -14,6 +14,7 @@ from jitr.errors import Reason, Undecided
 from jitr.registry.claims import Claims
 from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
+from jitr.registry.switching_off import SwitchingOff
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,7 @@ class Undoing:
 
     def switch_off_again(self, key: str) -> None:
         """Switch off what is marked to be off: decided so meanwhile, maybe while an earlier try was killed."""
-        row = self.rows.row(key)
-        if row is None or not row.state.refuses_activation:
-            return
-        for certificate_id in row.certificate_ids:
-            self.pace()
-            self.registry.switch_off(certificate_id, row.wanted or CertificateStatus.INACTIVE)
+        SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace).carry_out_mark_of(key)
 
     def _switch_on(self, certificate_id: str) -> bool:
         """Set ACTIVE; returns False for a certificate that was deleted, or made REVOKED for good, since."""

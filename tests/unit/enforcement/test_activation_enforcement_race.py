@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from jitr.activation.examination import Examination
 from jitr.activation.steps import LEASE, TIME_LIMIT, Activation
 from jitr.crls.cache import CurrentCrl
 from jitr.enforcement.sweep import SWEEP_LEASE, Enforcement
-from jitr.registry.row import RegistryRow
+from jitr.registry.switching_off import SwitchingOff
 from tests.worlds.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, blind, crl, world
 from tests.worlds.race_search import Depth, RaceSearch
 
@@ -131,7 +130,7 @@ class WithoutSecondLook(Activation):
 class WithoutOnceMore(Enforcement):
     """A sweep that does not come back after open leases have ended (E7)."""
 
-    def _once_more(self, leases: list[tuple[RegistryRow, Any]]) -> None:
+    def _once_more(self, off: SwitchingOff) -> None:
         """Do nothing."""
 
 

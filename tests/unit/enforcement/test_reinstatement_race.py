@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property
 from random import Random
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -28,8 +28,8 @@ from jitr.aws.state_table import StateTable
 from jitr.enforcement.sweep import Enforcement, SweepOutcome
 from jitr.errors import ActivationError
 from jitr.registry.allow_list import AllowList
-from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
+from jitr.registry.switching_off import SwitchingOff
 from jitr_local import pki
 from tests.aws.memory_aws import MemoryTable
 from tests.worlds.deployment import BUCKET, ENVIRONMENT, POLICY, TABLE, TestDeployment
@@ -185,7 +185,7 @@ class WithoutSecondLook(OperatorActivation):
 class WithoutOnceMore(Enforcement):
     """A sweep that does not come back after open leases have ended (E7)."""
 
-    def _once_more(self, leases: list[tuple[RegistryRow, Any]]) -> None:
+    def _once_more(self, off: SwitchingOff) -> None:
         """Do nothing."""
 
 
