@@ -149,9 +149,11 @@ class DeploymentStack(Stack):
         activation, enforcement = self.activate.role, self.enforce.role
         shared = self._configuration.policy_name("*")
         activation.allow_activation(policies=shared)
+        activation.allow_ending_connections()
         if any(uses_device_values(template) for template in self._deployment.policies.values()):
             activation.allow_device_policies(policies=self._configuration.device_policies)
         enforcement.allow_enforcement(policies=shared)
+        enforcement.allow_ending_connections()
         self.bulk.grant(policies=shared, state_table=self.state_table)
         self.state_table.grant_activation(activation.role)
         self.state_table.grant_enforcement(enforcement.role)

@@ -140,6 +140,7 @@ class Configuration:
 
     `enforcement_tps` is how many AWS IoT calls a second enforcement may make, `bulk_tps` operators' bulk work;
     `activation_tps` how many devices a second activation may ask AWS IoT about.
+    `connects` says by template which client ids it lets connect (jitr.policies.connecting).
     """
 
     deployment: str
@@ -150,6 +151,7 @@ class Configuration:
     enforcement_tps: float = 3.0
     bulk_tps: float = 1.0
     mode: Mode = Mode.ACTIVATE
+    connects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the file's text: the same text for the same configuration, whatever order it was built in."""
@@ -168,6 +170,8 @@ class Configuration:
             enforcement_tps=float(data["enforcement_tps"]),
             bulk_tps=float(data["bulk_tps"]),
             mode=Mode(data["mode"]),
+            # A deployment of before knows nothing of client ids; the command line reads those too.
+            connects={name: tuple(patterns) for name, patterns in data.get("connects", {}).items()},
         )
 
     @classmethod

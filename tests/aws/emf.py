@@ -17,6 +17,8 @@ from jitr.aws.call_counts import CallCounts
 from jitr.enforcement.sweep import Sweep, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.result import Progress
+from jitr.registry.disconnecting import ENDED
+from jitr.registry.notes import DeviceNote
 from jitr.revocation import verify_crl
 from jitr.telemetry.activation import ActivationTelemetry
 from jitr.telemetry.enforcement import EnforcementTelemetry
@@ -84,6 +86,9 @@ def everything(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     telemetry.undecided(
         Undecided(Reason.THROTTLED, "a sentence"), ca_certificate_id=None, age_seconds=60.0, request_id="r"
     )
+    refused = Progress(certificate_id="a" * 64, refused_client_id="somebody")
+    telemetry.ended(refused.result(Outcome.ACTIVATED, None, "a sentence"), request_id="r")
+    telemetry.noted(DeviceNote(certificate_id="a" * 64, outcome=ENDED, reason=None, message="a sentence"))
     telemetry.put_back(3, age_seconds=None, request_id="r")
     enforcing = EnforcementTelemetry.create("prod-eu", calls)
     swept = Sweep(scope="s", outcome=SweepOutcome.ENFORCED, crl=crl, switched_off=1)

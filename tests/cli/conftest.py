@@ -94,11 +94,13 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
             "BulkTps": "1",
             "ApiTps": "10",
         }
-        real = boto3.Session.client
+        real, connections = boto3.Session.client, deployment.clients.client()
 
         def client(session: boto3.Session, service: str, **options: Any) -> Any:
             if service == "iot":
                 return deployment.iot_client
+            if service == "iot-data":
+                return connections
             made = real(session, service, **options)  # type: ignore[call-overload]
             if service == "cloudformation":
                 made.meta.events.register(

@@ -46,8 +46,16 @@ BATCHES = {
     f"sqs:{call}": {f"<{ACTIVATION_QUEUE}>"}
     for call in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
 }
+# Who switches devices off ends their connections.
+ENDING_CONNECTIONS = {
+    "iot:GetConnection": {f"{IOT}:client/*"},
+    "iot:DeleteConnection": {f"{IOT}:client/*"},
+    "iot:ListThingPrincipals": {f"{IOT}:thing/*"},
+    "iot:ListPrincipalThings": {f"{IOT}:cert/*"},
+}
 ACTIVATION = (
     BOTH
+    | ENDING_CONNECTIONS
     | BATCHES
     | {
         "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
@@ -61,16 +69,20 @@ ACTIVATION = (
         "iot:UpdateThing": {f"{IOT}:thing/*"},
     }
 )
-ENFORCEMENT = BOTH | {
-    "logs:CreateLogStream": {f"</aws/lambda/{ENFORCE}>"},
-    "logs:PutLogEvents": {f"</aws/lambda/{ENFORCE}>"},
-    "sqs:SendMessage": {f"<{ENFORCEMENT_DEAD_LETTERS}>"},
-    "iot:ListCertificatesByCA": {"*"},
-    "iot:GetPolicy": {f"{IOT}:policy/{PREFIX}_*"},
-    "dynamodb:BatchGetItem": {f"<{PREFIX}-state>"},
-    "dynamodb:Query": {f"<{PREFIX}-state>"},
-    "s3:PutObject": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
-}
+ENFORCEMENT = (
+    BOTH
+    | ENDING_CONNECTIONS
+    | {
+        "logs:CreateLogStream": {f"</aws/lambda/{ENFORCE}>"},
+        "logs:PutLogEvents": {f"</aws/lambda/{ENFORCE}>"},
+        "sqs:SendMessage": {f"<{ENFORCEMENT_DEAD_LETTERS}>"},
+        "iot:ListCertificatesByCA": {"*"},
+        "iot:GetPolicy": {f"{IOT}:policy/{PREFIX}_*"},
+        "dynamodb:BatchGetItem": {f"<{PREFIX}-state>"},
+        "dynamodb:Query": {f"<{PREFIX}-state>"},
+        "s3:PutObject": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
+    }
+)
 VERSIONS = ("CreatePolicy", "GetPolicy", "CreatePolicyVersion", "ListPolicyVersions", "DeletePolicyVersion")
 ROLLING_OUT = {
     "logs:CreateLogStream": {f"</aws/lambda/{ROLL_OUT}>"},
@@ -93,7 +105,7 @@ OBSERVING = BATCHES | {
     "s3:ListBucket": {f"arn:aws:s3:::{BUCKET}"},
     "s3:GetObject": {f"arn:aws:s3:::{BUCKET}/*", ELSEWHERE.replace("s3://", "arn:aws:s3:::")},
 }
-BULK_WORKING = {
+BULK_WORKING = ENDING_CONNECTIONS | {
     "logs:CreateLogStream": {f"</aws/lambda/{BULK}>"},
     "logs:PutLogEvents": {f"</aws/lambda/{BULK}>"},
     **{

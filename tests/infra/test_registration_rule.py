@@ -11,7 +11,8 @@ def test_the_rule_takes_registrations_that_wait_for_activation_and_nothing_else(
     """The SQL is the whole filter, in the SQL version that has the functions it needs."""
     payload = stack.only(RULE)["TopicRulePayload"]
     assert payload["Sql"] == (
-        "SELECT * FROM '$aws/events/certificates/registered/+' WHERE certificateStatus = 'PENDING_ACTIVATION'"
+        "SELECT *, clientid() AS clientid FROM '$aws/events/certificates/registered/+' "
+        "WHERE certificateStatus = 'PENDING_ACTIVATION'"
     )
     assert payload["AwsIotSqlVersion"] == "2016-03-23"
     assert payload["RuleDisabled"] is False

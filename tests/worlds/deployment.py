@@ -29,6 +29,7 @@ from jitr.registry.allow_list import allowed_key
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration, Environment, ManagedCa
 from jitr_local.pki import CertificateAuthority, Device, pem
+from tests.aws.fake_connections import FakeConnections
 from tests.aws.fake_iot import ACCOUNT, REGION, FakeIot
 
 BUCKET = "jitr-test-crl"
@@ -79,6 +80,10 @@ class TestDeployment:
     owners: Callable[[], str]
     activation: Activation
     http: HttpFetcher = field(default_factory=lambda: HttpFetcher(hosts=frozenset()))
+    clients: FakeConnections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clients = FakeConnections(self.iot, clock=self.clock)
 
     def container(self) -> Activation:
         """Return the use case as a cold container would build it: empty caches, the same AWS behind it."""

@@ -25,6 +25,7 @@ from jitr.bulk.queue import Turn, WorkQueue
 from jitr.bulk.work import BulkWork, TurnEnd
 from jitr.errors import Reason, Undecided
 from jitr.settings import Configuration, Mode
+from jitr_cli.bulk.disconnecting import disconnecting
 from jitr_cli.bulk.progress import Watched, follow, say_effort
 from jitr_cli.console.call import Call
 from jitr_cli.console.exit_codes import ExitCode
@@ -212,6 +213,7 @@ class Bulk:
             pace=Pace(rate, now=time.monotonic, sleep=time.sleep),
             clock=lambda: datetime.now(UTC),
             sleep=time.sleep,
+            disconnecting=disconnecting(self.call.aws),
         )
 
 

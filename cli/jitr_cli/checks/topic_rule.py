@@ -9,7 +9,7 @@ from typing import Any
 
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
-from jitr_fleet.deployments.registration_topic import SQL, SQL_VERSION, TOPIC
+from jitr_fleet.deployments.registration_topic import EARLIER_SQL, SQL, SQL_VERSION, TOPIC
 
 _RULE_FAILURE = "docs/runbook/alarms.md#rule-failure"
 # What these actions run may be code that activates; all others only store or forward to what stores.
@@ -36,7 +36,12 @@ def rule_enabled(deployed: Deployed) -> Iterator[Finding]:
 def rule_sql(deployed: Deployed) -> Iterator[Finding]:
     """Compare the rule's statement with the one that the stack deploys."""
     rule = deployed.present_rule()
-    if rule.get("sql") != SQL or rule.get("awsIotSqlVersion", SQL_VERSION) != SQL_VERSION:
+    if rule.get("sql") in EARLIER_SQL:
+        yield warning(
+            "the rule's statement is that of an earlier version: it does not say which client ids devices connect by",
+            fix="cdk deploy",
+        )
+    elif rule.get("sql") != SQL or rule.get("awsIotSqlVersion", SQL_VERSION) != SQL_VERSION:
         yield error(f"somebody changed the statement of the rule: {rule.get('sql')}", fix=deployed.restore)
     else:
         yield ok("the rule's statement is the deployed one")

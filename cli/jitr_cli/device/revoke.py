@@ -23,6 +23,7 @@ from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.device_revocation import DeviceRevocation, SwitchedOff, Target
 from jitr.registry.rows import Registry
 from jitr.revocation.entries import HOLD
+from jitr_cli.bulk.disconnecting import disconnecting
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
@@ -129,6 +130,7 @@ def _revocation(call: Call, per_second: float) -> DeviceRevocation:
         pace=Pace(per_second, now=time.monotonic, sleep=time.sleep),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
+        disconnecting=disconnecting(call.aws),
     )
 
 

@@ -19,6 +19,7 @@ from jitr_cli.console.output import progress
 from jitr_cli.devices.naming import Named, certificate_argument
 from jitr_cli.devices.refusals import AWS_FAILURES
 from jitr_cli.devices.services import DeviceServices
+from jitr_cli.explain.connection import look_at_connections
 from jitr_cli.explain.evidence import gather
 from jitr_cli.explain.findings import DeviceFindings, Standing, StepFound, conclude
 from jitr_cli.explain.inspection import Inspection
@@ -49,6 +50,7 @@ def command(call: Call, *, certificate: Named) -> ExitCode:
     call.announce()
     with progress("looking", total=None):
         found = _looked_at(call.aws, services, certificate)
+        found.connections = look_at_connections(call.aws, services, found)
         evidence = gather(call.aws, call.stack, certificate.certificate_id)
     verdict, stands = conclude(found)
     return call.finish(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from jitr.activation.candidate import Candidate
 from jitr.activation.examination import RevocationCheck
@@ -76,6 +77,7 @@ class DeviceFindings:
     policies: tuple[str, ...] = ()
     steps: dict[int, StepFound] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    connections: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def status(self) -> CertificateStatus | None:

@@ -10,6 +10,7 @@ import click
 from jitr_cli.console.advice import page
 from jitr_cli.console.files import zulu
 from jitr_cli.console.output import printable, say
+from jitr_cli.explain.connection import in_words
 from jitr_cli.explain.evidence import Evidence
 from jitr_cli.explain.findings import TITLES, DeviceFindings, Standing, StepFound, advice_for
 
@@ -56,6 +57,8 @@ def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidenc
             "attached": candidate.thing_name in found.things,
         },
         "policies": list(found.policies),
+        "client_id": None if row is None else row.client_id,
+        "connections": found.connections,
         "dead_letters": evidence.dead_letters,
         "log": evidence.log,
         "notes": found.notes,
@@ -70,6 +73,8 @@ def print_words(found: DeviceFindings, verdict: Standing, stands: StepFound, evi
         step = found.steps[number]
         told = "" if step.passed else f": {printable(step.message)} ({step.reason})"
         click.echo(f"  {_MARKS.get(step.outcome, 'no  ')} {number} {TITLES[number]}{told}")
+    for connection in found.connections:
+        click.echo(f"  {printable(in_words(connection))}")
     for letter in evidence.dead_letters:
         click.echo(
             f"  dead letter since {letter['dead_since']}: step {letter['step']}, {printable(str(letter['reason']))}: "

@@ -19,6 +19,7 @@ def configuration_of(deployment: Deployment) -> Configuration:
         enforcement_tps=deployment.enforcement_tps,
         bulk_tps=deployment.bulk_tps,
         mode=deployment.mode,
+        connects=dict(deployment.connects),
     )
 
 

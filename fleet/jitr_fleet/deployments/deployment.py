@@ -88,6 +88,7 @@ class Deployment:
     for a function that reserves none; `maximum_concurrency` how many batches of the activation queue are at work at
     once. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are
     percent of it and make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next.
+    `connects` says by template which client ids it lets connect (jitr.policies.connecting).
     `released_cas` are names or ids of CAs that may leave although they have ACTIVE devices.
     """
 
@@ -108,6 +109,7 @@ class Deployment:
     maximum_concurrency: int = 6
     log_retention_days: int = 90
     policies: Mapping[str, str] = field(default_factory=dict)
+    connects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies_folder: Path = field(default=Path("policies"), compare=False)
     create_thing_groups: bool = True
     released_cas: tuple[str, ...] = ()

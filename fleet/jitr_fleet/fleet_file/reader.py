@@ -26,6 +26,7 @@ from jitr_fleet.fleet_file.ca_reader import CaReader
 from jitr_fleet.fleet_file.deployment_keys import DEPLOYMENT_KEYS
 from jitr_fleet.fleet_file.fleet_rules import note_fleet_mistakes
 from jitr_fleet.policies.authoring.templates import note_policy_mistakes, read_policy_templates
+from jitr_fleet.policies.evaluation.connecting import client_ids
 
 _SHARES = ("activation_share", "enforcement_share", "bulk_share")
 
@@ -129,6 +130,7 @@ class _DeploymentReader:
             reserved_concurrency=_reserved(values["reserved_concurrency"], *quota),
             maximum_concurrency=_at_once(values["maximum_concurrency"], *quota),
             policies=policies,
+            connects={name: client_ids(template) for name, template in policies.items()},
             policies_folder=self.folder / values["policies"],
             cas=tuple(cas),
         )

@@ -25,4 +25,5 @@ class BulkService(Construct):
     def grant(self, *, policies: str, state_table: StateStorage) -> None:
         """Allow what jobs do to certificates, and reading the policies of this name pattern."""
         self.function.role.allow_bulk_work(policies=policies)
+        self.function.role.allow_ending_connections()
         state_table.grant_enforcement(self.function.role.role)

@@ -41,7 +41,7 @@ LOCK: Final = shipped("lambda/requirements.txt")
 CACHE: Final = _cache() / "wheels"
 
 # The AWS services whose API models stay in the bundle; the other four hundred make up most of botocore.
-SERVICES: Final = frozenset({"acm-pca", "cloudformation", "dynamodb", "iot", "s3", "sqs", "sts"})
+SERVICES: Final = frozenset({"acm-pca", "cloudformation", "dynamodb", "iot", "iot-data", "s3", "sqs", "sts"})
 # Part of the cache key: raise it when the pruning below changes.
 _PRUNING: Final = "2"
 _NEVER_RUN: Final = (

@@ -15,6 +15,7 @@ from jitr_infra.parts.acknowledgements import acknowledge
 _ANY_CERTIFICATE = "Which certificate knocks is known no sooner than it does; ids are fingerprints and share no prefix."
 _ANY_CA = "CAs can be adopted at run time, so their ids are not all known at deploy; the call only reads."
 _ANY_THING = "Things are named after the devices' certificates, which share no prefix."
+_ANY_CLIENT = "Client ids are the devices' choice; the code ends only what is seen to be a switched-off device's own."
 _OWN_POLICIES = "Policies are named after the templates, which come and go; the prefix is this deployment's own."
 _DEVICE_POLICIES = "A device's own policy is named after its certificate; the prefix is this deployment's own."
 # What makes a policy that exists mean something else.
@@ -130,6 +131,12 @@ class ExecutionRole(Construct):
         self.allow(["iot:DescribeCACertificate"], [self._iot_arn("cacert", "*")], because=_ANY_CA)
         self.allow(["iot:ListCertificatesByCA"], ["*"], because=_ANY_OF_A_CA)
         self.allow(["iot:GetPolicy"], [self._iot_arn("policy", policies)], because=_OWN_POLICIES)
+
+    def allow_ending_connections(self) -> None:
+        """Allow to end the connection of a device that was switched off, and to find out whose connection it is."""
+        self.allow(["iot:GetConnection", "iot:DeleteConnection"], [self._iot_arn("client", "*")], because=_ANY_CLIENT)
+        self.allow(["iot:ListThingPrincipals"], [self._iot_arn("thing", "*")], because=_ANY_THING)
+        self.allow(["iot:ListPrincipalThings"], [self._iot_arn("cert", "*")], because=_ANY_CERTIFICATE)
 
     def allow_bulk_work(self, *, policies: str) -> None:
         """Allow the AWS IoT calls of bulk work; policies of this name pattern are read only.

@@ -10,6 +10,8 @@ from typing import Any
 from jitr import certificates
 from jitr.aws.iot import RegisteredCertificate
 from jitr.certificates import Certificate
+from jitr.errors import ActivationError
+from jitr.policies.connecting import ConnectingDevice
 from jitr.registry.facts import facts_of
 from jitr.registry.row import row_key
 from jitr.settings import ManagedCa
@@ -19,7 +21,7 @@ from jitr.settings import ManagedCa
 class Candidate:
     """What is known of one certificate; `row` is its key in the registry, `facts` what is kept there.
 
-    `replaces` is the certificate whose Thing an earlier delivery took over.
+    `replaces` is the certificate whose Thing an earlier delivery took over. `client_id`: event.py.
     """
 
     registered: RegisteredCertificate
@@ -29,6 +31,7 @@ class Candidate:
     ca_certificate: Certificate
     thing_name: str | None = None
     replaces: str | None = None
+    client_id: str | None = None
 
     @property
     def certificate_id(self) -> str:
@@ -41,6 +44,22 @@ class Candidate:
         return row_key(certificates.issuer_key(self.ca_certificate), self.certificate.serial_number)
 
     @property
+    def connecting(self) -> ConnectingDevice:
+        """Return what the client ids of its policy may name of it."""
+        try:
+            common_name: str | None = certificates.common_name(self.certificate)
+        except ActivationError:
+            common_name = None
+        return ConnectingDevice(
+            certificate_id=self.certificate_id,
+            thing_name=self.thing_name,
+            common_name=common_name,
+            serial=self.certificate.serial_number,
+        )
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Return what its row keeps for enforcement."""
-        return facts_of(self.certificate, self.ca.ca_certificate_id)
+        connects = {"client_id": self.client_id, "thing_name": self.thing_name}
+        known = {name: value for name, value in connects.items() if value is not None}
+        return {**facts_of(self.certificate, self.ca.ca_certificate_id), **known}

@@ -13,6 +13,7 @@ from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.pacing import unpaced
 from jitr.errors import Reason
 from jitr.registry.claims import Claims
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import DeviceNote, Report, unreported
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
@@ -25,6 +26,7 @@ class Closing:
     registry: IotRegistry
     rows: Registry
     report: Report = unreported
+    disconnecting: Disconnecting | None = None
 
     def close(self, candidate: Candidate, *, finish: Callable[[], bool]) -> bool:
         """Close the row by `finish`; returns False, with the certificate off, when revocation was marked meanwhile."""
@@ -37,20 +39,24 @@ class Closing:
         return False
 
     def switch_off_predecessor(self, certificate_id: str, *, successor: str) -> None:
-        """Switch off what gave up its Thing; no undoing of a brake or a job brings it back."""
+        """Switch off what gave up its Thing; no undoing of a brake or a job brings it back.
+
+        Its connection is left alone: the successor is ACTIVE on the same Thing, so that it may be the successor's own.
+        """
         Claims(self.rows).end(certificate_id)
         self.registry.switch_off(certificate_id, CertificateStatus.INACTIVE)
         self._report(certificate_id, CertificateStatus.INACTIVE, Reason.REPLACED, f"by {successor}")
 
     def switch_off(self, candidate: Candidate) -> None:
         """Bring AWS IoT to the status that the row's mark wants, and record it."""
-        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=unpaced)
+        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=unpaced, disconnecting=self.disconnecting)
         why = "its serial number is marked for revocation"
         off.carry_out_mark_of(
             candidate.row,
             also=[candidate.certificate_id],
             told=lambda each, status: self._report(each, status, Reason.REVOKED, why),
         )
+        off.disconnect()
 
     def _report(self, certificate_id: str, status: CertificateStatus, reason: Reason, why: str) -> None:
         """Say what was done; the certificate may be another than the event's, and then has no other line."""

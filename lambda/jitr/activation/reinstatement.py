@@ -26,6 +26,7 @@ from jitr.activation.provisioning import Provisioning
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.crls.cache import CurrentCrl
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
 
@@ -46,11 +47,12 @@ class OperatorActivation:
     registry: IotRegistry
     rows: Registry
     clock: Callable[[], datetime]
+    disconnecting: Disconnecting | None = None
 
     @cached_property
     def closing(self) -> Closing:
         """What follows ACTIVE (step 8)."""
-        return Closing(registry=self.registry, rows=self.rows)
+        return Closing(registry=self.registry, rows=self.rows, disconnecting=self.disconnecting)
 
     def reinstate(self, candidate: Candidate, *, owner: str, take: Claim | None = None) -> str | None:
         """Lead an INACTIVE certificate back to ACTIVE; returns the certificate that gave up its Thing, if any.

@@ -21,7 +21,7 @@ Not decided here: whether the device *stays* active; that is enforcement's, whic
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -31,6 +31,7 @@ from jitr.activation.closing import Closing
 from jitr.activation.duplicates import Duplicates
 from jitr.activation.examination import Examination
 from jitr.activation.provisioning import Provisioning
+from jitr.authorities.client_ids import ClientIds
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.pacing import unpaced
@@ -39,6 +40,7 @@ from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided, W
 from jitr.messages.event import claimed_certificate_id
 from jitr.messages.result import Progress, Result
 from jitr.registry.allow_list import AllowList
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import Report, unreported
 from jitr.registry.row import RowState
 from jitr.registry.rows import Registry
@@ -71,6 +73,7 @@ class Activation:
     crls: CrlCache
     clock: Callable[[], datetime]
     report: Report = unreported
+    disconnecting: Disconnecting | None = None
     turn: Callable[[], None] = unpaced
 
     @cached_property
@@ -101,7 +104,7 @@ class Activation:
     @cached_property
     def closing(self) -> Closing:
         """What follows ACTIVE (step 8)."""
-        return Closing(registry=self.registry, rows=self.rows, report=self.report)
+        return Closing(registry=self.registry, rows=self.rows, report=self.report, disconnecting=self.disconnecting)
 
     @cached_property
     def claiming(self) -> Claiming:
@@ -138,7 +141,7 @@ class Activation:
         progress.step = 2
         if (answer := self.duplicates.answer(event)) is not None:
             return progress.result(answer.outcome, answer.reason, answer.message)
-        candidate = self.examination.describe(event.certificate_id, ca)
+        candidate = replace(self.examination.describe(event.certificate_id, ca), client_id=event.client_id)
         if candidate.registered.status is not CertificateStatus.PENDING_ACTIVATION:
             return self._already_decided(candidate, owner, progress)
         try:
@@ -195,6 +198,7 @@ class Activation:
         self.rows.remember(candidate.certificate_id, candidate.row)
         self.authorities.records.count_device(candidate.ca.ca_certificate_id)
         progress.waited_seconds = self._waited(candidate)
+        self._compare_client_id(candidate, progress)
         self.duplicates.activated(candidate.certificate_id, since)
         return progress.result(Outcome.ACTIVATED, None, "the certificate is ACTIVE")
 
@@ -214,6 +218,16 @@ class Activation:
             return self.rows.finish_activation(candidate.row, owner=owner, at=self.clock(), activated_at=since)
 
         return self.closing.close(candidate, finish=finish)
+
+    def _compare_client_id(self, candidate: Candidate, progress: Progress) -> None:
+        """Say so where the policy lets no device like this one connect by the id that it tried."""
+        client_id = candidate.client_id
+        if client_id is None or not ClientIds(self.authorities, self.clock).refuses(
+            candidate.ca, client_id, candidate.connecting
+        ):
+            return
+        progress.refused_client_id = client_id
+        progress.warnings += (f"policy {candidate.ca.policy} does not let it connect by the client id that it uses",)
 
     def _waited(self, candidate: Candidate) -> float | None:
         """Return the seconds since the certificate's first connect, by AWS IoT's clock and ours."""

@@ -17,6 +17,7 @@ from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Reason, Undecided
 from jitr.policies.template import uses_device_values
 from jitr.policies.values import PolicyError
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.row import job_claim
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration
@@ -53,6 +54,7 @@ class Tasks:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     watch: Callable[[str, Certificate], None] | None = None
+    disconnecting: Disconnecting | None = None
 
     def of(self, job: Job) -> Task:
         """Return what a job does to each certificate; raises Undecided for a plan that cannot be carried out."""
@@ -85,6 +87,7 @@ class Tasks:
                         versions=CrlVersions(self.table),
                         pace=self.pace,
                         watch=self.watch,
+                        disconnecting=self.disconnecting,
                     ),
                     ca_certificate_id=plan.ca_certificate_id,
                     ca=self._ca(plan),
@@ -108,6 +111,7 @@ class Tasks:
             pace=self.pace,
             clock=self.clock,
             sleep=self.sleep,
+            disconnecting=self.disconnecting,
         )
 
     def _ca(self, plan: Plan) -> Certificate:

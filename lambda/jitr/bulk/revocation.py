@@ -20,6 +20,7 @@ from jitr.certificates import AnyCertificate
 from jitr.crls.versions import CrlVersions
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.claims import Claims
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.facts import facts_of
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
@@ -61,11 +62,12 @@ class RevokingDevices:
     pace: Callable[[], None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    disconnecting: Disconnecting | None = None
     _known: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def _off(self) -> SwitchingOff:
-        return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
+        return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
 
     def prepare(self, certificate_ids: Sequence[str]) -> None:
         """Read which rows the certificates have."""
@@ -94,6 +96,7 @@ class RevokingDevices:
     def settle(self) -> None:
         """Wait for the end of activations that were on their way, and switch off what they may have switched on."""
         self._off.once_more(clock=self.clock, sleep=self.sleep)
+        self._off.disconnect()
 
     def _later(self, certificate: ListedCertificate) -> bool:
         until, registered_at = self.registered_until, certificate.registered_at
@@ -227,4 +230,3 @@ class BringingBack:
 
     def settle(self) -> None:
         """Nothing is left open."""
-

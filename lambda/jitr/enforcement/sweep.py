@@ -36,6 +36,7 @@ from jitr.enforcement.brake import brake_limit
 from jitr.enforcement.changes import CrlChanges, compare
 from jitr.enforcement.copies import EnforcedCrls
 from jitr.errors import Reason, Undecided
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import DeviceNote, Report, unreported
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
@@ -95,6 +96,7 @@ class Enforcement:
     sleep: Callable[[float], None]
     pace: Callable[[], None]
     report: Report = unreported
+    disconnecting: Disconnecting | None = None
 
     @property
     def versions(self) -> CrlVersions:
@@ -179,15 +181,19 @@ class Enforcement:
 
     def _switch_off(self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order]) -> tuple[int, SwitchingOff]:
         """Mark and switch off what is newly listed; returns how many rows, and what E7 has to look at again."""
-        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
+        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
         switched_off = 0
-        for serials, order in zip((changes.revoked, changes.held), orders, strict=True):
-            for row in self._registered(issuer, serials):
-                if not _done(row, order.wanted, order.braked_by):
-                    self._switch_off_row(off, row, order)
-                    switched_off += 1
-                else:
-                    off.look_again_at(Marked(row, order.wanted), told=self._told(order))
+        try:
+            for serials, order in zip((changes.revoked, changes.held), orders, strict=True):
+                for row in self._registered(issuer, serials):
+                    if not _done(row, order.wanted, order.braked_by):
+                        self._switch_off_row(off, row, order)
+                        switched_off += 1
+                    else:
+                        off.look_again_at(Marked(row, order.wanted), told=self._told(order))
+        finally:
+            # Also where the sweep breaks off: the next one finds these rows done.
+            off.disconnect()
         return switched_off, off
 
     def _switch_off_row(self, off: SwitchingOff, row: RegistryRow, order: _Order) -> None:
@@ -224,6 +230,7 @@ class Enforcement:
 
     def _once_more(self, off: SwitchingOff) -> None:
         off.once_more(clock=self.clock, sleep=self.sleep)
+        off.disconnect()
 
     def _vanished(self, issuer: str, changes: CrlChanges) -> int:
         """Count registered, unexpired devices that the CRL listed before and lists no more."""

@@ -11,6 +11,7 @@ from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.certificates import AnyCertificate, Certificate
 from jitr.crls.versions import CrlVersions
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.facts import facts_of
 from jitr.registry.notes import DeviceNote, Report, unreported
 from jitr.registry.row import row_key
@@ -38,6 +39,7 @@ class UnknownCertificates:
     pace: Callable[[], None]
     watch: Callable[[str, Certificate], None]
     report: Report = unreported
+    disconnecting: Disconnecting | None = None
 
     def import_newest(self, ca_certificate_id: str, ca: AnyCertificate, *, at_most: int) -> int:
         """Import the unknown ones among a CA's newest certificates; returns how many were unknown."""
@@ -110,12 +112,14 @@ class UnknownCertificates:
         if row is None or not row.state.refuses_activation or row.braked_by is not None:
             # With a claim, the certificate was in the row before it was made: its brake or job switches it off.
             return
-        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
+        off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
         marked = off.mark(row, row.off_status, done=lambda found: not found.state.refuses_activation)
         if marked is None:
             return
         off.ask([certificate_id], marked.wanted, told=self._switched_off)
         self.rows.finish_revocation(key, done=marked.wanted)
+        off.is_off(row)
+        off.disconnect()
 
     def _switched_off(self, certificate_id: str, status: CertificateStatus) -> None:
         self.report(

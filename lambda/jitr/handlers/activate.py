@@ -158,6 +158,7 @@ def _activation(wiring: Wiring, real: Surroundings, report: Report, turns: Turns
         crls=CrlCache(wiring.sources, CrlVersions(wiring.table)),
         clock=real.clock,
         report=report,
+        disconnecting=wiring.disconnecting(report, clock=real.clock, sleep=real.sleep),
         turn=turns,
     )
 

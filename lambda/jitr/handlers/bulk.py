@@ -73,15 +73,17 @@ def build_function(configuration: Configuration, environment: Environment, queue
     wiring = Wiring(configuration=configuration, environment=environment)
     registry, table = wiring.registry, wiring.table
     telemetry = wiring.telemetry(BulkTelemetry)
+    pace = SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep)
     tasks = Tasks(
         registry=registry,
         table=table,
         policy_of=lambda template: shared_policy(configuration, template),
         arn_of=environment.certificate_arn,
         watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
-        pace=SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep),
+        pace=pace,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
+        disconnecting=wiring.disconnecting(telemetry.noted, clock=lambda: datetime.now(UTC), describe_pace=pace),
     )
     return Function(
         work=BulkWork(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,13 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore.config import Config
 
+from jitr.authorities.client_ids import ClientIds
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.authorities.records import CaRecords
 from jitr.aws.call_counts import CallCounts
+from jitr.aws.connections import Connections
 from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import Pace, unpaced
 from jitr.aws.state_table import StateTable
 from jitr.crls.http_fetch import HttpFetcher
 from jitr.crls.sources import CrlSources
+from jitr.registry.disconnecting import Disconnecting
+from jitr.registry.notes import Report
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration, Environment
 from jitr.telemetry.telemetry import Telemetry
@@ -33,6 +41,13 @@ CLIENT_CONFIG = Config(
 # For the roll-out, which has minutes and nobody to deliver it again: all attempts of one call take 80 seconds at most.
 PATIENT_CLIENT_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 6}))
 
+
+# For what is worth one quick try and no waiting: all attempts of one call take seven seconds at most.
+HASTY_CLIENT_CONFIG = CLIENT_CONFIG.merge(
+    Config(retries={"mode": "standard", "max_attempts": 1}, connect_timeout=1, read_timeout=2)
+)
+# Half of the quotas of 10 a second for listing what is attached to what.
+CONNECTIONS_PER_SECOND = 5.0
 
 T = TypeVar("T", bound=Telemetry)
 
@@ -72,6 +87,26 @@ class Wiring:
     def telemetry(self, kind: type[T]) -> T:
         """Make what the function speaks by; it counts what is asked of AWS IoT from now on."""
         return kind.create(self.configuration.deployment, CallCounts.of(self._iot))
+
+    def disconnecting(
+        self,
+        report: Report,
+        *,
+        clock: Callable[[], datetime],
+        describe_pace: Callable[[], None] = unpaced,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Disconnecting:
+        """Make what ends the connections of devices that were switched off; its client is made with the first."""
+        return Disconnecting(
+            connections=Connections(lambda: self._session.client("iot-data", config=HASTY_CLIENT_CONFIG)),
+            registry=self.registry,
+            arn_of=self.environment.certificate_arn,
+            own_client_ids=ClientIds(self.authorities, clock).own,
+            pace=Pace(CONNECTIONS_PER_SECOND, now=lambda: clock().timestamp(), sleep=sleep),
+            describe_pace=describe_pace,
+            clock=clock,
+            report=report,
+        )
 
     @cached_property
     def table(self) -> StateTable:

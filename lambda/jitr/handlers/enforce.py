@@ -176,6 +176,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
     wiring = Wiring(configuration=configuration, environment=environment)
     registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
     pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
+    disconnecting = wiring.disconnecting(telemetry.noted, clock=lambda: datetime.now(UTC), describe_pace=pace)
     enforcement = Enforcement(
         registry=registry,
         rows=rows,
@@ -185,6 +186,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
         sleep=time.sleep,
         pace=pace,
         report=telemetry.noted,
+        disconnecting=disconnecting,
     )
     return Function(
         authorities=wiring.authorities,
@@ -196,6 +198,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
             pace=pace,
             watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
             report=telemetry.noted,
+            disconnecting=disconnecting,
         ),
         # Rendered when it is needed: a template that cannot be used must not keep enforcement from starting.
         drifted_policies=lambda: PolicyRollout(registry=registry, pace=pace).drifted(

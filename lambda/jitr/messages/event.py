@@ -12,6 +12,8 @@ from jitr.errors import Reason, Undecided
 
 _CERTIFICATE_ID = re.compile(r"[0-9a-f]{64}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_LONGEST_CLIENT_ID = 128  # bytes
+_NO_CLIENT = "n/a"
 _LATEST_MS = 9_999_999_999_999  # in the year 2286
 
 
@@ -21,6 +23,8 @@ class CertificateRegistered:
 
     Ids are 64 lower-case hex digits. `registered_at` is epoch milliseconds, None on the certificate's first event.
     `knocked_at` is when AWS IoT published the event, None where it does not say so as a whole number.
+    `client_id` is the id that the device wanted to connect by, None where it is not known. The device chose it, and no
+    policy had a say.
     """
 
     certificate_id: str
@@ -28,6 +32,7 @@ class CertificateRegistered:
     account: str
     registered_at: int | None
     knocked_at: datetime | None = None
+    client_id: str | None = None
 
     @classmethod
     def parse(cls, payload: object) -> CertificateRegistered:
@@ -45,6 +50,7 @@ class CertificateRegistered:
             account=_text(payload, "awsAccountId", _ACCOUNT),
             registered_at=_milliseconds(payload.get("certificateRegistrationTimestamp")),
             knocked_at=_time(payload.get("timestamp")),
+            client_id=_client_id(payload.get("clientid")),
         )
 
 
@@ -85,6 +91,16 @@ def _time(value: object) -> datetime | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LATEST_MS:
         return datetime.fromtimestamp(value / 1000, UTC)
     return None
+
+
+def _client_id(value: object) -> str | None:
+    """Return a client id that may be looked for and shown; None for anything else, which nothing is decided by.
+
+    The topic rule adds it, from the device's words. An emulator says "n/a". Source: iot-data's model, ClientId.
+    """
+    if not isinstance(value, str) or value in ("", _NO_CLIENT) or value.startswith("$") or not value.isprintable():
+        return None
+    return value if len(value.encode("utf-8", errors="replace")) <= _LONGEST_CLIENT_ID else None
 
 
 def _milliseconds(value: object) -> int | None:

@@ -12,6 +12,7 @@ class Result:
     """How one event ended; `reason` is None for an activation, `step` the last step that ran.
 
     `waited_seconds` is how long after its registration, its first connect, a certificate was activated.
+    `refused_client_id` is the id by which the device tried to connect, where its policy lets none like it do so.
     """
 
     certificate_id: str | None
@@ -22,6 +23,7 @@ class Result:
     message: str
     warnings: tuple[str, ...] = ()
     waited_seconds: float | None = None
+    refused_client_id: str | None = None
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Progress:
     step: int = 1
     warnings: tuple[str, ...] = ()
     waited_seconds: float | None = None
+    refused_client_id: str | None = None
 
     def result(self, outcome: Outcome, reason: str | None, message: str) -> Result:
         """Return how the event ended, at the step where it stands."""
@@ -45,4 +48,5 @@ class Progress:
             message=message,
             warnings=self.warnings,
             waited_seconds=self.waited_seconds,
+            refused_client_id=self.refused_client_id,
         )

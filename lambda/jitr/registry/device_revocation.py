@@ -15,6 +15,7 @@ from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.certificates import Certificate
 from jitr.errors import Reason, Undecided
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.facts import facts_of
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
@@ -68,11 +69,12 @@ class DeviceRevocation:
     pace: Callable[[], None]
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    disconnecting: Disconnecting | None = None
     _cas: dict[str, Certificate | None] = field(default_factory=dict)
 
     @cached_property
     def _off(self) -> SwitchingOff:
-        return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace)
+        return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
 
     def target(self, certificate_id: str) -> Target:
         """Read a certificate and its CA from AWS IoT; raises Undecided (`certificate_not_found` and others)."""
@@ -104,11 +106,13 @@ class DeviceRevocation:
         if marked is None:
             raise Undecided(Reason.INTERNAL, "the registry row was not marked")
         self._off.carry_out(marked)
+        self._off.disconnect()
         return SwitchedOff(target=target, status=self._now(target, marked.wanted), row=RowState(marked.wanted.value))
 
     def once_more(self) -> None:
         """Wait for the end of the activations that were on their way, and switch off what they may have switched on."""
         self._off.once_more(clock=self.clock, sleep=self.sleep)
+        self._off.disconnect()
 
     @property
     def open_leases(self) -> int:

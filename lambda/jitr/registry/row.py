@@ -57,6 +57,9 @@ class RegistryRow:
     not_after: int
     activated_at: datetime | None = None
     also_wanted_by: tuple[str, ...] = ()
+    ca_certificate_id: str | None = None
+    client_id: str | None = None
+    thing_name: str | None = None
 
     def lease_open(self, *, at: datetime) -> bool:
         """Return whether an activation may be under way now; by whole seconds, as the writes compare."""
@@ -104,5 +107,8 @@ def read_row(item: Item) -> RegistryRow:
         braked_by=text(item, "braked_by"),
         also_wanted_by=tuple(sorted(item.get("also_wanted_by", {}).get("SS", ()))),
         not_after=number(item, "not_after"),
+        ca_certificate_id=text(item, "ca_certificate_id"),
+        client_id=text(item, "client_id"),
+        thing_name=text(item, "thing_name"),
         activated_at=datetime.fromtimestamp(since / 1000, UTC) if (since := number(item, "activated_at_ms")) else None,
     )

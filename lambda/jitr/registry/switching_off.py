@@ -4,6 +4,8 @@
 2. Ask AWS IoT for the status, of every certificate of the row: a serial number is listed for all that have it.
 3. Record in the row that it is done.
 4. An activation that held a lease when the row was marked may still ask for ACTIVE: ask again once that has ended.
+5. End the connections of what is off (disconnecting.py): best effort, and only when `disconnect` is called, so that no
+   other device waits for it.
 
 Killed anywhere, whoever repeats it ends in the same state. What is REVOKED, or about to be, is not made less.
 """
@@ -17,6 +19,7 @@ from typing import TypeAlias
 
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.errors import Undecided
+from jitr.registry.disconnecting import Disconnecting, Off
 from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
 
@@ -53,6 +56,8 @@ class SwitchingOff:
     registry: IotRegistry
     rows: Registry
     pace: Callable[[], None]
+    disconnecting: Disconnecting | None = None
+    _off: list[Off] = field(default_factory=list)
     _late: list[tuple[Marked, Told]] = field(default_factory=list)
 
     def mark(
@@ -84,6 +89,7 @@ class SwitchingOff:
         """Switch a marked row's certificates off and record it (2, 3); raises Undecided."""
         self.ask(sorted(marked.row.certificate_ids), marked.wanted, told=told)
         self.rows.finish_revocation(marked.row.key, done=marked.wanted)
+        self.is_off(marked.row)
         self.look_again_at(marked, told=told)
 
     def carry_out_mark_of(self, key: str, *, also: Iterable[str] = (), told: Told = untold) -> None:
@@ -96,6 +102,7 @@ class SwitchingOff:
             return
         self.ask(sorted({*also, *row.certificate_ids}), row.off_status, told=told)
         self.rows.finish_revocation(key, done=row.off_status)
+        self.is_off(row)
 
     def ask(self, certificate_ids: Iterable[str], status: CertificateStatus, *, told: Told = untold) -> None:
         """Ask AWS IoT for REVOKED or INACTIVE (2); raises Undecided, which then names the certificate."""
@@ -113,6 +120,17 @@ class SwitchingOff:
         if marked.row.lease_owner is not None:
             self._late.append((marked, told))
 
+    def is_off(self, row: RegistryRow) -> None:
+        """Remember for `disconnect` a row whose certificates are all off now."""
+        if self.disconnecting is not None:
+            self._off.append(self.disconnecting.off_now(row))
+
+    def disconnect(self) -> None:
+        """End the connections of what went off since the last time (5); never raises, and takes no long time."""
+        if self.disconnecting is not None and self._off:
+            self.disconnecting.end(self._off)
+        self._off.clear()
+
     @property
     def open_activations(self) -> int:
         """Return how many activations `once_more` will wait for."""
@@ -127,4 +145,5 @@ class SwitchingOff:
         for marked, told in self._late:
             self.ask(sorted(marked.row.certificate_ids), marked.wanted, told=told)
             self.rows.clear_lease(marked.row)
+            self.is_off(marked.row)
         self._late.clear()

@@ -40,10 +40,14 @@ class ActivationTelemetry(Telemetry):
             "waited_seconds": result.waited_seconds,
             "request_id": request_id,
         }
+        if result.refused_client_id is not None:
+            fields["client_id"] = result.refused_client_id
         log = self.logger.warning if result.warnings else self.logger.info
         spent = self.calls.take()
         log(result.message, extra=fields | throttled(spent))
         waited = {} if result.waited_seconds is None else {metric_names.ACTIVATION_SECONDS: result.waited_seconds}
+        if result.refused_client_id is not None:
+            waited[metric_names.CLIENT_ID_REFUSED] = 1
         reason = None if result.outcome is Outcome.ALREADY_DECIDED else result.reason
         self._count(result.outcome, reason, waited | requests(spent))
 

@@ -34,6 +34,12 @@ UNDECIDED_THROTTLED = "UndecidedThrottled"
 # a copy's age begins anew, and SQS leaves out messages that were received three times.
 EVENT_AGE_SECONDS = "EventAgeSeconds"
 
+# Devices that were activated, and whose policy lets none connect by the client id that they use; dimension: deployment.
+CLIENT_ID_REFUSED = "ClientIdRefused"
+
+# Connections of switched-off devices that were ended; every function that switches off; dimension: deployment.
+CONNECTIONS_ENDED = "ConnectionsEnded"
+
 # Events that went back to the activation queue untried: back-pressure, not a failure; dimension: deployment.
 PUT_BACK = "PutBack"
 

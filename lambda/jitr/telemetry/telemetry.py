@@ -12,8 +12,9 @@ from typing import Any, Self
 from aws_lambda_powertools import Logger
 
 from jitr.aws.call_counts import CallCounts, Spent
+from jitr.registry.disconnecting import ENDED
 from jitr.registry.notes import DeviceNote
-from jitr.telemetry.metric_names import NAMESPACE
+from jitr.telemetry.metric_names import CONNECTIONS_ENDED, NAMESPACE
 from jitr.telemetry.metrics import Metrics
 
 
@@ -34,6 +35,8 @@ class Telemetry:
         """Report what was done to a certificate without an event of its own."""
         fields = {"certificate_id": note.certificate_id, "outcome": note.outcome, "reason": note.reason}
         self.logger.info(note.message, extra={**note.details, **fields})
+        if note.outcome == ENDED:
+            self.metrics.write({CONNECTIONS_ENDED: 1})
 
 
 def throttled(spent: Spent) -> dict[str, Any]:

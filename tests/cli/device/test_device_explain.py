@@ -607,3 +607,37 @@ def test_every_reason_has_advice_and_a_section(reason: str) -> None:
     file, _, anchor = (page(reason) or "").partition("#")
     headings = re.findall(r"^### (\S+)$", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
     assert anchor in headings
+
+
+def test_a_connected_device_is_seen(stack: TestDeployment, jitr: Jitr) -> None:
+    """Since when and from where; once it was cut, why it is not any more."""
+    device = active(stack)
+    name = stack.iot.certificates[device.certificate_id].things[0]
+    stack.clients.connect(name, device.certificate_id)
+    (found,) = explain(jitr, stack, device.certificate_id).json["connections"]
+    assert (found["client_id"], found["connected"], found["thing"]) == (name, True, name)
+    assert found["source"] == "192.0.2.7 port 50123"
+    assert found["since"] is not None
+    assert jitr("device", "revoke", device.certificate_id, "--yes", "--rate", "100").exit_code == 0
+    assert not stack.clients.is_connected(name)
+    (found,) = explain(jitr, stack, device.certificate_id).json["connections"]
+    assert (found["connected"], found["ended_because"]) == (False, "API_INITIATED_DISCONNECT")
+
+
+def test_where_connections_cannot_be_looked_at_it_says_so(stack: TestDeployment, jitr: Jitr) -> None:
+    """As on an emulator without the calls: a note, and nothing else changes."""
+    stack.clients.refusal = "ForbiddenException"
+    answer = explain(jitr, stack, active(stack).certificate_id)
+    assert (answer.exit_code, answer.json["connections"]) == (0, [])
+    assert any("is connected is not known" in note for note in answer.json["notes"])
+
+
+def test_a_client_id_that_the_policy_does_not_let_connect_is_named(stack: TestDeployment, jitr: Jitr) -> None:
+    """The device is ACTIVE, and refused at every connect."""
+    stack.configuration.connects["default"] = ("@{device.thing_name}",)  # type: ignore[index]
+    stack.activation = stack.container()
+    device = stack.ca.issue("pump-1")
+    stack.deliver({**stack.iot.connect(device, stack.ca), "clientid": "somebody"})
+    answer = explain(jitr, stack, device.certificate_id)
+    assert answer.json["client_id"] == "somebody"
+    assert any("does not let it connect by 'somebody'" in note for note in answer.json["notes"])

@@ -16,7 +16,7 @@ from jitr.aws.state_table import StateTable
 from jitr.crls.cache import scope_of
 from jitr.crls.versions import CrlVersions
 from jitr.settings import CaStatus
-from jitr_fleet.deployments.registration_topic import SQL
+from jitr_fleet.deployments.registration_topic import EARLIER_SQL, SQL
 from jitr_local.pki import CertificateAuthority
 from tests.aws.fake_iot import REGION
 from tests.cli.worlds.dead_letters import bury, letter
@@ -234,6 +234,13 @@ CASES: list[tuple[str, Callable[[Sick], None], str, str, str]] = [
         "rule_sql",
         "error",
         "SELECT * FROM 'x'",
+    ),
+    (
+        "the statement of an earlier version",
+        lambda sick: sick.answers.update({"iot.GetTopicRule": {"rule": rule(sql=EARLIER_SQL[0])}}),
+        "rule_sql",
+        "warning",
+        "earlier version",
     ),
     (
         "another function",

@@ -24,6 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
 from jitr.settings import Configuration
+from tests.aws.fake_connections import FakeConnections
 from tests.aws.fake_iot import _STATUS_CODES as IOT_STATUS_CODES
 from tests.aws.fake_iot import REGION, FakeIot
 from tests.aws.fake_iot_policies import Refused
@@ -31,7 +32,7 @@ from tests.faults.machine.injection import Call, Fault, Faults
 from tests.faults.machine.services import MemoryDynamoDb, MemoryPrivateCa, MemoryS3, MemorySqs, MemoryStacks
 from tests.worlds.deployment import Clock
 
-SERVICES = ("iot", "dynamodb", "s3", "sqs", "acm-pca", "cloudformation")
+SERVICES = ("iot", "iot-data", "dynamodb", "s3", "sqs", "acm-pca", "cloudformation")
 _THROTTLED = {
     "dynamodb": "ProvisionedThroughputExceededException",
     "s3": "SlowDown",
@@ -65,11 +66,13 @@ class Account:
     sqs: MemorySqs = field(init=False)
     private_ca: MemoryPrivateCa = field(default_factory=MemoryPrivateCa)
     stacks: MemoryStacks = field(default_factory=MemoryStacks)
+    connections: FakeConnections = field(init=False)
     changes: list[StatusChange] = field(default_factory=list)
     resource_answers: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sqs = MemorySqs(self.clock)
+        self.connections = FakeConnections(self.iot, clock=self.clock)
 
     def copied(self) -> Account:
         """Return an account that nothing done to this one reaches."""
@@ -79,6 +82,8 @@ class Account:
         """Do what one call asks for; raises Refused."""
         if service == "iot":
             return self._iot(operation, given)
+        if service == "iot-data":
+            return self.connections.answer(operation, given)
         services: dict[str, Any] = {
             "dynamodb": self.dynamodb,
             "s3": self.s3,

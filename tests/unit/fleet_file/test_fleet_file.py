@@ -16,6 +16,7 @@ from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment, FleetCa, Registration
 from jitr_fleet.fleet_file.crl_source import fetched_host
 from jitr_fleet.fleet_file.reader import read_fleet
+from jitr_fleet.policies.evaluation.connecting import client_ids
 from jitr_local import pki
 from tests.worlds.fleet_folder import (
     CA,
@@ -186,6 +187,7 @@ def test_the_configuration_is_what_the_file_says(fleet: FleetFolder) -> None:
     assert Configuration.from_json(configuration.to_json()) == configuration
     assert [ca.ca_certificate_id for ca in configuration.cas] == [CA.ca_certificate_id]
     assert set(configuration.policies) == {"default"}
+    assert configuration.connects == {name: client_ids(text) for name, text in configuration.policies.items()}
 
 
 def test_the_shipped_file_is_right() -> None:

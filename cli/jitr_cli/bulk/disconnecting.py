@@ -1,0 +1,45 @@
+"""Ends connections of devices that a command switches off, and says what became of each."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from jitr.aws.connections import Connections
+from jitr.aws.iot import IotRegistry
+from jitr.aws.pacing import Pace, unpaced
+from jitr.registry.disconnecting import Disconnecting
+from jitr.registry.notes import DeviceNote
+from jitr.registry.row import RegistryRow
+from jitr_cli.console.aws import Aws
+from jitr_cli.console.output import say
+from jitr_fleet.deployments.names import partition_of
+
+# Half of the quotas of 10 a second for listing what is attached to what.
+_PER_SECOND = 5.0
+
+
+def disconnecting(aws: Aws) -> Disconnecting:
+    """Return what ends connections, by the caller's own rights; what it does and does not do is said on stderr.
+
+    Which ids a policy gives to one certificate alone is not looked up here: a device without a Thing is left to AWS.
+    """
+    prefix = f"arn:{partition_of(aws.region)}:iot:{aws.region}:{aws.account()}:cert"
+    return Disconnecting(
+        connections=Connections(lambda: aws.client("iot-data")),
+        registry=IotRegistry(aws.client("iot")),
+        arn_of=lambda certificate_id: f"{prefix}/{certificate_id}",
+        own_client_ids=_none,
+        pace=Pace(_PER_SECOND, now=time.monotonic, sleep=time.sleep),
+        describe_pace=unpaced,
+        clock=lambda: datetime.now(UTC),
+        report=_say,
+    )
+
+
+def _none(_: RegistryRow) -> frozenset[str]:
+    return frozenset()
+
+
+def _say(note: DeviceNote) -> None:
+    say(f"{note.certificate_id[:12]}…: {note.message}")
