@@ -125,3 +125,16 @@ class Undecided(ActivationError):  # noqa: N818
     """Unknown is not good: nothing is activated, the event is retried and ends in the dead-letter queue."""
 
     outcome = Outcome.UNDECIDED
+
+
+def as_undecided(error: Exception) -> Undecided:
+    """Return an error as Undecided: itself, with the reason that it has, or as `internal` where nobody expected it."""
+    if isinstance(error, Undecided):
+        return error
+    if isinstance(error, ActivationError):
+        found = Undecided(error.reason, error.message)
+        found.certificate_id = error.certificate_id
+    else:
+        found = Undecided(Reason.INTERNAL, f"unexpected {type(error).__name__}")
+    found.__cause__ = error
+    return found

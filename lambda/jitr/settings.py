@@ -139,7 +139,9 @@ class Configuration:
     """The reviewed part: CAs, policy templates by name (their text), hosts that CRLs may come from.
 
     `enforcement_tps` is how many AWS IoT calls a second enforcement may make, `bulk_tps` operators' bulk work;
-    `activation_tps` how many devices a second activation may ask AWS IoT about.
+    `activation_tps` how many devices a second activation may ask AWS IoT about. `brake_devices` (None: the usual
+    number) and `brake_percent` are the brake's limits, `reconciliation_hours` the time from one pass over all
+    certificates to the next; bundles of earlier versions have none of the three.
     `connects` says by template which client ids it lets connect (jitr.policies.connecting).
     """
 
@@ -152,6 +154,9 @@ class Configuration:
     bulk_tps: float = 1.0
     mode: Mode = Mode.ACTIVATE
     connects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    brake_devices: int | None = None
+    brake_percent: int = 1
+    reconciliation_hours: int = 24
 
     def to_json(self) -> str:
         """Return the file's text: the same text for the same configuration, whatever order it was built in."""
@@ -172,6 +177,9 @@ class Configuration:
             mode=Mode(data["mode"]),
             # A deployment of before knows nothing of client ids; the command line reads those too.
             connects={name: tuple(patterns) for name, patterns in data.get("connects", {}).items()},
+            brake_devices=data.get("brake_devices"),
+            brake_percent=data.get("brake_percent", cls.brake_percent),
+            reconciliation_hours=data.get("reconciliation_hours", cls.reconciliation_hours),
         )
 
     @classmethod

@@ -54,6 +54,22 @@ def failing(client: Any, operation: str, code: str, status: int = 400) -> Iterat
 
 
 @contextmanager
+def refusing(client: Any, operation: str, about: str, error: Exception) -> Iterator[None]:
+    """Let those calls of one operation that name `about` in their path or query end with an error, without effect."""
+
+    def refuse(*, params: Any, **_: Any) -> None:
+        if about in f"{params['url_path']} {params['query_string']}":
+            raise error
+
+    event = f"before-call.{client.meta.service_model.service_name}.{operation}"
+    client.meta.events.register_first(event, refuse)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, refuse)
+
+
+@contextmanager
 def unanswered(client: Any, operation: str) -> Iterator[None]:
     """Let every call of one operation end without an answer and without effect."""
     yield from _interrupting(client, operation, ReadTimeoutError(endpoint_url="https://aws.example"))

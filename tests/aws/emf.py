@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from jitr.aws.call_counts import CallCounts
+from jitr.enforcement.passes import PassKind, PassState
 from jitr.enforcement.sweep import Sweep, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.result import Progress
@@ -95,5 +96,7 @@ def everything(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     enforcing.swept("factory-1", "s3://b/k", swept, braked_devices=0, at=now, published_at=now - timedelta(seconds=5))
     enforcing.sweep_failed("factory-1", "s3://b/k", Undecided(Reason.NO_CRL, "a sentence"))
     enforcing.ca_expires("factory-1", timedelta(days=400))
+    for kind in PassKind:
+        enforcing.reconciled("factory-1", PassState(ca_certificate_id="c" * 64, kind=kind).begun(at=now), at=now)
     enforcing.compared_policies(["default"])
     return written(capsys)

@@ -166,6 +166,11 @@ def test_lost_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
         ("BrakedDevices", "BrakedDevices", "Maximum", ABOVE, 0, STAYS),
         ("VanishedFromCrl", "VanishedFromCrl", "Sum", ABOVE, 0, QUIET),
         ("DriftedPolicies", "DriftedPolicies", "Minimum", ABOVE, 0, STAYS),
+        ("KnownCertificatesLate", "KnownCertificatesAgeSeconds", "Maximum", ABOVE, 2 * 24 * 3600, STAYS),
+        ("UnknownCertificatesLate", "UnknownCertificatesAgeSeconds", "Maximum", ABOVE, 7 * 24 * 3600, STAYS),
+        ("BrakedAgain", "BrakedAgain", "Maximum", ABOVE, 0, STAYS),
+        ("UncoveredCertificates", "UncoveredCertificates", "Maximum", ABOVE, 0, STAYS),
+        ("UnreadableCertificates", "UnreadableCertificates", "Maximum", ABOVE, 0, STAYS),
         ("CaDaysLeft90", "CaDaysLeft", "Minimum", BELOW, 90, STAYS),
         ("CaDaysLeft30", "CaDaysLeft", "Minimum", BELOW, 30, STAYS),
         ("CaDaysLeft7", "CaDaysLeft", "Minimum", BELOW, 7, STAYS),
@@ -183,6 +188,13 @@ def test_what_sweeps_report_raises_alarms(
         threshold,
         missing,
     )
+
+
+def test_when_a_pass_is_late_follows_the_fleet_file() -> None:
+    """Twice, and seven times, the hours between two passes."""
+    stack = synthesise(example_deployment(cas=(), reconciliation_hours=6))
+    late = [alarm(stack, f"{which}CertificatesLate")["Threshold"] for which in ("Known", "Unknown")]
+    assert late == [12 * 3600, 42 * 3600]
 
 
 def test_one_failed_sweep_wakes_nobody(stack: Synthesis) -> None:
@@ -233,7 +245,7 @@ def test_every_alarm_says_what_to_do(stack: Synthesis) -> None:
     runbook = (CHECKOUT / "docs" / "runbook" / "alarms.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
     alarms = stack.of_type(ALARM)
-    assert len(alarms) == 23
+    assert len(alarms) == 28
     for each in alarms:
         (section,) = re.findall(r"What to do: docs/runbook/alarms\.md#([\w-]+)$", each["AlarmDescription"])
         assert section in sections

@@ -196,3 +196,12 @@ def test_a_slow_schedule_has_long_periods() -> None:
     ages = [each for each, _ in expressions(stack) if "CrlAgeSeconds" in each]
     assert ages
     assert all(each.endswith(", 3600)") for each in ages)
+
+
+def test_both_stated_times_of_the_comparison_are_on_it(stack: Synthesis) -> None:
+    """With the line at which an alarm says that one is late."""
+    shown_searches = [each for each, _ in expressions(stack)]
+    for name in ("KnownCertificatesAgeSeconds", "UnknownCertificatesAgeSeconds"):
+        assert any(f'MetricName="{name}"' in each for each in shown_searches)
+    lines = [each["value"] for graph in graphs(stack) for each in graph.get("annotations", {}).get("horizontal", [])]
+    assert {2 * 24 * 3600, 7 * 24 * 3600} <= set(lines)

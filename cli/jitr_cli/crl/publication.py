@@ -25,6 +25,7 @@ from jitr.crls.sources import S3Location
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.brake import brake_limit
 from jitr.enforcement.changes import CrlChanges, compare
+from jitr.enforcement.passes import Passes
 from jitr.errors import Reason, Undecided
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
@@ -161,8 +162,7 @@ class Fleet:
             for row in self._registered(changes.held, bar):
                 active += row.state in (RowState.ACTIVE, RowState.ACTIVATING)
             kept = {row.key: row.not_after for row in self._registered(changes.vanished, bar)}
-        record = self.records.record(fingerprint(self.ca))
-        limit = brake_limit(record.devices if record else 0)
+        limit = brake_limit(Passes(self.records.table).active_devices(fingerprint(self.ca)))
         gone = sorted(serial for serial in changes.vanished if serial not in allowed)
         # A row of 0 is one that was written without a date.
         ends = {serial: kept.get(self._key(serial), 0) for serial in gone}

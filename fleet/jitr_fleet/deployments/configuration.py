@@ -20,6 +20,9 @@ def configuration_of(deployment: Deployment) -> Configuration:
         bulk_tps=deployment.bulk_tps,
         mode=deployment.mode,
         connects=dict(deployment.connects),
+        brake_devices=deployment.brake_devices,
+        brake_percent=deployment.brake_percent,
+        reconciliation_hours=deployment.reconciliation_hours,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from jitr.enforcement.brake import BRAKE_PERCENT, SMALLEST_BRAKE
 from jitr.settings import CaSettings, Mode
 
 
@@ -87,7 +88,9 @@ class Deployment:
     `policies` holds the templates of `policies_folder` by name, as text. `reserved_concurrency` is a number, or None
     for a function that reserves none; `maximum_concurrency` how many batches of the activation queue are at work at
     once. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are
-    percent of it and make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next.
+    percent of it and make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next,
+    `reconciliation_hours` that from one pass over all certificates. More newly listed than `brake_devices`, and than
+    `brake_percent` of a CA's ACTIVE ones, is braked.
     `connects` says by template which client ids it lets connect (jitr.policies.connecting).
     `released_cas` are names or ids of CAs that may leave although they have ACTIVE devices.
     """
@@ -105,6 +108,9 @@ class Deployment:
     enforcement_share: int = 30
     bulk_share: int = 10
     enforcement_minutes: int = 5
+    brake_devices: int = SMALLEST_BRAKE
+    brake_percent: int = BRAKE_PERCENT
+    reconciliation_hours: int = 24
     reserved_concurrency: int | None = None
     maximum_concurrency: int = 6
     log_retention_days: int = 90

@@ -122,6 +122,30 @@ DEPLOYMENT_KEYS: Final = (
         maximum=60,
     ),
     Key(
+        name="reconciliation_hours",
+        about="hours from the end of one comparison of all certificates with AWS IoT to the next",
+        kind=int,
+        default=24,
+        minimum=1,
+        maximum=168,
+    ),
+    Key(
+        name="brake_devices",
+        about="devices that CRLs may newly revoke for good within 24 hours, however small the fleet; more are braked",
+        kind=int,
+        default=100,
+        minimum=1,
+        maximum=100000,
+    ),
+    Key(
+        name="brake_percent",
+        about="the same in percent of a CA's ACTIVE devices, where that is more",
+        kind=int,
+        default=1,
+        minimum=0,
+        maximum=100,
+    ),
+    Key(
         name="reserved_concurrency",
         about='concurrent executions that activation reserves, beside one for enforcement: "auto" derives them from '
         'api_tps, "off" reserves none for either',

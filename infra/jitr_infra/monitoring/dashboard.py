@@ -28,7 +28,10 @@ _HEADING = (
 
 @dataclass(frozen=True, kw_only=True)
 class DashboardSources:
-    """What is on the page; dead letters by the words they are shown with, `queue` None without one."""
+    """What is on the page; dead letters by the words they are shown with, `queue` None without one.
+
+    `late_after` says by metric after how many seconds a pass over all certificates is late.
+    """
 
     activation: lambda_.IFunction
     enforcement: lambda_.IFunction
@@ -37,6 +40,7 @@ class DashboardSources:
     dead_letters: Mapping[str, sqs.IQueue]
     bulk_work: sqs.IQueue
     enforcement_period: Duration
+    late_after: Mapping[str, float]
 
     @property
     def functions(self) -> dict[str, lambda_.IFunction]:
@@ -60,7 +64,14 @@ class Dashboard(Construct):
         heading = _HEADING.format(deployment=deployment, region=Stack.of(self).region)
         dashboard.add_widgets(cloudwatch.TextWidget(markdown=heading, width=_WHOLE, height=2))
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=self._alarms(), width=_WHOLE, height=5))
-        for row in (self._activation(), self._waiting(), self._revocation(), self._left_over(), self._functions()):
+        for row in (
+            self._activation(),
+            self._waiting(),
+            self._revocation(),
+            self._passes(),
+            self._left_over(),
+            self._functions(),
+        ):
             dashboard.add_widgets(*row)
 
     def _alarms(self) -> list[cloudwatch.IAlarm]:
@@ -122,6 +133,30 @@ class Dashboard(Construct):
                     self._own(names.SWEEP_FAILED, "Sum", "sweeps that failed"),
                 ],
                 right=[self._own(names.REVOCATION_SECONDS, "Maximum", "from publication to off, seconds")],
+            ),
+        ]
+
+    def _passes(self) -> list[cloudwatch.IWidget]:
+        late = self._watched.late_after
+        return [
+            _graph(
+                "Since all certificates with a row were compared, by CA, seconds",
+                [self._by(names.KNOWN_AGE_SECONDS, "Maximum", names.CA_DIMENSION)],
+                annotations=[cloudwatch.HorizontalAnnotation(value=late[names.KNOWN_AGE_SECONDS], label="alarm")],
+            ),
+            _graph(
+                "Since all without a row were looked for, by CA, seconds",
+                [self._by(names.UNKNOWN_AGE_SECONDS, "Maximum", names.CA_DIMENSION)],
+                annotations=[cloudwatch.HorizontalAnnotation(value=late[names.UNKNOWN_AGE_SECONDS], label="alarm")],
+            ),
+            _graph(
+                "What the comparison found",
+                [
+                    self._own(names.SWITCHED_OFF_AGAIN, "Maximum", "switched off again"),
+                    self._own(names.BRAKED_AGAIN, "Maximum", "of these only INACTIVE"),
+                    self._own(names.UNCOVERED_CERTIFICATES, "Maximum", "not covered by any CRL"),
+                    self._own(names.UNREADABLE_CERTIFICATES, "Maximum", "cannot be read"),
+                ],
             ),
         ]
 

@@ -21,6 +21,8 @@ _SHORTEST_PERIOD = 5  # minutes
 _FAILURES_IN_A_ROW = 3
 _LIFE_PASSED = 0.75
 _CA_DAYS = (90, 30, 7)
+# How many times the time between two passes one may take: unknown certificates cost a quota-limited call each.
+_PERIODS_OF_A_PASS = {metric_names.KNOWN_AGE_SECONDS: 2, metric_names.UNKNOWN_AGE_SECONDS: 7}
 # A CRL that cannot be used any more reports no figures; what was wrong before is then still wrong.
 _STAYS = cloudwatch.TreatMissingData.IGNORE
 
@@ -30,6 +32,8 @@ class EnforcementAlarms(AlarmGroup):
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, topic: sns.ITopic) -> None:
         super().__init__(scope, construct_id, deployment=deployment.name, topic=topic)
+        seconds = Duration.hours(deployment.reconciliation_hours).to_seconds()
+        self.late_after = {name: periods * seconds for name, periods in _PERIODS_OF_A_PASS.items()}
         self.period = Duration.minutes(max(_SHORTEST_PERIOD, deployment.enforcement_minutes))
 
     def watch_function(self, function: lambda_.IFunction) -> None:
@@ -87,6 +91,54 @@ class EnforcementAlarms(AlarmGroup):
             "Sum",
             section="vanished-from-crl",
             words="revoked devices whose certificates are still valid are no longer on their CRL",
+        )
+
+    def watch_passes(self) -> None:
+        """Alarm on passes over all certificates that are late, and on what no CRL reaches or many were switched on."""
+        late = "the comparison of all certificates with AWS IoT has not come to its end in time"
+        lasting = {"words": late, "periods": _FAILURES_IN_A_ROW, "missing": _STAYS}
+        known, unknown = metric_names.KNOWN_AGE_SECONDS, metric_names.UNKNOWN_AGE_SECONDS
+        threshold = self.late_after[known]
+        self._figure(
+            "KnownCertificatesLate",
+            known,
+            "Maximum",
+            section="known-certificates-late",
+            threshold=threshold,
+            **lasting,
+        )
+        threshold = self.late_after[unknown]
+        self._figure(
+            "UnknownCertificatesLate",
+            unknown,
+            "Maximum",
+            section="unknown-certificates-late",
+            threshold=threshold,
+            **lasting,
+        )
+        self._figure(
+            "BrakedAgain",
+            metric_names.BRAKED_AGAIN,
+            "Maximum",
+            section="braked-again",
+            words="so many devices that are switched off were ACTIVE in AWS IoT that some of them only went INACTIVE",
+            missing=_STAYS,
+        )
+        self._figure(
+            "UncoveredCertificates",
+            metric_names.UNCOVERED_CERTIFICATES,
+            "Maximum",
+            section="uncovered-certificates",
+            words="certificates are ACTIVE that no CRL in use speaks for: the CRL that lists them does not reach them",
+            missing=_STAYS,
+        )
+        self._figure(
+            "UnreadableCertificates",
+            metric_names.UNREADABLE_CERTIFICATES,
+            "Maximum",
+            section="unreadable-certificates",
+            words="certificates are registered that cannot be read: no CRL reaches them",
+            missing=_STAYS,
         )
 
     def watch_policies(self) -> None:

@@ -46,6 +46,7 @@ def monitor(stack: Stack, *, deployment: Deployment, parts: MonitoredParts) -> s
     enforcement.watch_function(parts.enforce.function)
     enforcement.watch_dead_letters(parts.enforcement_dead_letters.queue)
     enforcement.watch_sweeps()
+    enforcement.watch_passes()
     enforcement.watch_policies()
     enforcement.watch_cas()
     bulk = BulkAlarms(stack, "BulkAlarms", deployment=deployment.name, topic=alarms.topic)
@@ -63,6 +64,7 @@ def monitor(stack: Stack, *, deployment: Deployment, parts: MonitoredParts) -> s
         },
         bulk_work=parts.bulk.work.queue,
         enforcement_period=enforcement.period,
+        late_after=enforcement.late_after,
     )
     Dashboard(stack, "Dashboard", deployment=deployment.name, watched=watched)
     groups = [f"/aws/lambda/{each.function_name}" for each in watched.functions.values()]

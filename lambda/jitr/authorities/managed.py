@@ -7,17 +7,17 @@ half a minute, so that a CA that is switched off stops waiting events within a m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from jitr.authorities.obstacles import CaFacts, Obstacle, obstacles
 from jitr.authorities.records import CaRecord, CaRecords
 from jitr.aws.iot import CaCertificates, RegisteredCa
 from jitr.certificates import Certificate, distribution_points, fingerprint, load_certificate
 from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location, named_locations
-from jitr.errors import Reason, Undecided, Waiting
+from jitr.errors import Reason, Undecided, Waiting, as_undecided
 from jitr.settings import Configuration, ManagedCa
 
 LIFETIME = timedelta(seconds=30)
@@ -27,6 +27,11 @@ UNKNOWN_LIFETIME = timedelta(seconds=3)
 _MAXIMUM_KEPT = 1000
 
 T = TypeVar("T")
+Unusable: TypeAlias = Callable[[str, Undecided], None]
+
+
+def passed_over(_ca_certificate_id: str, _failure: Undecided) -> None:
+    """Say nothing about an adoption that cannot be used: for callers that only look for a CA."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +59,36 @@ class CertificateAuthorities:
         record = self._record(ca_certificate_id, at=at)
         if record is None or record.adopted_policy is None or record.adopted_crl is None:
             return None
+        if record.adopted_policy not in self.configuration.policies:
+            policy = record.adopted_policy
+            raise Undecided(Reason.CONFIGURATION, f"the CA was adopted with policy {policy!r}, which is not deployed")
         return self._adopted(record)
 
-    def all(self, *, at: datetime) -> Iterator[ManagedCa]:
-        """Yield every managed CA, whatever its status: the fleet file's, then the adopted ones that are usable."""
+    def all(self, *, at: datetime, unusable: Unusable = passed_over) -> Iterator[ManagedCa]:  # noqa: ARG002
+        """Yield every managed CA, whatever its status: the fleet file's, then the adopted ones.
+
+        Also adopted ones whose policy is not deployed any more: they bring in nobody, but revocation still reaches
+        their devices. `unusable` is told, by CA id, of an adoption that cannot be read or has no CRL we may use.
+        """
         yield from self.configuration.cas
         owned = {ca.ca_certificate_id for ca in self.configuration.cas}
-        for record in self.records.records():
-            if record.adopted_policy is not None and record.ca_certificate_id not in owned:
-                try:
-                    ca = self.find(record.ca_certificate_id, at=at)
-                except Undecided:
-                    # An adoption that is not valid manages nothing; its devices' events say so.
-                    continue
-                if ca is not None:
-                    yield ca
+        for record in self.records.records(damaged=unusable):
+            if record.adopted_policy is None or record.ca_certificate_id in owned:
+                continue
+            try:
+                ca = self._adopted(record)
+            except Exception as error:  # noqa: BLE001 - one CA's trouble must not hide the others
+                unusable(record.ca_certificate_id, as_undecided(error))
+                continue
+            yield ca
+
+    def _enforced(self, ca_certificate_id: str, *, at: datetime) -> ManagedCa | None:
+        """Return a CA that is managed, whether or not it may bring in devices."""
+        for ca in self.configuration.cas:
+            if ca.ca_certificate_id == ca_certificate_id:
+                return ca
+        record = self._record(ca_certificate_id, at=at)
+        return None if record is None or record.adopted_policy is None else self._adopted(record)
 
     def locations(self, ca: ManagedCa, *, at: datetime) -> tuple[str, ...]:
         """Return the addresses of a CA's CRLs: its source, or for `cdp` those that activated certificates name."""
@@ -90,7 +110,7 @@ class CertificateAuthorities:
 
     def watch_named(self, ca_certificate_id: str, certificate: Certificate, *, at: datetime) -> None:
         """Do the same as `watch_points` for a CA by its id; one that is not managed here is nothing to watch."""
-        ca = self.find(ca_certificate_id, at=at)
+        ca = self._enforced(ca_certificate_id, at=at)
         if ca is not None:
             self.watch_points(ca, certificate, at=at)
 
@@ -138,8 +158,6 @@ class CertificateAuthorities:
     def _adopted(self, record: CaRecord) -> ManagedCa:
         """Check an adoption as if it were input: others than the command line may be able to write to the table."""
         policy, crl = record.adopted_policy or "", record.adopted_crl or ""
-        if policy not in self.configuration.policies:
-            raise Undecided(Reason.CONFIGURATION, f"the CA was adopted with policy {policy!r}, which is not deployed")
         # HTTP sources need no check here: the fetcher asks allowed hosts only.
         if crl not in (NONE, CDP) and not crl.startswith(HTTP_SCHEMES) and not self._in_own_bucket(crl):
             raise Undecided(Reason.CONFIGURATION, "the CA was adopted with a CRL outside the deployment's bucket")

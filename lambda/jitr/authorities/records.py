@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from jitr.aws.state_table import Item, Key, StateTable, number, text
+from jitr.errors import Reason, Undecided
 
 _PARTITION = "ca"
 
@@ -39,9 +40,18 @@ class CaRecords:
         item = self.table.get(_key(ca_certificate_id))
         return None if item is None else _record(item)
 
-    def records(self) -> Iterator[CaRecord]:
-        """Yield what is known of every CA."""
-        return map(_record, self.table.query(_PARTITION))
+    def records(self, *, damaged: Callable[[str, Undecided], None] | None = None) -> Iterator[CaRecord]:
+        """Yield what is known of every CA; without `damaged`, an item that cannot be read is raised."""
+        for item in self.table.query(_PARTITION):
+            try:
+                record = _record(item)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                failure = Undecided(Reason.INTERNAL, "what the state table holds of the CA is damaged")
+                if damaged is None:
+                    raise failure from error
+                damaged(item["sk"]["S"], failure)
+                continue
+            yield record
 
     def adopt(self, ca_certificate_id: str, *, crl: str, policy: str, by: str, at: datetime) -> None:
         """Take a CA under management; adopting again changes CRL source and policy."""

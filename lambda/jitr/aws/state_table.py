@@ -4,6 +4,7 @@
 |-------------------------|---------------|---------------------------------------------------|-----------------|
 | `<issuer key>#<serial>` | `certificate` | registry row of one certificate                   | registry.py     |
 | `id#<certificate id>`   | `known`       | that a certificate has a registry row             | registry.py     |
+| `reconciliation`        | `<CA>#<kind>` | how far a pass over a CA's certificates is        | passes.py       |
 | `crl`                   | `<scope>`     | accepted, enforced, braked CRL of one address     | crl_versions.py |
 | `ca`                    | `<CA id>`     | adoption, hold, number of devices, CRL addresses  | ca_records.py   |
 | `allow#<CA id>`         | `<serial>`    | that a serial number may become ACTIVE            | allow_list.py   |
@@ -18,19 +19,24 @@ Every write that matters is conditional, so that two containers, a retry and an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from jitr.aws.failures import aws_call, error_code
+from jitr.errors import Reason, Undecided
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _BATCH = 100  # keys in one BatchGetItem
+# How often, and with which pauses (seconds), the keys are asked for that DynamoDB put off: six seconds in all.
+_ATTEMPTS = 10
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 # Our attributes that are DynamoDB's words too; expressions write them with #.
 _RESERVED = ("state", "hold")
 
@@ -44,6 +50,7 @@ class StateTable:
 
     client: DynamoDBClient
     name: str
+    sleep: Callable[[float], None] = time.sleep
 
     def get(self, key: Key) -> Item | None:
         """Read one item consistently."""
@@ -52,14 +59,23 @@ class StateTable:
         return answer.get("Item")
 
     def get_many(self, keys: Sequence[Key]) -> Iterator[Item]:
-        """Yield the items that exist, read consistently, in no order; what DynamoDB puts off is asked again."""
+        """Yield the items that exist, read consistently, in no order.
+
+        What DynamoDB puts off is asked again after a pause that doubles; raises Undecided (`throttled`) where it still
+        puts off something after ten times (BatchGetItem, "UnprocessedKeys").
+        """
         for start in range(0, len(keys), _BATCH):
             wanted: Any = {self.name: {"Keys": list(keys[start : start + _BATCH]), "ConsistentRead": True}}
-            while wanted:
+            for attempt in range(_ATTEMPTS):
                 with aws_call("BatchGetItem"):
                     answer = self.client.batch_get_item(RequestItems=wanted)
                 yield from answer["Responses"].get(self.name, [])
                 wanted = answer.get("UnprocessedKeys")
+                if not wanted:
+                    break
+                self.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
+            else:
+                raise Undecided(Reason.THROTTLED, "BatchGetItem puts off keys again and again")
 
     def query(self, pk: str) -> Iterator[Item]:
         """Yield all items of one partition, read consistently."""

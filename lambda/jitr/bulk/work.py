@@ -25,7 +25,7 @@ from jitr.bulk.job import FailedCertificate, Job, JobState, Position, Tally
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.queue import ATTEMPTS, Turn, WorkQueue
 from jitr.bulk.tasks import Handled, Task
-from jitr.errors import ActivationError, Reason, Rejected
+from jitr.errors import ActivationError, Reason, Rejected, as_undecided
 from jitr.registry.notes import DeviceNote, Report, unreported
 
 # Longer than the function may run at all, so that whoever finds it ended knows that its owner is dead.
@@ -36,7 +36,7 @@ RESERVED_SECONDS = 180.0
 AGAIN_SECONDS = 60
 _WRITE_EVERY = 20
 # Failures of one certificate; everything else would happen to the next one too.
-_OF_ONE = frozenset({Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE, Reason.AWS_REFUSED})
+_OF_ONE = frozenset({Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE, Reason.AWS_REFUSED, Reason.INTERNAL})
 
 
 class TurnEnd(StrEnum):
@@ -180,7 +180,8 @@ class _Run:
         """Do one certificate; None where it could not be done."""
         try:
             handled = self._task.handle(certificate)
-        except ActivationError as error:
+        except Exception as found:
+            error = found if isinstance(found, ActivationError) else as_undecided(found)
             error.certificate_id = certificate.certificate_id
             if not isinstance(error, Rejected) and error.reason not in _OF_ONE:
                 raise

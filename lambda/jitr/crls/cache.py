@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from jitr.certificates import AnyCertificate, issuer_key
 from jitr.crls.fetched import Fetched
-from jitr.crls.sources import HTTP_REFRESH, HTTP_SCHEMES, CrlSources
+from jitr.crls.sources import CDP, HTTP_REFRESH, HTTP_SCHEMES, CrlSources, named_locations
 from jitr.crls.versions import CrlVersion, CrlVersions
 from jitr.errors import Reason, Undecided
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, check_fresh, verify_crl
@@ -89,7 +89,7 @@ class CrlCache:
         failures: list[Undecided] = []
         for location in self.sources.locations(source, points):
             try:
-                found.append(self.current(location, ca, at=at, options=options, newest=newest))
+                found.append(self.current(location, ca, at=at, options=options, newest=newest, named=source == CDP))
             except Undecided as failure:
                 failures.append(failure)
         if not found:
@@ -104,26 +104,38 @@ class CrlCache:
         at: datetime,
         options: Options = Options(),  # noqa: B008 - frozen
         newest: bool = False,
+        named: bool = False,
     ) -> CurrentCrl:
         """Return the verified CRL of one address that is fresh at `at`; for `newest` see `usable`.
 
-        Raises Undecided with the reason code of whatever stands in the way.
+        `named`: it is certificates that name the address, so a CRL that is tied to a distribution point has to name it,
+        too. Raises Undecided with the reason code of whatever stands in the way.
         """
         scope = scope_of(ca, location)
         entry = self._entries.get(scope, _Entry())
         if newest or _due(entry, location, at):
-            entry = self._refreshed(entry, scope, location, ca, at=at, options=options)
+            entry = self._refreshed(entry, scope, location, ca, at=at, options=options, named=named)
             self._keep(scope, entry)
         if entry.crl is None or (entry.failure is not None and (newest or entry.failure.reason not in _TRANSPORT)):
             raise entry.failure or Undecided(Reason.NO_CRL, f"there is no CRL at {location}")
         try:
             check_fresh(entry.crl, at=at, options=options)
+            if named:
+                self._verify_named(entry.crl, location)
         except CrlRefused as refusal:
             raise entry.failure or Undecided(refusal.reason, refusal.message) from refusal
         return CurrentCrl(scope=scope, crl=entry.crl, failure=entry.failure)
 
     def _refreshed(
-        self, entry: _Entry, scope: str, location: str, ca: AnyCertificate, *, at: datetime, options: Options
+        self,
+        entry: _Entry,
+        scope: str,
+        location: str,
+        ca: AnyCertificate,
+        *,
+        at: datetime,
+        options: Options,
+        named: bool,
     ) -> _Entry:
         entry = replace(entry, asked_at=at)
         try:
@@ -135,6 +147,9 @@ class CrlCache:
             return entry
         try:
             crl = verify_crl(fetched.data, ca, at=at, options=options)
+            if named:
+                # Before it is accepted: another partition's CRL must not make the right one look like a rollback.
+                self._verify_named(crl, location)
             self._accept(scope, version_of(crl), lambda: self._unchanged(location, fetched))
         except CrlRefused as refusal:
             # What lies in the future comes right by itself; all else stays wrong until the content changes.
@@ -174,6 +189,13 @@ class CrlCache:
             if self.versions.accept(scope, version, after=seen):
                 return
         raise Undecided(Reason.ROLLBACK, "the CRL was replaced while it was read")
+
+    def _verify_named(self, crl: VerifiedCrl, location: str) -> None:
+        """Check that a CRL is not another distribution point's (RFC 5280 section 6.3.3 (b)(2)); raises CrlRefused."""
+        if crl.point is None or crl.point.names is None:
+            return
+        if not any(location in named_locations((uri,), self.sources.own_bucket) for uri in crl.point.uris):
+            raise CrlRefused(Reason.OUT_OF_SCOPE, f"it is for another distribution point than {location}")
 
     def _unchanged(self, location: str, fetched: Fetched) -> bool:
         again = self.sources.fetch(location, etag=fetched.etag or None)

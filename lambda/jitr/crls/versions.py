@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jitr.aws.state_table import Item, Key, StateTable, number, text
@@ -16,6 +16,8 @@ from jitr.aws.state_table import Item, Key, StateTable, number, text
 # CRL numbers have up to 20 octets, more than a DynamoDB number holds; as text of one length they compare like numbers.
 _NUMBER_DIGITS = 40
 _PARTITION = "crl"
+# What all CRLs of a scope newly list within this time counts together for the brake.
+BRAKE_WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +48,32 @@ class Acceptance:
     count: int
 
 
+@dataclass(frozen=True)
+class NewlyListed:
+    """How many registered devices a CRL (its SHA-256) newly listed as revoked, and when that was seen."""
+
+    at: datetime
+    crl: str
+    devices: int
+
+    def __str__(self) -> str:
+        """Return it as the state table keeps it."""
+        return f"{int(self.at.timestamp())} {self.crl} {self.devices}"
+
+    @classmethod
+    def parse(cls, text: str) -> NewlyListed:
+        """Read what `str` wrote; raises ValueError."""
+        at, crl, devices = text.split(" ")
+        return cls(datetime.fromtimestamp(int(at), UTC), crl, int(devices))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScopeState:
     """What is known of one scope. CRLs are named by the SHA-256 of their DER.
 
     `enforced` is the last whose devices are all off; `braked` one that newly listed too many, with their number and
     whether an operator confirmed it; `rejected` one that an operator refused for good. `forgotten` counts how often
-    somebody asked for every entry to be looked at again.
+    somebody asked for every entry to be looked at again. `listed_lately` is what each CRL of the last day newly listed.
     """
 
     scope: str
@@ -64,6 +85,12 @@ class ScopeState:
     confirmed: bool
     rejected: str | None
     forgotten: int = 0
+    listed_lately: tuple[NewlyListed, ...] = ()
+
+    def listed_before(self, crl: str, *, at: datetime) -> int:
+        """Return how many devices the other CRLs of the last 24 hours newly listed together."""
+        since = at - BRAKE_WINDOW
+        return sum(each.devices for each in self.listed_lately if each.at > since and each.crl != crl)
 
     @property
     def brake_waits(self) -> bool:
@@ -165,11 +192,20 @@ class CrlVersions:
         update = "SET braked = :crl, braked_devices = :devices REMOVE confirmed"
         self.table.update(_key(scope), update, values, condition="attribute_not_exists(braked) OR braked <> :crl")
 
+    def record_listed(self, state: ScopeState, listed: NewlyListed) -> None:
+        """Record what a CRL newly lists, beside the others of the last day; the same CRL again changes nothing."""
+        if any(each.crl == listed.crl for each in state.listed_lately):
+            return
+        since = listed.at - BRAKE_WINDOW
+        kept = {str(each) for each in (*state.listed_lately, listed) if each.at > since}
+        self.table.update(_key(state.scope), "SET listed_lately = :all", {":all": {"SS": sorted(kept)}})
+
     def confirm(self, scope: str, crl: str, *, by: str, at: datetime) -> bool:
         """Let a braked CRL revoke for good; returns False when it is not the one that is braked now."""
         values = {":crl": {"S": crl}, ":by": {"S": f"{by} {at.isoformat()}"}, ":one": {"N": "1"}}
         # Forgetting what was enforced makes the next sweep look at every entry again.
-        update = "SET confirmed = :by REMOVE enforced ADD forgotten :one"
+        # What was confirmed does not count against the next CRLs.
+        update = "SET confirmed = :by REMOVE enforced, listed_lately ADD forgotten :one"
         return self.table.update(_key(scope), update, values, condition="braked = :crl") is not None
 
     def reject(self, scope: str, crl: str, *, by: str, at: datetime) -> bool:
@@ -212,4 +248,5 @@ def _state(scope: str, item: Item) -> ScopeState:
         confirmed="confirmed" in item,
         rejected=text(item, "rejected"),
         forgotten=number(item, "forgotten"),
+        listed_lately=tuple(map(NewlyListed.parse, item.get("listed_lately", {}).get("SS", ()))),
     )

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-# What one CRL may newly list at most, of however small a fleet; beyond, a share of the CA's devices.
+from dataclasses import dataclass
+
+# What may be newly listed at most, of however small a fleet; beyond, a share of the CA's devices.
 SMALLEST_BRAKE = 100
-BRAKE_SHARE = 0.01
+BRAKE_PERCENT = 1
+
+
+@dataclass(frozen=True)
+class Brake:
+    """A deployment's brake, by the fleet file: `devices` (None: 100), and `percent` of the CA's ACTIVE devices."""
+
+    devices: int | None = None
+    percent: int = BRAKE_PERCENT
+
+    def limit(self, active: int) -> int:
+        """Return how many certificates may become REVOKED at once, for a CA with so many ACTIVE ones."""
+        smallest = SMALLEST_BRAKE if self.devices is None else self.devices
+        return max(smallest, active * self.percent // 100)
 
 
 def brake_limit(devices: int) -> int:
-    """Return how many certificates may become REVOKED at once, for a CA with so many registered devices."""
-    return max(SMALLEST_BRAKE, int(devices * BRAKE_SHARE))
+    """Return the limit of a brake as it is without keys in the fleet file."""
+    return Brake().limit(devices)

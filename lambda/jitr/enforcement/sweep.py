@@ -8,8 +8,9 @@ E2. Fetch and verify. The version is written as accepted *before* anything else,
     older one. The CRL that an operator rejected, or that is enforced already: nothing to do.
 E3. Compare with the CRL enforced last: newly listed, newly on hold, vanished.
 E4. Read the registry rows of the newly listed serial numbers, consistently. Serials without a row were never activated.
-E5. The brake: more of them registered than max(100, 1 % of the CA's devices)? Then INACTIVE instead of REVOKED, until
-    an operator confirms or rejects the CRL.
+E5. The brake: more of them registered than max(100, 1 % of the CA's ACTIVE devices), together with what the scope's
+    other CRLs of the last 24 hours newly listed? Then INACTIVE instead of REVOKED, until an operator confirms or
+    rejects the CRL.
 E6. For each row: mark it, switch its certificates off, record it.
 E7. Activations that held a lease when they were marked may still have asked for ACTIVE: once their leases have ended,
     switch these certificates off once more.
@@ -31,15 +32,16 @@ from itertools import islice
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.certificates import AnyCertificate, issuer_key
 from jitr.crls.cache import CrlCache, scope_of
-from jitr.crls.versions import CrlVersions, ScopeState
-from jitr.enforcement.brake import brake_limit
+from jitr.crls.versions import CrlVersions, NewlyListed, ScopeState
+from jitr.enforcement.brake import Brake
 from jitr.enforcement.changes import CrlChanges, compare
 from jitr.enforcement.copies import EnforcedCrls
+from jitr.enforcement.one_by_one import OneByOne
 from jitr.errors import Reason, Undecided
 from jitr.registry.disconnecting import Disconnecting
-from jitr.registry.notes import DeviceNote, Report, unreported
+from jitr.registry.notes import DeviceNote, Report, failure_note, unreported
 from jitr.registry.row import RegistryRow, RowState, row_key
-from jitr.registry.rows import Registry
+from jitr.registry.rows import Damaged, Registry, skip_damaged
 from jitr.registry.switching_off import Marked, SwitchingOff, Told
 from jitr.revocation import Options, VerifiedCrl
 
@@ -97,6 +99,7 @@ class Enforcement:
     pace: Callable[[], None]
     report: Report = unreported
     disconnecting: Disconnecting | None = None
+    brake: Brake = Brake()  # noqa: RUF009 - frozen
 
     @property
     def versions(self) -> CrlVersions:
@@ -111,8 +114,11 @@ class Enforcement:
         devices: int,
         owner: str,
         options: Options = Options(),  # noqa: B008 - frozen
+        named: bool = False,
     ) -> Sweep:
         """Enforce the CRL at one address; `devices` is how many the CA has, `owner` names this run.
+
+        `named`: certificates name the address (CrlCache.current).
 
         Raises Undecided when the CRL cannot be used or an AWS call fails; the next sweep takes over.
         """
@@ -122,13 +128,13 @@ class Enforcement:
         if not self.versions.lease(scope, owner=owner, until=at + SWEEP_LEASE, at=at):
             return Sweep(scope=scope, outcome=SweepOutcome.BUSY)
         try:
-            return self._sweep(scope, location, ca, devices, options)
+            # (E2)
+            crl = self.crls.current(location, ca, at=self.clock(), options=options, newest=True, named=named).crl
+            return self._sweep(scope, location, ca, devices, crl)
         finally:
             self.versions.release(scope, owner=owner)
 
-    def _sweep(self, scope: str, location: str, ca: AnyCertificate, devices: int, options: Options) -> Sweep:
-        # (E2)
-        crl = self.crls.current(location, ca, at=self.clock(), options=options, newest=True).crl
+    def _sweep(self, scope: str, location: str, ca: AnyCertificate, devices: int, crl: VerifiedCrl) -> Sweep:
         state = self.versions.state(scope)
         if state.rejected == crl.sha256:
             return Sweep(scope=scope, outcome=SweepOutcome.REJECTED, crl=crl)
@@ -146,9 +152,12 @@ class Enforcement:
         # (E6)
         if braked:
             self.enforced.store(scope, crl)
-        switched_off, off = self._switch_off(issuer, changes, _orders(crl, location, braked=braked))
+        work = OneByOne(failed=lambda failure: self.report(failure_note(failure, "not switched off")))
+        switched_off, off = self._switch_off(issuer, changes, _orders(crl, location, braked=braked), work)
         # (E7)
         self._once_more(off)
+        # What could not be switched off is what the next sweep begins with: this CRL is not enforced.
+        work.raise_first()
         # (E8)
         self.enforced.store(scope, crl)
         self.versions.record_enforced(scope, crl.sha256, seen=state.forgotten)
@@ -160,11 +169,13 @@ class Enforcement:
             vanished=self._vanished(issuer, changes),
         )
 
-    def _registered(self, issuer: str, serials: Iterable[int]) -> Iterator[RegistryRow]:
+    def _registered(
+        self, issuer: str, serials: Iterable[int], *, damaged: Damaged = skip_damaged
+    ) -> Iterator[RegistryRow]:
         """Yield the rows of serial numbers, a hundred read at once, so that a million entries need little memory."""
         keys = (row_key(issuer, serial) for serial in serials)
         while batch := list(islice(keys, _READ_AT_ONCE)):
-            yield from self.rows.rows(batch)
+            yield from self.rows.rows(batch, damaged=damaged)
 
     def _braked(
         self, scope: str, state: ScopeState, crl: VerifiedCrl, rows: Iterator[RegistryRow], devices: int
@@ -172,25 +183,31 @@ class Enforcement:
         """Decide whether this CRL lists too many, and keep the decision: a retry sees some rows done already."""
         if state.braked == crl.sha256:
             return not state.confirmed
-        limit = brake_limit(devices)
+        limit = self.brake.limit(devices)
         affected = sum(1 for row in islice((row for row in rows if row.state is not RowState.REVOKED), limit + 1))
-        if affected <= limit:
+        at = self.clock()
+        if affected == 0 or affected + state.listed_before(crl.sha256, at=at) <= limit:
+            if affected:
+                self.versions.record_listed(state, NewlyListed(at, crl.sha256, affected))
             return False
         self.versions.record_brake(scope, crl.sha256, affected)
         return True
 
-    def _switch_off(self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order]) -> tuple[int, SwitchingOff]:
+    def _switch_off(
+        self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order], work: OneByOne
+    ) -> tuple[int, SwitchingOff]:
         """Mark and switch off what is newly listed; returns how many rows, and what E7 has to look at again."""
         off = SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
         switched_off = 0
         try:
             for serials, order in zip((changes.revoked, changes.held), orders, strict=True):
-                for row in self._registered(issuer, serials):
-                    if not _done(row, order.wanted, order.braked_by):
-                        self._switch_off_row(off, row, order)
-                        switched_off += 1
-                    else:
-                        off.look_again_at(Marked(row, order.wanted), told=self._told(order))
+                for row in work.over(self._registered(issuer, serials, damaged=work.keep)):
+                    with work.item(next(iter(row.certificate_ids), None)):
+                        if not _done(row, order.wanted, order.braked_by):
+                            self._switch_off_row(off, row, order)
+                            switched_off += 1
+                        else:
+                            off.look_again_at(Marked(row, order.wanted), told=self._told(order))
         finally:
             # Also where the sweep breaks off: the next one finds these rows done.
             off.disconnect()
@@ -229,8 +246,10 @@ class Enforcement:
         return True
 
     def _once_more(self, off: SwitchingOff) -> None:
-        off.once_more(clock=self.clock, sleep=self.sleep)
-        off.disconnect()
+        try:
+            off.once_more(clock=self.clock, sleep=self.sleep)
+        finally:
+            off.disconnect()
 
     def _vanished(self, issuer: str, changes: CrlChanges) -> int:
         """Count registered, unexpired devices that the CRL listed before and lists no more."""

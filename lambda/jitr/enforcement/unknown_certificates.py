@@ -10,16 +10,19 @@ from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.certificates import AnyCertificate, Certificate
 from jitr.crls.versions import CrlVersions
+from jitr.enforcement.one_by_one import OneByOne
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
 from jitr.registry.disconnecting import Disconnecting
-from jitr.registry.facts import facts_of
-from jitr.registry.notes import DeviceNote, Report, unreported
+from jitr.registry.facts import facts_of, points_of
+from jitr.registry.notes import DeviceNote, Report, failure_note, unreported
 from jitr.registry.row import row_key
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
 
 # Statuses of certificates that can connect, or could again without passing us.
 MATTERS = ("ACTIVE", "INACTIVE", "PENDING_TRANSFER")
+# The outcome of a certificate that its CA's CRL does not reach, in its line of the log.
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +50,19 @@ class UnknownCertificates:
         return self.import_these((each for each, status in newest if status in MATTERS), ca_certificate_id, ca)
 
     def import_these(self, certificate_ids: Iterable[str], ca_certificate_id: str, ca: AnyCertificate) -> int:
-        """Import those of the certificates that are unknown; returns how many. Safe to repeat."""
+        """Import those of the certificates that are unknown; returns how many. Safe to repeat.
+
+        Raises the first failure, when all the others are done.
+        """
         unknown: Sequence[str] = self.rows.unknown(list(dict.fromkeys(certificate_ids)))
         imported: dict[str, str] = {}
-        try:
-            for each in unknown:
+        work = OneByOne(failed=lambda failure: self.report(failure_note(failure, "not imported")))
+        for each in work.over(unknown):
+            with work.item(each):
                 if key := self.import_one(each, ca_certificate_id, ca):
                     imported[each] = key
-        finally:
-            # Also when one of them fails: the others may be on the CRL.
-            self.settle(imported, ca)
+        self.settle(imported, ca)
+        work.raise_first()
         return len(imported)
 
     def settle(self, imported: Mapping[str, str], ca: AnyCertificate) -> None:
@@ -70,7 +76,8 @@ class UnknownCertificates:
     def import_one(self, certificate_id: str, ca_certificate_id: str, ca: AnyCertificate) -> str | None:
         """Describe one certificate and write its row; returns the row's key for `settle`, None where there is no row.
 
-        A certificate that is gone, unreadable, or not signed by this CA's key cannot be on its CRL and gets no row.
+        A certificate that is gone gets no row, nor does one that cannot be read or was not signed by this CA's key:
+        that one is reported as `unreadable`, because its CA's CRL does not reach it.
         Raises Undecided for everything that may be different the next time.
         """
         self.pace()
@@ -82,11 +89,28 @@ class UnknownCertificates:
             if isinstance(error, Undecided) and not gone:
                 error.certificate_id = certificate_id
                 raise
+            if error.reason is not Reason.CERTIFICATE_NOT_FOUND and error.reason is not Reason.WEAK_SIGNATURE:
+                self.report(_unreadable(certificate_id, ca_certificate_id, error))
             if isinstance(error, Rejected) and error.reason is Reason.WEAK_SIGNATURE:
                 # A signature we would not accept today does not make the serial number less revoked.
                 return self._write(certificate_id, ca_certificate_id, certificate, ca)
             return None
         return self._write(certificate_id, ca_certificate_id, certificate, ca)
+
+    def complete(self, certificate_id: str, key: str, ca_certificate_id: str) -> None:
+        """Describe a certificate whose row was made before rows had distribution points, and write them."""
+        self.pace()
+        try:
+            certificate = certificates.load_certificate(self.registry.describe_certificate(certificate_id).pem)
+        except Undecided as error:
+            if error.reason is Reason.CERTIFICATE_NOT_FOUND:
+                return
+            if error.reason is not Reason.MALFORMED_CERTIFICATE:
+                raise
+            self.report(_unreadable(certificate_id, ca_certificate_id, error))
+            return
+        self.watch(ca_certificate_id, certificate)
+        self.rows.complete(key, points_of(certificate))
 
     def _write(self, certificate_id: str, ca_certificate_id: str, certificate: Certificate, ca: AnyCertificate) -> str:
         key = row_key(certificates.issuer_key(ca), certificate.serial_number)
@@ -131,3 +155,13 @@ class UnknownCertificates:
                 details={"status": status.value},
             )
         )
+
+
+def _unreadable(certificate_id: str, ca_certificate_id: str, error: ActivationError) -> DeviceNote:
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome=UNREADABLE,
+        reason=error.reason,
+        message=f"its CA's CRL does not reach the certificate: {error.message}",
+        details={"ca_certificate_id": ca_certificate_id},
+    )

@@ -1,6 +1,7 @@
 """The enforcement function: sweeps CRLs when one is published (S3) and on a schedule (all of them).
 
-On a schedule it also compares the shared policies with their templates, last of all and only to report.
+On a schedule it also compares all certificates with the registry (reconciliation.py), and the shared policies with
+their templates, last of all and only to report.
 
 With `mode = "observe"` it does nothing, and says so.
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,13 +25,17 @@ from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.pacing import Pace
 from jitr.certificates import Certificate
 from jitr.crls.cache import CrlCache
-from jitr.crls.sources import NONE, S3Location
+from jitr.crls.sources import CDP, NONE, S3Location
 from jitr.crls.versions import CrlVersions
+from jitr.enforcement.brake import Brake
 from jitr.enforcement.copies import EnforcedCrls
+from jitr.enforcement.passes import Passes
+from jitr.enforcement.reconciliation import Reconciliation
 from jitr.enforcement.sweep import Enforcement, Sweep
 from jitr.enforcement.unknown_certificates import UnknownCertificates
-from jitr.errors import Reason, Undecided
+from jitr.errors import Reason, Undecided, as_undecided
 from jitr.handlers.clients import BUNDLE_ROOT, Wiring
+from jitr.handlers.reconciling import Reconciling
 from jitr.policies.rollout import PolicyRollout, shared_policies
 from jitr.revocation import Options
 from jitr.settings import CaStatus, Configuration, Environment, ManagedCa, Mode, read_settings
@@ -38,8 +43,8 @@ from jitr.telemetry.enforcement import EnforcementTelemetry
 
 # How many of a CA's newest certificates each scheduled sweep compares with the registry.
 NEWEST = 100
-# After sweeps that took longer, what is left of the function's 15 minutes is not spent on policies.
-_TIME_FOR_POLICIES = timedelta(minutes=10)
+# After sweeps that took longer, what is left of the function's 15 minutes is not spent on passes and policies.
+_TIME_FOR_MORE = timedelta(minutes=10)
 # Failures of AWS, not of a CRL: the whole invocation is worth another try.
 _WORTH_A_RETRY = frozenset(
     {Reason.THROTTLED, Reason.ACCESS_DENIED, Reason.AWS_REFUSED, Reason.AWS_UNAVAILABLE, Reason.INTERNAL}
@@ -57,6 +62,7 @@ class Function:
     authorities: CertificateAuthorities
     enforcement: Enforcement
     unknown: UnknownCertificates
+    reconciling: Reconciling
     drifted_policies: Callable[[], tuple[str, ...]]
     telemetry: EnforcementTelemetry
     observes: bool = False
@@ -70,38 +76,54 @@ class Function:
         sweeps: list[dict[str, Any]] = []
         retry: list[str] = []
         at = self.enforcement.clock()
-        for ca in self.authorities.all(at=at):
+
+        def unusable(ca_certificate_id: str, failure: Undecided) -> None:
+            sweeps.append(self._failed(f"adopted-{ca_certificate_id[:12]}", "", failure, []))
+
+        for ca in self.authorities.all(at=at, unusable=unusable):
             try:
-                certificate = self.authorities.certificate(ca, at=at)
-            except Undecided as failure:
-                sweeps.append(self._failed(ca, ca.crl, failure, retry))
-                continue
-            if ca.status is not CaStatus.RETIRED:
-                # A retired CA may expire: nothing is to be done about it.
-                self.telemetry.ca_expires(ca.name, certificate.not_valid_after_utc - at)
-            if published is None and ca.crl != NONE:
-                self._import(ca, certificate, retry)
-            locations = [each for each in self.authorities.locations(ca, at=at) if published in (None, each)]
-            sweeps.extend(self._sweep(ca, certificate, each, event, request_id, retry) for each in locations)
-        if published is None and self.enforcement.clock() - at < _TIME_FOR_POLICIES:
+                sweeps.extend(self._sweeps(ca, event, published, request_id, retry, at=at))
+            except Exception as error:  # noqa: BLE001 - one CA's trouble must not keep the others' devices ACTIVE
+                sweeps.append(self._failed(ca.name, ca.crl, as_undecided(error), retry))
+        if published is None and self.enforcement.clock() - at < _TIME_FOR_MORE:
+            self.reconciling.run(owner=request_id)
             self._compare_policies()
         if retry:
             raise SweepsFailed(", ".join(sorted(set(retry))))
         return {"sweeps": sweeps}
 
+    def _sweeps(
+        self, ca: ManagedCa, event: object, published: str | None, owner: str, retry: list[str], *, at: datetime
+    ) -> Iterator[dict[str, Any]]:
+        """Sweep every address of one CA, and yield how each ended."""
+        certificate = self.authorities.certificate(ca, at=at)
+        if ca.status is not CaStatus.RETIRED:
+            # A retired CA may expire: nothing is to be done about it.
+            self.telemetry.ca_expires(ca.name, certificate.not_valid_after_utc - at)
+        if published is None and ca.crl != NONE:
+            self._import(ca, certificate, retry)
+        for location in self.authorities.locations(ca, at=at):
+            if published in (None, location):
+                yield self._sweep(ca, certificate, location, event, owner, retry)
+
     def _sweep(
         self, ca: ManagedCa, certificate: Certificate, location: str, event: object, owner: str, retry: list[str]
     ) -> dict[str, Any]:
         devices = self.authorities.devices(ca, at=self.enforcement.clock())
+        # Of activations ever counted, monthly renewals would make more and more, and the brake would wear out.
+        active = self.reconciling.reconciliation.passes.active_devices(ca.ca_certificate_id)
         try:
             options = Options(max_age=ca.crl_max_age, require_crl_sign=ca.requires_crl_sign)
-            sweep = self.enforcement.sweep(location, certificate, devices=devices, owner=owner, options=options)
-        except Undecided as failure:
+            sweep = self.enforcement.sweep(
+                location, certificate, devices=active, owner=owner, options=options, named=ca.crl == CDP
+            )
+            state = self.enforcement.versions.state(sweep.scope)
+        except Exception as error:  # noqa: BLE001 - the next address is another one
+            failure = as_undecided(error)
             if ca.known_at_deploy and not devices and failure.reason is Reason.NO_CRL:
                 # AWS Private CA writes a CRL no sooner than after its first certificate; until then nobody is listed.
-                return _answered(ca, location, outcome="no_crl_yet")
-            return self._failed(ca, location, failure, retry)
-        state = self.enforcement.versions.state(sweep.scope)
+                return _answered(ca.name, location, outcome="no_crl_yet")
+            return self._failed(ca.name, location, failure, retry)
         self.telemetry.swept(
             ca.name,
             location,
@@ -116,7 +138,8 @@ class Function:
         """Bring in certificates that others activated; if there are any, every entry of the CRL is new to them."""
         try:
             self.unknown.import_newest(ca.ca_certificate_id, certificate, at_most=NEWEST)
-        except Undecided as failure:
+        except Exception as error:  # noqa: BLE001 - what the CRL lists is switched off all the same
+            failure = as_undecided(error)
             self.telemetry.import_failed(ca.name, failure)
             retry.append(failure.reason)
 
@@ -129,8 +152,8 @@ class Function:
         else:
             self.telemetry.compared_policies(drifted)
 
-    def _failed(self, ca: ManagedCa, location: str, failure: Undecided, retry: list[str]) -> dict[str, Any]:
-        self.telemetry.sweep_failed(ca.name, location, failure)
+    def _failed(self, ca: str, location: str, failure: Undecided, retry: list[str]) -> dict[str, Any]:
+        self.telemetry.sweep_failed(ca, location, failure)
         if failure.reason in _WORTH_A_RETRY:
             retry.append(failure.reason)
         return _answered(ca, location, outcome="failed", reason=failure.reason.value)
@@ -157,12 +180,12 @@ def published_at(event: object) -> datetime | None:
 
 def _answer(ca: ManagedCa, location: str, sweep: Sweep) -> dict[str, Any]:
     done = {"switched_off": sweep.switched_off, "vanished": sweep.vanished}
-    return _answered(ca, location, outcome=sweep.outcome.value) | done
+    return _answered(ca.name, location, outcome=sweep.outcome.value) | done
 
 
-def _answered(ca: ManagedCa, location: str, *, outcome: str, reason: str | None = None) -> dict[str, Any]:
+def _answered(ca: str, location: str, *, outcome: str, reason: str | None = None) -> dict[str, Any]:
     return {
-        "ca": ca.name,
+        "ca": ca,
         "location": location,
         "outcome": outcome,
         "reason": reason,
@@ -176,6 +199,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
     wiring = Wiring(configuration=configuration, environment=environment)
     registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
     pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
+    brake = Brake(configuration.brake_devices, configuration.brake_percent)
     disconnecting = wiring.disconnecting(telemetry.noted, clock=lambda: datetime.now(UTC), describe_pace=pace)
     enforcement = Enforcement(
         registry=registry,
@@ -187,25 +211,51 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
         pace=pace,
         report=telemetry.noted,
         disconnecting=disconnecting,
+        brake=brake,
+    )
+    unknown = UnknownCertificates(
+        registry=registry,
+        rows=rows,
+        versions=CrlVersions(wiring.table),
+        pace=pace,
+        watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
+        report=telemetry.noted,
+        disconnecting=disconnecting,
     )
     return Function(
         authorities=wiring.authorities,
         enforcement=enforcement,
-        unknown=UnknownCertificates(
-            registry=registry,
-            rows=rows,
-            versions=CrlVersions(wiring.table),
-            pace=pace,
-            watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
-            report=telemetry.noted,
-            disconnecting=disconnecting,
-        ),
+        unknown=unknown,
+        reconciling=_reconciling(wiring, enforcement, unknown, telemetry),
         # Rendered when it is needed: a template that cannot be used must not keep enforcement from starting.
         drifted_policies=lambda: PolicyRollout(registry=registry, pace=pace).drifted(
             shared_policies(configuration, environment.deployment_values)
         ),
         telemetry=telemetry,
         observes=configuration.mode is Mode.OBSERVE,
+    )
+
+
+def _reconciling(
+    wiring: Wiring, enforcement: Enforcement, unknown: UnknownCertificates, telemetry: EnforcementTelemetry
+) -> Reconciling:
+    reconciliation = Reconciliation(
+        registry=enforcement.registry,
+        rows=enforcement.rows,
+        unknown=unknown,
+        passes=Passes(wiring.table),
+        brake=enforcement.brake,
+        period=timedelta(hours=wiring.configuration.reconciliation_hours),
+        clock=enforcement.clock,
+        pace=enforcement.pace,
+        report=telemetry.noted,
+    )
+    return Reconciling(
+        authorities=wiring.authorities,
+        crls=enforcement.crls,
+        reconciliation=reconciliation,
+        telemetry=telemetry,
+        clock=enforcement.clock,
     )
 
 

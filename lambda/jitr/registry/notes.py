@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from jitr.errors import Reason
+from jitr.errors import Reason, Undecided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +28,13 @@ Report: TypeAlias = Callable[[DeviceNote], None]
 
 def unreported(note: DeviceNote) -> None:
     """Say nothing: for callers that have no log."""
+
+
+def failure_note(failure: Undecided, doing: str) -> DeviceNote:
+    """Return the line about a certificate that could not be done; it is tried again later."""
+    return DeviceNote(
+        certificate_id=failure.certificate_id or "",
+        outcome="failed",
+        reason=failure.reason,
+        message=f"{doing}: {failure.message}",
+    )

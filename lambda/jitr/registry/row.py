@@ -43,6 +43,7 @@ class RegistryRow:
 
     `wanted` is the status that a revocation asks for; `braked_by` the brake (a CRL's SHA-256) or the job (`job_claim`)
     that can take it back, and `also_wanted_by` further jobs that want it off (claims.py).
+    `distribution_points` are as facts.py makes them, empty on rows of earlier versions.
     `activated_at` is a time at which it was not ACTIVE later than that; None where others made it so.
     """
 
@@ -60,6 +61,7 @@ class RegistryRow:
     ca_certificate_id: str | None = None
     client_id: str | None = None
     thing_name: str | None = None
+    distribution_points: tuple[str, ...] = ()
 
     def lease_open(self, *, at: datetime) -> bool:
         """Return whether an activation may be under way now; by whole seconds, as the writes compare."""
@@ -75,6 +77,11 @@ class RegistryRow:
     def final_is_wanted(self) -> bool:
         """Return whether a revocation that is under way asks for REVOKED."""
         return self.state is RowState.REVOKE_WANTED and self.wanted is CertificateStatus.REVOKED
+
+    @property
+    def may_be_on_its_way_back(self) -> bool:
+        """Return whether a brake or job may be being undone (undoing.py): its certificates are ACTIVE for a moment."""
+        return self.state is RowState.REVOKE_WANTED and self.braked_by is not None and not self.final_is_wanted
 
     @property
     def off_status(self) -> CertificateStatus:
@@ -110,5 +117,6 @@ def read_row(item: Item) -> RegistryRow:
         ca_certificate_id=text(item, "ca_certificate_id"),
         client_id=text(item, "client_id"),
         thing_name=text(item, "thing_name"),
+        distribution_points=tuple(sorted(item.get("distribution_points", {}).get("SS", ()))),
         activated_at=datetime.fromtimestamp(since / 1000, UTC) if (since := number(item, "activated_at_ms")) else None,
     )

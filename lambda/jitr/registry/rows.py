@@ -7,32 +7,48 @@ comes second sees the other's mark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from jitr.aws.iot import CertificateStatus
-from jitr.aws.state_table import Item, Key, StateTable, text
+from jitr.aws.state_table import Item, Key
+from jitr.errors import Reason, Undecided
+from jitr.registry.known import KnownCertificates
 from jitr.registry.row import RegistryRow, RowState, read_row
 
-_KNOWN = "id#"
+Damaged: TypeAlias = Callable[[Undecided], None]
+
+
+def skip_damaged(_: Undecided) -> None:
+    """Pass over a row that cannot be read, where another look at it says so."""
 
 
 @dataclass(frozen=True)
-class Registry:
+class Registry(KnownCertificates):
     """The registry rows of one deployment."""
-
-    table: StateTable
 
     def row(self, key: str) -> RegistryRow | None:
         """Read a row consistently."""
         item = self.table.get(_key(key))
         return None if item is None else read_row(item)
 
-    def rows(self, keys: Sequence[str]) -> Iterator[RegistryRow]:
-        """Yield those of the rows that exist, read consistently."""
-        return map(read_row, self.table.get_many([_key(key) for key in keys]))
+    def rows(self, keys: Sequence[str], *, damaged: Damaged | None = None) -> Iterator[RegistryRow]:
+        """Yield those of the rows that exist, read consistently.
+
+        `damaged` is told of a row that cannot be read (Undecided, `internal`), which is raised without it.
+        """
+        for item in self.table.get_many([_key(key) for key in keys]):
+            try:
+                row = read_row(item)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                failure = Undecided(Reason.INTERNAL, f"the registry row {item['pk']['S']} is damaged")
+                if damaged is None:
+                    raise failure from error
+                damaged(failure)
+                continue
+            yield row
 
     def begin_activation(
         self,
@@ -158,25 +174,11 @@ class Registry:
             f"#state = :activating AND {mine}",
         )
 
-    def remember(self, certificate_id: str, key: str) -> None:
-        """Keep by its id that a certificate has a row, so that the search for unknown ones need not describe it."""
-        self.table.update(_known_key(certificate_id), "SET registry_row = :row", {":row": {"S": key}})
-
-    def key_of(self, certificate_id: str) -> str | None:
-        """Return the key of the row that one certificate is known to have."""
-        item = self.table.get(_known_key(certificate_id))
-        return None if item is None else text(item, "registry_row")
-
-    def unknown(self, certificate_ids: Sequence[str]) -> list[str]:
-        """Return those of the ids that have no row yet, in their order."""
-        known = self.table.get_many([_known_key(each) for each in certificate_ids])
-        found = {item["pk"]["S"] for item in known}
-        return [each for each in certificate_ids if _known_key(each)["pk"]["S"] not in found]
-
-    def known(self, certificate_ids: Sequence[str]) -> dict[str, str]:
-        """Return the row keys of those of the certificates that have one, by certificate id."""
-        items = self.table.get_many([_known_key(each) for each in dict.fromkeys(certificate_ids)])
-        return {item["pk"]["S"].removeprefix(_KNOWN): item["registry_row"]["S"] for item in items}
+    def complete(self, key: str, points: tuple[str, ...]) -> None:
+        """Write the distribution points of a row that was made before rows had them."""
+        values = {":points": {"SS": sorted(points)}}
+        condition = "attribute_exists(#state) AND attribute_not_exists(distribution_points)"
+        self.write(key, "SET distribution_points = :points", values, condition)
 
     def release_lease(self, key: str, *, owner: str) -> None:
         """Let others try at once; only for an activation that has not yet asked AWS IoT for ACTIVE."""
@@ -287,13 +289,11 @@ def _key(key: str) -> Key:
     return {"pk": {"S": key}, "sk": {"S": "certificate"}}
 
 
-def _known_key(certificate_id: str) -> Key:
-    return {"pk": {"S": f"{_KNOWN}{certificate_id}"}, "sk": {"S": "known"}}
-
-
 def _milliseconds(at: datetime) -> dict[str, str]:
     return {"N": str(int(at.timestamp() * 1000))}
 
 
 def _attribute(value: object) -> dict[str, Any]:
+    if isinstance(value, tuple):
+        return {"SS": sorted(value)}
     return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}

@@ -105,15 +105,22 @@ class SwitchingOff:
         self.is_off(row)
 
     def ask(self, certificate_ids: Iterable[str], status: CertificateStatus, *, told: Told = untold) -> None:
-        """Ask AWS IoT for REVOKED or INACTIVE (2); raises Undecided, which then names the certificate."""
+        """Ask AWS IoT for REVOKED or INACTIVE (2), of each whatever happens to another.
+
+        Raises the first failure in the end, which then names its certificate.
+        """
+        first: Undecided | None = None
         for certificate_id in certificate_ids:
-            self.pace()
             try:
+                self.pace()
                 self.registry.switch_off(certificate_id, status)
             except Undecided as failure:
                 failure.certificate_id = certificate_id
-                raise
-            told(certificate_id, status)
+                first = first or failure
+            else:
+                told(certificate_id, status)
+        if first is not None:
+            raise first
 
     def look_again_at(self, marked: Marked, *, told: Told = untold) -> None:
         """Remember for `once_more` a row that an activation held when it was marked."""
@@ -142,8 +149,14 @@ class SwitchingOff:
             return
         ends = max(marked.row.lease_until for marked, _ in self._late)
         sleep(max(0.0, (ends - clock()).total_seconds()) + 1)
+        first: Undecided | None = None
         for marked, told in self._late:
-            self.ask(sorted(marked.row.certificate_ids), marked.wanted, told=told)
-            self.rows.clear_lease(marked.row)
-            self.is_off(marked.row)
+            try:
+                self.ask(sorted(marked.row.certificate_ids), marked.wanted, told=told)
+                self.rows.clear_lease(marked.row)
+                self.is_off(marked.row)
+            except Undecided as failure:
+                first = first or failure
         self._late.clear()
+        if first is not None:
+            raise first

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from jitr.enforcement.passes import PassState
 from jitr.enforcement.sweep import Sweep
 from jitr.errors import Reason, Undecided
 from jitr.revocation import VerifiedCrl
 from jitr.telemetry import metric_names
 from jitr.telemetry.metrics import requests
+from jitr.telemetry.passes import values_of
 from jitr.telemetry.telemetry import Telemetry, throttled
 
 
@@ -65,6 +67,15 @@ class EnforcementTelemetry(Telemetry):
 
     def import_failed(self, ca: str, failure: Undecided) -> None:
         """Report that the search for certificates that others activated could not be finished."""
+        fields = {"ca": ca, "certificate_id": failure.certificate_id, "outcome": "failed", "reason": failure.reason}
+        self.logger.error(failure.message, extra=fields, exc_info=failure.__cause__)
+
+    def reconciled(self, ca: str, state: PassState, *, at: datetime) -> None:
+        """Report how far the passes over a CA's certificates are, and what they found."""
+        self.metrics.write_of_ca(ca, values_of(state, at=at))
+
+    def reconciliation_failed(self, ca: str, failure: Undecided) -> None:
+        """Report that a pass over a CA's certificates could not go on; the next schedule goes on."""
         fields = {"ca": ca, "certificate_id": failure.certificate_id, "outcome": "failed", "reason": failure.reason}
         self.logger.error(failure.message, extra=fields, exc_info=failure.__cause__)
 

@@ -57,3 +57,12 @@ BRAKED_DEVICES = "BrakedDevices"
 SWEEP_FAILED = "SweepFailed"
 CA_DAYS_LEFT = "CaDaysLeft"
 DRIFTED_POLICIES = "DriftedPolicies"  # shared policies that mean something else than their templates
+
+# What the passes over all certificates write, by CA too (deployment, ca): how long ago the last complete one ended, and
+# what the current or the last one found, whichever is more.
+KNOWN_AGE_SECONDS = "KnownCertificatesAgeSeconds"
+UNKNOWN_AGE_SECONDS = "UnknownCertificatesAgeSeconds"
+SWITCHED_OFF_AGAIN = "SwitchedOffAgain"  # off here, ACTIVE in AWS IoT: switched off again
+BRAKED_AGAIN = "BrakedAgain"  # those of them that only went INACTIVE, because there were too many
+UNCOVERED_CERTIFICATES = "UncoveredCertificates"  # ACTIVE ones that no CRL in use speaks for
+UNREADABLE_CERTIFICATES = "UnreadableCertificates"  # ones that no CRL reaches, because they cannot be read

@@ -28,18 +28,6 @@ def created(key: str = CRL_KEY, *, now: datetime | None = None) -> dict[str, Any
     return {"source": "aws.s3", "detail-type": "Object Created", "time": at, "detail": detail}
 
 
-@pytest.fixture
-def function(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> Function:
-    """The function as its container builds it, with the strict AWS IoT in place of the real one."""
-    real = boto3.Session.client
-
-    def client(session: boto3.Session, service: str, **options: Any) -> Any:
-        return deployment.iot_client if service == "iot" else real(session, service, **options)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(boto3.Session, "client", client)
-    return build_function(replace(deployment.configuration, enforcement_tps=1000.0), ENVIRONMENT)
-
-
 def figures(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     """Return all figures that were written, the last of each name."""
     found: dict[str, float] = {}
@@ -377,7 +365,7 @@ class TestDeviceLines:
     def test_an_import_that_fails_is_told(
         self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """With the certificate at which it failed."""
+        """With the certificate at which it failed, by whatever looked for it."""
         device = deployment.ca.issue("device-1", serial=1)
         deployment.iot.connect(device, deployment.ca)
         deployment.iot.certificates[device.certificate_id].status = "ACTIVE"
@@ -386,5 +374,5 @@ class TestDeviceLines:
             pytest.raises(SweepsFailed),
         ):
             function.run(SCHEDULE, request_id="r")
-        (told,) = self.lines(capsys, device)
-        assert (told["outcome"], told["reason"], told["ca"]) == ("failed", "access_denied", "factory-1")
+        told = {(line["outcome"], line["reason"], line["ca"]) for line in self.lines(capsys, device)}
+        assert told == {("failed", "access_denied", "factory-1")}

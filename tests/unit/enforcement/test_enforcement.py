@@ -419,7 +419,7 @@ class TestMeanwhile:
 
         deployment.iot_client.meta.events.register("provide-client-params.iot.DescribeCertificate", throttle)
         ids = [first.certificate_id, second.certificate_id]
-        with pytest.raises(ConnectionError):
+        with pytest.raises(Undecided, match="ConnectionError"):
             unknown.import_these(ids, deployment.ca.ca_certificate_id, deployment.ca.certificate)
         deployment.sweep()
         assert deployment.iot.status(first) == "REVOKED"

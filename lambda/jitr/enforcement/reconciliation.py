@@ -1,0 +1,267 @@
+"""Reconciliation: what AWS IoT says of every certificate of a CA is compared with what the registry wants.
+
+Two passes go over the list of a CA's certificates (ListCertificatesByCA), a page at a time, in the order of their
+registration, and begin again once a period:
+
+- the pass over *known* certificates reads their rows. A row that is off while AWS IoT says ACTIVE goes off again; rows
+  that no CRL in use covers are counted and named;
+- the pass over *unknown* ones describes each (one quota-limited call) and writes its row, so that revocation reaches
+  it. Rows of earlier versions get their distribution points here.
+
+They do not wait for one another. Not reached: certificates that were registered without a CA; they are in no CA's list,
+and only what their rows ask for reaches them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from jitr.aws.iot import CertificatePage, CertificateStatus, IotRegistry, ListedCertificate
+from jitr.certificates import AnyCertificate
+from jitr.enforcement.brake import Brake
+from jitr.enforcement.coverage import Coverage
+from jitr.enforcement.one_by_one import OneByOne
+from jitr.enforcement.passes import Passes, PassKind, PassState
+from jitr.enforcement.unknown_certificates import MATTERS, UNREADABLE, UnknownCertificates
+from jitr.errors import Reason, Undecided
+from jitr.registry.notes import DeviceNote, Report, failure_note
+from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.rows import Registry
+from jitr.registry.switching_off import SwitchingOff
+
+# Certificates that are named in the log in one pass; all are counted.
+_NAMED = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedCa:
+    """A CA as the passes need it: its certificate, what its CRLs cover, how many of its devices were ACTIVE."""
+
+    ca_certificate_id: str
+    certificate: AnyCertificate
+    coverage: Coverage
+    active: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """The use case; `pace` waits before each call to AWS IoT. `period` lies between a pass's end and the next one."""
+
+    registry: IotRegistry
+    rows: Registry
+    unknown: UnknownCertificates
+    passes: Passes
+    brake: Brake
+    period: timedelta
+    clock: Callable[[], datetime]
+    pace: Callable[[], None]
+    report: Report
+
+    def steps(self, kind: PassKind, ca: WatchedCa, *, owner: str) -> Generator[None]:
+        """Go on with a CA's pass, a step at a time; closed anywhere, the next run goes on behind the last step.
+
+        Raises Undecided, after everything else on the page was done.
+        """
+        at = self.clock()
+        state = self.passes.state(ca.ca_certificate_id, kind)
+        if not state.is_due(at=at, period=self.period):
+            return
+        taken = self.passes.take(state, owner=owner, at=at)
+        if taken is None:
+            return
+        run = _Run(use=self, ca=ca, state=taken.begun(at=at), owner=owner)
+        try:
+            yield from run.pages()
+        except (Exception, GeneratorExit):
+            run.record()
+            self.passes.release(run.state, owner=owner)
+            raise
+        self.passes.release(run.state, owner=owner)
+
+
+def in_turns(turns: Iterable[Generator[None]], *, time_is_over: Callable[[], bool]) -> None:
+    """Take a step of each in turn until all are done or the time is over: no CA waits for another one's pass."""
+    waiting = deque(turns)
+    while waiting and not time_is_over():
+        turn = waiting.popleft()
+        try:
+            next(turn)
+        except StopIteration:
+            continue
+        waiting.append(turn)
+    for turn in waiting:
+        turn.close()
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """A pass at work: its state in memory, written after every page."""
+
+    use: Reconciliation
+    ca: WatchedCa
+    state: PassState
+    owner: str
+
+    def pages(self) -> Iterator[None]:
+        """Look at page after page; a step is a page, or a certificate that was described."""
+        work = OneByOne(failed=lambda failure: self.use.report(failure_note(failure, "not compared with AWS IoT")))
+        while True:
+            page = self._page()
+            waiting = _behind(page.certificates, self.state.last)
+            yield from self._known(waiting, work) if self.state.kind is PassKind.KNOWN else self._unknown(waiting, work)
+            if page.next_marker is None:
+                self.state = self.state.ended(at=self.use.clock())
+            else:
+                self.state = replace(self.state, marker=page.next_marker, last=None)
+            if not self.record() or page.next_marker is None:
+                break
+            yield
+        work.raise_first()
+
+    def record(self) -> bool:
+        """Write where the pass is; returns False where another run has it by now."""
+        return self.use.passes.record(self.state, owner=self.owner)
+
+    def _page(self) -> CertificatePage:
+        """Read the page that the pass is at; begin anew where AWS IoT does not take its own marker any more."""
+        self.use.pace()
+        try:
+            return self.use.registry.certificate_page(self.ca.ca_certificate_id, self.state.marker)
+        except Undecided as failure:
+            if failure.reason is not Reason.AWS_REFUSED or self.state.marker is None:
+                raise
+        self.state = self.state.begun_anew()
+        self.use.pace()
+        return self.use.registry.certificate_page(self.ca.ca_certificate_id, None)
+
+    # Known certificates
+
+    def _known(self, listed: Sequence[ListedCertificate], work: OneByOne) -> Iterator[None]:
+        active = [each.certificate_id for each in listed if each.status is CertificateStatus.ACTIVE]
+        keys = self.use.rows.known(active)
+        rows = {row.key: row for row in self.use.rows.rows(sorted(set(keys.values())), damaged=work.keep)}
+        counted = uncovered = 0
+        for certificate_id in work.over(active):
+            row = rows.get(keys.get(certificate_id, ""))
+            if row is None:
+                continue
+            with work.item(certificate_id):
+                if row.state.refuses_activation:
+                    self._off_again(row.key, certificate_id)
+                counted += row.state is RowState.ACTIVE
+                if not self.ca.coverage.covers(row.distribution_points):
+                    uncovered += 1
+                    self._name(self.state.counts.uncovered + uncovered, _uncovered(certificate_id))
+            if row.state.refuses_activation:
+                yield
+        work.raise_if_given_up()
+        # Only now: a page that is looked at again after a pause counts once.
+        self._count(seen=len(listed), active=counted, uncovered=uncovered)
+
+    def _off_again(self, key: str, certificate_id: str) -> None:
+        """Switch off what the row wants off and AWS IoT calls ACTIVE, unless an operator is bringing it back."""
+        row = self.use.rows.row(key)
+        if row is None or not row.state.refuses_activation or row.may_be_on_its_way_back:
+            return
+        self.use.pace()
+        try:
+            described = self.use.registry.describe_certificate(certificate_id)
+        except Undecided as error:
+            if error.reason is Reason.CERTIFICATE_NOT_FOUND:
+                return
+            raise
+        if described.status is not CertificateStatus.ACTIVE:
+            return
+        wanted, braked = row.off_status, False
+        if wanted is CertificateStatus.REVOKED:
+            braked = self.state.counts.switched_off >= self.use.brake.limit(self.ca.active)
+        self._ask(row, certificate_id, CertificateStatus.INACTIVE if braked else wanted)
+        self._count(switched_off=1, braked=int(braked))
+
+    def _ask(self, row: RegistryRow, certificate_id: str, wanted: CertificateStatus) -> None:
+        off = SwitchingOff(
+            registry=self.use.registry,
+            rows=self.use.rows,
+            pace=self.use.pace,
+            disconnecting=self.use.unknown.disconnecting,
+        )
+        if row.state is RowState.INACTIVE and row.braked_by is None:
+            # The mark keeps an operator's reinstatement from beginning meanwhile.
+            marked = off.mark(row, wanted, done=lambda found: not found.state.refuses_activation)
+            if marked is None:
+                return
+        off.ask([certificate_id], wanted, told=lambda each, status: self.use.report(_off_again(each, status)))
+        self.use.rows.finish_revocation(row.key, done=wanted)
+        off.is_off(row)
+        off.disconnect()
+
+    # Unknown certificates
+
+    def _unknown(self, listed: Sequence[ListedCertificate], work: OneByOne) -> Iterator[None]:
+        matter = [each.certificate_id for each in listed if each.status in MATTERS]
+        keys = self.use.rows.known(matter)
+        rows = {row.key: row for row in self.use.rows.rows(sorted(set(keys.values())), damaged=work.keep)}
+        unknown = replace(self.use.unknown, report=self._reported)
+        imported: dict[str, str] = {}
+        try:
+            for certificate_id in work.over(matter):
+                row = rows.get(keys.get(certificate_id, ""))
+                if row is not None and row.distribution_points:
+                    continue
+                with work.item(certificate_id):
+                    if row is not None:
+                        unknown.complete(certificate_id, row.key, self.ca.ca_certificate_id)
+                    elif key := unknown.import_one(certificate_id, self.ca.ca_certificate_id, self.ca.certificate):
+                        imported[certificate_id] = key
+                    self.state = replace(self.state, last=certificate_id)
+                yield
+        finally:
+            unknown.settle(imported, self.ca.certificate)
+        work.raise_if_given_up()
+        self._count(seen=len(listed))
+
+    def _reported(self, note: DeviceNote) -> None:
+        if note.outcome == UNREADABLE:
+            self._count(unreadable=1)
+        self.use.report(note)
+
+    def _count(self, **more: int) -> None:
+        counts = self.state.counts
+        self.state = replace(
+            self.state, counts=replace(counts, **{name: getattr(counts, name) + each for name, each in more.items()})
+        )
+
+    def _name(self, counted: int, note: DeviceNote) -> None:
+        if counted <= _NAMED:
+            self.use.report(note)
+
+
+def _behind(certificates: Sequence[ListedCertificate], last: str | None) -> Sequence[ListedCertificate]:
+    """Return the certificates behind the last one that was looked at; all where that one has left the list."""
+    ids = [each.certificate_id for each in certificates]
+    return certificates[ids.index(last) + 1 :] if last in ids else certificates
+
+
+def _uncovered(certificate_id: str) -> DeviceNote:
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome="uncovered",
+        reason=Reason.OUT_OF_SCOPE,
+        message="no CRL in use speaks for the certificate: revoking it there would not switch it off",
+    )
+
+
+def _off_again(certificate_id: str, status: CertificateStatus) -> DeviceNote:
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome="switched_off",
+        reason=Reason.REVOKED_BEFORE,
+        message=(
+            f"it was ACTIVE in AWS IoT although it is switched off here, so it is {status} again; "
+            "`jitr device reinstate` brings a device back"
+        ),
+        details={"status": status.value},
+    )
