@@ -27,7 +27,7 @@ def with_client_id(facts: DeviceFacts, action: str, resource: str | None) -> Dev
         return facts
     name = resource or ""
     kind, _, asked = (name.split(":", 5)[-1] if name.startswith("arn:") else name).partition("/")
-    if action == CONNECT and kind == "client":
+    if action.lower() == CONNECT.lower() and kind == "client":
         return replace(facts, client_id=asked)
     return replace(facts, client_id=facts.thing.name) if facts.thing is not None else facts
 

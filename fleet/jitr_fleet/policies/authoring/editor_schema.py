@@ -96,7 +96,9 @@ def _statement() -> dict[str, Any]:
 def _actions() -> dict[str, Any]:
     # enumDescriptions is what editors show beside a choice; JSON Schema itself has no word for it.
     about = [f"{action.about}; resource {action.types_in_words}" for action in ACTIONS.values()]
-    former = [f"the former name of {name}, which still works" for name in FORMER_NAMES.values()]
+    former = [
+        f"the former name of {name}, of which AWS no longer says whether it works" for name in FORMER_NAMES.values()
+    ]
     return {"enum": [*ACTIONS, *FORMER_NAMES], "enumDescriptions": about + former}
 
 

@@ -76,7 +76,7 @@ def _actions() -> Iterator[str]:
     )
     yield _table(("action", "resource", "protocol", "Thing known", "lets a device", "source"), rows)
     former = ", ".join(f"`{old}` for `{new}`" for old, new in FORMER_NAMES.items())
-    yield f"Former names, which still work: {former}."
+    yield f"Former names, of which AWS no longer says whether they work: {former}."
 
 
 def _thing(action: Action) -> str:

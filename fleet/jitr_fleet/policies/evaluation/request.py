@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +20,13 @@ from jitr_fleet.policies.language.actions import (
     action_named,
 )
 from jitr_fleet.policies.language.control_plane import is_control_plane
-from jitr_fleet.policies.language.keys import LAST_WILL_TOPIC
+from jitr_fleet.policies.language.keys import (
+    CONNECT_ATTRIBUTES,
+    LAST_WILL,
+    LAST_WILL_TOPIC,
+    REQUEST_KEYS,
+    VPC_SOURCE_IP,
+)
 
 # Where no deployment is named: values that nobody takes for real ones, but that have the form of real ones.
 EXAMPLE_VALUES: Final[Mapping[str, str]] = {
@@ -29,6 +36,7 @@ EXAMPLE_VALUES: Final[Mapping[str, str]] = {
 }
 CONNECT: Final = "iot:Connect"
 _ACTION: Final = re.compile(r"[A-Za-z]+:[A-Za-z]+")
+_ARN_COLONS: Final = 5
 _ARN: Final = re.compile(r"arn:(aws[a-z-]*):iot:([a-z0-9-]+):([0-9]{12}):")
 
 
@@ -49,13 +57,15 @@ class Request:
         """
         if not _ACTION.fullmatch(action) or action.partition(":")[0] not in SERVICES:
             raise PolicyError(f"{action!r} is no action; one looks like iot:Publish, without wildcards")
+        connects = action.lower() == CONNECT.lower()
         if resource is None:
-            if action != CONNECT or facts.client_id is None:
+            if not connects or facts.client_id is None:
                 raise PolicyError(f"{action} needs a resource, such as topic/devices/a or an ARN")
             resource = f"client/{facts.client_id}"
+        _verify(facts)
         facts = _with_will(facts, values)
         request = cls(action=action, resource=complete_resource(resource, values), facts=facts)
-        if action == CONNECT and facts.client_id is not None:
+        if connects and facts.client_id is not None:
             expected = complete_resource(f"client/{facts.client_id}", values)
             if request.resource != expected:
                 raise PolicyError(f"the device connects as {facts.client_id!r}; then the resource is {expected}")
@@ -103,7 +113,11 @@ def complete_resource(resource: str, values: Mapping[str, str]) -> str:
     """
     for name, value in values.items():
         resource = resource.replace(f"@{{{name}}}", value)
-    if resource == ANY_RESOURCE or resource.startswith("arn:"):
+    if resource == ANY_RESOURCE:
+        return resource
+    if resource.startswith("arn:"):
+        if resource.count(":") < _ARN_COLONS:
+            raise PolicyError(f"{resource!r} is no ARN; one looks like arn:aws:iot:eu-west-1:123456789012:topic/a")
         return resource
     kind, slash, _ = resource.partition("/")
     if kind not in IOT_TYPES:
@@ -113,6 +127,28 @@ def complete_resource(resource: str, values: Mapping[str, str]) -> str:
     if not slash:
         raise PolicyError(f"{resource!r} is no resource; write {kind}/ and a name")
     return f"arn:{values['partition']}:iot:{values['region']}:{values['account']}:{resource}"
+
+
+def _verify(facts: DeviceFacts) -> None:
+    """Raise PolicyError for facts that no request can have: negated conditions would hold for them."""
+    for name, values in facts.said.items():
+        if not values and name in REQUEST_KEYS and not REQUEST_KEYS[name].may_lack:
+            raise PolicyError(f"{name} is never without a value; say it, or leave it out")
+    for address in (facts.source_ip, *facts.said.get(VPC_SOURCE_IP, ())):
+        try:
+            if address is not None:
+                ipaddress.ip_address(address)
+        except ValueError as error:
+            raise PolicyError(f"{address!r} is no IP address") from error
+    attributes, topics = facts.said.get(CONNECT_ATTRIBUTES), facts.said.get(LAST_WILL_TOPIC)
+    if attributes is not None and topics is not None and (LAST_WILL in attributes) != bool(topics):
+        raise PolicyError(f"a connection has a Last Will's topic exactly where its attributes have {LAST_WILL}")
+    for topic in topics or ():
+        if topic.startswith("topic/"):
+            short = topic.removeprefix("topic/")
+            raise PolicyError(
+                f"the Last Will's topic is {topic!r}; write it as {short}, or an ARN if topic/ is its own"
+            )
 
 
 def _with_will(facts: DeviceFacts, values: Mapping[str, str]) -> DeviceFacts:

@@ -17,6 +17,7 @@ LAST_WILL_TOPIC: Final = "iot:LastWillTopic"
 CURRENT_TIME: Final = "aws:CurrentTime"
 EPOCH_TIME: Final = "aws:EpochTime"
 LAST_WILL: Final = "LastWill"
+VPC_SOURCE_IP: Final = "aws:VpcSourceIp"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ _ALL: Final = (
         source=_VPC,
     ),
     RequestKey(
-        name="aws:VpcSourceIp",
+        name=VPC_SOURCE_IP,
         about="IP address in the VPC that the request comes from, if any",
         option="--vpc-source-ip",
         case_key="vpc_source_ip",

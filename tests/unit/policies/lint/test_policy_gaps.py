@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jitr.policies.document import parse_document
+from jitr.policies.values import PolicyError
 from jitr_fleet.policies.authoring.diff import Side, Status, diff_policies
 from jitr_fleet.policies.cases.suite import run_suite
 from jitr_fleet.policies.evaluation.decision import Decision, evaluate
@@ -54,6 +55,42 @@ class TestConnectAttributes:
         resource = f"client/{facts.client_id}"
         allow = statement("iot:Connect", f"{AWS}client/*", Condition=WILL)
         assert decided("iot:Connect", resource, allow, facts=facts).decision == expected
+
+
+class TestQuestionsWithoutAnswer:
+    """A question that no request can ask is refused: with a Deny or a negated condition it would be allowed."""
+
+    @pytest.mark.parametrize(
+        ("said", "message"),
+        [
+            ({"iot:ConnectAttributes": ("PersistentConnect",), "iot:LastWillTopic": ("d/x",)}, "Last Will's topic"),
+            ({"iot:ConnectAttributes": ("LastWill",), "iot:LastWillTopic": ()}, "Last Will's topic"),
+            ({"iot:LastWillTopic": ("topic/d/x",)}, "write it as d/x"),
+            ({"iot:Topic": ()}, "iot:Topic is never without a value"),
+            ({"aws:VpcSourceIp": ("10.0.0.300",)}, "'10.0.0.300' is no IP address"),
+        ],
+    )
+    def test_what_the_question_says_must_be_possible(self, said: dict[str, tuple[str, ...]], message: str) -> None:
+        """Contradictions, a topic with its type before it, an empty topic of a direct message, no address."""
+        with pytest.raises(PolicyError, match=message):
+            Request.of("iot:Connect", "client/a", DeviceFacts(client_id="a", said=said), EXAMPLE_VALUES)
+
+    def test_a_source_address_that_is_none_is_refused(self) -> None:
+        """NotIpAddress would hold for it."""
+        with pytest.raises(PolicyError, match="is no IP address"):
+            Request.of("iot:Publish", "topic/a", DeviceFacts(source_ip="10.0.0.300"), EXAMPLE_VALUES)
+
+    @pytest.mark.parametrize("resource", ["arn:", "arn:x", "arn:aws:iot:topic/x"])
+    def test_an_arn_with_too_few_parts_is_refused(self, resource: str) -> None:
+        """It would match a Resource of *."""
+        with pytest.raises(PolicyError, match="is no ARN"):
+            Request.of("iot:Publish", resource, SENSOR, EXAMPLE_VALUES)
+
+    def test_a_connection_is_one_whatever_the_case_of_its_action(self) -> None:
+        """Only with its own client id, which is the resource if none is said."""
+        with pytest.raises(PolicyError, match="connects as 'sensor-1'"):
+            Request.of("iot:connect", "client/other", SENSOR, EXAMPLE_VALUES)
+        assert Request.of("iot:connect", None, SENSOR, EXAMPLE_VALUES).resource == f"{AWS}client/sensor-1"
 
 
 def test_a_case_with_a_misspelt_action_does_not_pass(tmp_path: Path) -> None:
