@@ -32,6 +32,10 @@ Compare = Callable[[str, Parts], bool]
 _T = TypeVar("_T")
 _Ordered = TypeVar("_Ordered", Decimal, datetime)
 _ARN_SECTIONS = 6
+# Python reads more than IAM documents: 1_000, 2026-W05-1, 20260131T120000Z.
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_TIME: Final = r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
+_DATE: Final = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({_TIME})?")
 # Keys with any number of values, besides those that end in .List.
 _SEVERAL: Final = frozenset({AVAILABLE_KEYS, *(key.name for key in REQUEST_KEYS.values() if key.multi_valued)})
 
@@ -204,18 +208,19 @@ def _dates(value: str, wanted: Parts) -> tuple[datetime, datetime] | None:
 
 
 def _number(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
     try:
-        number = Decimal(text)
+        return Decimal(text)
     except InvalidOperation as error:
         raise ValueError(text) from error
-    if not number.is_finite():
-        raise ValueError(text)
-    return number
 
 
 def _date(text: str) -> datetime:
     if re.fullmatch(r"[0-9]{1,11}", text):
         return datetime.fromtimestamp(int(text), UTC)
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -57,6 +57,22 @@ class TestConnectAttributes:
         assert decided("iot:Connect", resource, allow, facts=facts).decision == expected
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"DateLessThan": {"aws:CurrentTime": "2026-W05-1"}},
+        {"DateLessThan": {"aws:CurrentTime": "20260131T120000Z"}},
+        {"DateLessThan": {"aws:CurrentTime": "2026-01-31 12:00"}},
+        {"NumericLessThan": {"aws:EpochTime": "1_000"}},
+        {"NumericLessThan": {"aws:EpochTime": " 1"}},
+    ],
+)
+def test_dates_and_numbers_are_those_of_iam_not_of_python(condition: dict[str, Any]) -> None:
+    """10: what only Python reads AWS does not, and a Deny with it would be off."""
+    found = rules(statement("iot:Connect", f"{ARN}client/{THING}", Condition={**condition, **ATTACHED}))
+    assert "condition-value" in found
+
+
 class TestQuestionsWithoutAnswer:
     """A question that no request can ask is refused: with a Deny or a negated condition it would be allowed."""
 
