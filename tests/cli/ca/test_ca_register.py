@@ -210,7 +210,7 @@ def test_der_is_taken_too(stack: TestDeployment, jitr: Jitr, files: CaFiles) -> 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"nonsense", "holds 0 certificates in PEM"),
+        (b"nonsense", "holds neither DER nor PEM"),
         (b"\x30\x03nonsense", "holds no readable certificate"),
         (pki.private_pem(pki.new_key()).encode(), "holds a private key"),
         (made() + made(), "holds 2 certificates in PEM"),
