@@ -57,11 +57,14 @@ class UnknownCertificates:
         unknown: Sequence[str] = self.rows.unknown(list(dict.fromkeys(certificate_ids)))
         imported: dict[str, str] = {}
         work = OneByOne(failed=lambda failure: self.report(failure_note(failure, "not imported")))
-        for each in work.over(unknown):
-            with work.item(each):
-                if key := self.import_one(each, ca_certificate_id, ca):
-                    imported[each] = key
-        self.settle(imported, ca)
+        try:
+            for each in work.over(unknown):
+                with work.item(each):
+                    if key := self.import_one(each, ca_certificate_id, ca):
+                        imported[each] = key
+        finally:
+            # Also when it is interrupted: those that were imported may be on the CRL.
+            self.settle(imported, ca)
         work.raise_first()
         return len(imported)
 
