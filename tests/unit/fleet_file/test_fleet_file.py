@@ -45,6 +45,7 @@ def test_defaults_are_the_documented_ones(fleet: FleetFolder) -> None:
         region="eu-west-1",
         reserved_concurrency=3,
         policies=policies,
+        connects={"default": ("@{device.thing_name}",)},
     )
     assert (deployment.api_tps, deployment.log_retention_days, deployment.enforcement_minutes) == (10, 90, 5)
     shares = (deployment.activation_share, deployment.enforcement_share, deployment.bulk_share)

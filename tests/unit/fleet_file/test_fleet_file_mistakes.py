@@ -215,8 +215,8 @@ class TestWrongCa:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            (b"", "holds 0 certificates in PEM"),
-            (b"hello", "holds 0 certificates in PEM"),
+            (b"", "it is empty"),
+            (b"hello", "holds neither DER nor PEM"),
             (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no readable certificate"),
             (pki.pem(CA.certificate).encode() * 2, "holds 2 certificates in PEM"),
             (pki.pem(CA.certificate).encode() + pki.private_pem(CA.key).encode(), "holds a private key"),
