@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jitr.aws.iot import CertificateStatus
-from jitr.bulk.job import JobKind, Plan
+from jitr.bulk.job import JobKind
 from jitr_cli.bulk.followers import verify_may_follow
 from jitr_cli.bulk.work import Bulk, WorkOptions, new_job_id, work_options
 from jitr_cli.console.call import Call, writing_command
@@ -27,14 +27,7 @@ def command(call: Call, *, job_id: str, options: WorkOptions) -> ExitCode:
     if job.plan.kind is not JobKind.REVOKE or job.plan.wanted is not CertificateStatus.INACTIVE:
         raise CommandFailed(f"{job_id} switched nothing off that could be brought back")
     verify_may_follow(bulk.jobs, job, JobKind.UNDO)
-    plan = Plan(
-        kind=JobKind.UNDO,
-        ca_certificate_id=job.plan.ca_certificate_id,
-        total=job.plan.total,
-        list_of=job.plan.list_of,
-        registered_until=job.plan.registered_until,
-        follows=job_id,
-    )
+    plan = job.followed_by(JobKind.UNDO)
     call.announce()
     bulk.say_effort(plan, options)
     return bulk.carry_out(new_job_id(JobKind.UNDO), plan, options, question="Bring them back?")

@@ -163,16 +163,7 @@ def _confirming(bulk: Bulk, job_id: str, reason: str | None) -> Selection:
     verify_may_follow(bulk.jobs, job, JobKind.CONFIRM)
     return Selection(
         job_id=new_job_id(JobKind.CONFIRM),
-        plan=Plan(
-            kind=JobKind.CONFIRM,
-            ca_certificate_id=job.plan.ca_certificate_id,
-            total=job.plan.total,
-            list_of=job.plan.list_of,
-            registered_until=job.plan.registered_until,
-            wanted=CertificateStatus.REVOKED,
-            follows=job.job_id,
-            reason=reason or job.plan.reason,
-        ),
+        plan=job.followed_by(JobKind.CONFIRM, wanted=CertificateStatus.REVOKED, reason=reason or job.plan.reason),
     )
 
 

@@ -106,6 +106,19 @@ class Job:
         """Say whether some turn may be at work on it."""
         return self.lease_until > at
 
+    def followed_by(self, kind: JobKind, *, wanted: CertificateStatus | None = None, reason: str | None = None) -> Plan:
+        """Return the plan of a job that confirms or undoes this one: it goes through the same certificates."""
+        return Plan(
+            kind=kind,
+            ca_certificate_id=self.plan.ca_certificate_id,
+            total=self.plan.total,
+            list_of=self.plan.list_of,
+            registered_until=self.plan.registered_until,
+            wanted=wanted,
+            follows=self.job_id,
+            reason=reason,
+        )
+
 
 @dataclass(frozen=True)
 class FailedCertificate:
