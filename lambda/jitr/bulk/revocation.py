@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from jitr import certificates
-from jitr.aws.iot import CertificateStatus, IotRegistry, ListedCertificate
+from jitr.aws.iot import CertificateStatus, IotRegistry, ListedCertificate, is_active
 from jitr.bulk.tasks import Handled
 from jitr.certificates import AnyCertificate
 from jitr.crls.versions import CrlVersions
@@ -177,12 +177,7 @@ class RevokingDevices:
 
     def _is_active(self, certificate_id: str) -> bool:
         self.pace()
-        try:
-            return self.registry.describe_certificate(certificate_id).status is CertificateStatus.ACTIVE
-        except Undecided as error:
-            if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
-                raise
-            return False
+        return is_active(self.registry, certificate_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jitr.aws.connections import Connections
-from jitr.aws.iot import CertificateStatus, IotRegistry
+from jitr.aws.iot import IotRegistry, is_active
 from jitr.errors import Reason, Undecided
 from jitr.registry.connection_rule import Spared, SwitchedOffDevice, spared_because
 from jitr.registry.notes import DeviceNote, Report, unreported
@@ -132,12 +132,7 @@ class Disconnecting:
 
     def _is_active(self, certificate_id: str) -> bool:
         self.describe_pace()
-        try:
-            return self.registry.describe_certificate(certificate_id).status is CertificateStatus.ACTIVE
-        except Undecided as failure:
-            if failure.reason is not Reason.CERTIFICATE_NOT_FOUND:
-                raise
-            return False
+        return is_active(self.registry, certificate_id)
 
     def _untried(self, devices: Iterable[Off]) -> None:
         for each in devices:

@@ -13,6 +13,7 @@ from jitr.aws.iot.certificates import (
     DeviceCertificates,
     ListedCertificate,
     RegisteredCertificate,
+    is_active,
 )
 from jitr.aws.iot.policies import Policies
 from jitr.aws.iot.registry import IotRegistry
@@ -31,4 +32,5 @@ __all__ = [
     "RegisteredCertificate",
     "Thing",
     "Things",
+    "is_active",
 ]

@@ -130,3 +130,16 @@ class DeviceCertificates:
             for each in answer["certificates"]
         )
         return CertificatePage(listed, answer.get("nextMarker"))
+
+
+def is_active(certificates: DeviceCertificates, certificate_id: str) -> bool:
+    """Return whether AWS IoT says that a certificate is ACTIVE; one that is gone is not.
+
+    Raises Undecided for whatever else DescribeCertificate may raise.
+    """
+    try:
+        return certificates.describe_certificate(certificate_id).status is CertificateStatus.ACTIVE
+    except Undecided as error:
+        if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
+            raise
+        return False
