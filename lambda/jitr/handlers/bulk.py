@@ -83,7 +83,9 @@ def build_function(configuration: Configuration, environment: Environment, queue
         pace=pace,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
-        disconnecting=wiring.disconnecting(telemetry.noted, clock=lambda: datetime.now(UTC), describe_pace=pace),
+        disconnecting=wiring.disconnecting(
+            telemetry.noted, clock=lambda: datetime.now(UTC), sleep=time.sleep, describe_pace=pace
+        ),
     )
     return Function(
         work=BulkWork(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,8 +92,8 @@ class Wiring:
         report: Report,
         *,
         clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
         describe_pace: Callable[[], None] = unpaced,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> Disconnecting:
         """Make what ends the connections of devices that were switched off; its client is made with the first."""
         return Disconnecting(

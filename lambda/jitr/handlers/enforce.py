@@ -200,7 +200,9 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
     registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
     pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
     brake = Brake(configuration.brake_devices, configuration.brake_percent)
-    disconnecting = wiring.disconnecting(telemetry.noted, clock=lambda: datetime.now(UTC), describe_pace=pace)
+    disconnecting = wiring.disconnecting(
+        telemetry.noted, clock=lambda: datetime.now(UTC), sleep=time.sleep, describe_pace=pace
+    )
     enforcement = Enforcement(
         registry=registry,
         rows=rows,
