@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from jitr.bulk.job import JobState
-from jitr.bulk.queue import Turn
+from jitr.bulk.queue import Shift
 from jitr.handlers.bulk import Function, build_function
 from jitr.settings import Environment, Mode
 from jitr_cli.bulk.progress import duration
@@ -61,10 +61,10 @@ class Account:
                 self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return len(messages)
 
-    def waiting(self) -> list[Turn]:
+    def waiting(self) -> list[Shift]:
         """What is in the queue."""
         messages = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-        return [Turn.parse(each["Body"]) for each in messages.get("Messages", [])]
+        return [Shift.parse(each["Body"]) for each in messages.get("Messages", [])]
 
     def job(self) -> str:
         """The id of the newest job."""
@@ -179,7 +179,7 @@ def test_starting_without_waiting_returns_at_once(account: Account) -> None:
         "ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--in-account", "--no-wait", "--yes"
     )
     assert (answer.exit_code, account.bulk.statuses(devices)) == (0, ["ACTIVE"])
-    assert account.waiting() == [Turn(account.job(), 1)]
+    assert account.waiting() == [Shift(account.job(), 1)]
     account.invoke()
     assert account.bulk.statuses(devices) == ["REVOKED"]
 

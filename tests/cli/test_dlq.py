@@ -167,7 +167,7 @@ def test_empty_queues_say_so(jitr: Jitr) -> None:
 
 
 def test_the_list_reads_all_queues_and_one_where_told(jitr: Jitr) -> None:
-    """Enforcement's records, what EventBridge could not hand over, and turns of bulk work."""
+    """Enforcement's records, what EventBridge could not hand over, and shifts of bulk work."""
     bury(letter("no_crl"))
     record = {**on_failure_record("throttled"), "requestPayload": SWEEP}
     bury(json.dumps(record), queue="enforcement")

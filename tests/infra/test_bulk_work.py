@@ -47,7 +47,7 @@ def test_the_function_is_of_the_same_bundle_and_knows_its_queue(stack: Synthesis
 
 
 def test_two_invocations_at_most_and_only_failed_messages_come_back(stack: Synthesis) -> None:
-    """Two is the least that Lambda allows; without the report one failed turn would repeat the others of its batch."""
+    """Two is the least that Lambda allows; without the report one failed shift would repeat the others of its batch."""
     mapping = stack.only(MAPPING, FunctionName={"Ref": stack.id_of(FUNCTION, FunctionName=BULK)})
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -61,7 +61,7 @@ def test_nobody_else_may_invoke_the_function(stack: Synthesis) -> None:
     assert not [each for each in stack.of_type("AWS::Lambda::Permission") if each["FunctionName"] == function]
 
 
-def test_a_message_comes_back_when_its_turn_is_surely_over(stack: Synthesis) -> None:
+def test_a_message_comes_back_when_its_shift_is_surely_over(stack: Synthesis) -> None:
     """Six times the function's time, as AWS advises; a dead owner's lease has ended by then."""
     timeout = stack.only(FUNCTION, FunctionName=BULK)["Timeout"]
     visibility = stack.only(QUEUE, QueueName=BULK_WORK)["VisibilityTimeout"]
@@ -103,7 +103,7 @@ def test_a_job_that_fails_or_waits_raises_an_alarm(stack: Synthesis) -> None:
         assert (found["ComparisonOperator"], found["Threshold"]) == ("GreaterThanThreshold", threshold)
 
 
-def test_the_alarm_leaves_one_failed_turn_alone(stack: Synthesis) -> None:
+def test_the_alarm_leaves_one_failed_shift_alone(stack: Synthesis) -> None:
     """It comes back once before anybody is woken."""
     visibility = stack.only(QUEUE, QueueName=BULK_WORK)["VisibilityTimeout"]
     assert visibility < alarm(stack, "BulkWorkWaits")["Threshold"] < 2 * visibility

@@ -42,7 +42,7 @@ def test_plain_connections_are_refused(stack: Synthesis, policy_type: str) -> No
 
 
 def test_dead_letters_are_kept_for_fourteen_days(stack: Synthesis) -> None:
-    """As are events and turns of work: standard queues, the longest that SQS keeps anything, encrypted."""
+    """As are events and shifts of work: standard queues, the longest that SQS keeps anything, encrypted."""
     names = {queue["QueueName"] for queue in stack.of_type(QUEUE)}
     assert names == {DEAD_LETTERS, ENFORCEMENT_DEAD_LETTERS, BULK_DEAD_LETTERS, BULK_WORK, ACTIVATION_QUEUE}
     for queue in stack.of_type(QUEUE):

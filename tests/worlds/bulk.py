@@ -1,4 +1,4 @@
-"""Bulk work on a test deployment: devices that others registered, and the function's turns without its queue."""
+"""Bulk work on a test deployment: devices that others registered, and the function's shifts without its queue."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jitr.aws.state_table import StateTable
 from jitr.bulk.job import Job, JobKind, Plan
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks, shared_policy
-from jitr.bulk.queue import Turn
-from jitr.bulk.work import BulkWork, TurnEnd, TurnResult
+from jitr.bulk.queue import Shift
+from jitr.bulk.work import BulkWork, ShiftEnd, ShiftResult
 from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
 from jitr_local import pki
@@ -35,12 +35,12 @@ def key() -> Any:
 class MemoryQueue:
     """A work queue that keeps what was sent, in order, with its delay."""
 
-    sent: list[tuple[Turn, int]] = field(default_factory=list)
+    sent: list[tuple[Shift, int]] = field(default_factory=list)
 
-    def send(self, turn: Turn, *, delay_seconds: int = 0) -> None:
-        self.sent.append((turn, delay_seconds))
+    def send(self, shift: Shift, *, delay_seconds: int = 0) -> None:
+        self.sent.append((shift, delay_seconds))
 
-    def next(self) -> Turn | None:
+    def next(self) -> Shift | None:
         """Take the oldest message."""
         return self.sent.pop(0)[0] if self.sent else None
 
@@ -109,11 +109,11 @@ class BulkDeployment:
             self.jobs.put_list(job_id, [device.certificate_id for device in devices])
         assert self.jobs.create(job_id, plan, by="somebody", at=self.deployment.clock())
 
-    def take(self, turn: Turn, *, owner: str = "owner", attempt: int = 1, looks: int | None = None) -> TurnResult:
+    def take(self, shift: Shift, *, owner: str = "owner", attempt: int = 1, looks: int | None = None) -> ShiftResult:
         """Hand one message to a cold container, whose time is over after it looked so often how much is left."""
         left = repeat(LONG) if looks is None else chain(repeat(LONG, looks), repeat(0.0))
         return self.work().take(
-            turn,
+            shift,
             self.queue,  # type: ignore[arg-type]
             owner=owner,
             attempt=attempt,
@@ -123,7 +123,7 @@ class BulkDeployment:
     def run(self, job_id: str, plan: Plan, devices: Sequence[Device] | None = None) -> Job:
         """Do a whole job, and return it as it is then."""
         self.create(job_id, plan, devices)
-        assert self.take(Turn(job_id, 1)).end is TurnEnd.DONE
+        assert self.take(Shift(job_id, 1)).end is ShiftEnd.DONE
         return self.job(job_id)
 
     def job(self, job_id: str) -> Job:

@@ -77,7 +77,7 @@ def follow(look: Callable[[], Job]) -> Job:
         while job.state is JobState.RUNNING:
             if job.failure is not None and job.failure != said:
                 said = job.failure
-                say(f"a turn failed and is tried again within the hour: {said[1]} ({said[0]})")
+                say(f"a shift failed and is tried again within the hour: {said[1]} ({said[0]})")
             time.sleep(_LOOK_EVERY_SECONDS)
             before, job = job, look()
             bar(job.tally.seen - before.tally.seen)

@@ -22,7 +22,7 @@ from jitr_cli.console.output import say
 def command(call: Call, *, job_id: str, no_wait: bool) -> ExitCode:
     """Let the account go on with a job that was stopped, that failed, or that is not worked on any more.
 
-    A turn that is still at work on it ends by that, and is done again from its last written position.
+    A shift that is still at work on it ends by that, and is done again from its last written position.
     """
     bulk = Bulk.of(call)
     job = bulk.job(job_id)
@@ -35,8 +35,8 @@ def command(call: Call, *, job_id: str, no_wait: bool) -> ExitCode:
     say_left(job, per_second=bulk.tps)
     if not call.confirm("Go on?"):
         return call.finish(description(job))
-    turn = bulk.jobs.resume(job, at=datetime.now(UTC))
-    if turn is None:
+    shift = bulk.jobs.resume(job, at=datetime.now(UTC))
+    if shift is None:
         raise CommandFailed(f"{job_id} changed at this moment: look again")
-    bulk.send(job_id, turn)
+    bulk.send(job_id, shift)
     return bulk.ended(bulk.job(job_id) if no_wait else bulk.followed(job_id))

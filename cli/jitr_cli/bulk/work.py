@@ -21,8 +21,8 @@ from jitr.aws.state_table import StateTable
 from jitr.bulk.job import Job, JobKind, JobState, Plan
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks
-from jitr.bulk.queue import Turn, WorkQueue
-from jitr.bulk.work import BulkWork, TurnEnd
+from jitr.bulk.queue import Shift, WorkQueue
+from jitr.bulk.work import BulkWork, ShiftEnd
 from jitr.errors import Reason, Undecided
 from jitr.settings import Configuration, Mode
 from jitr_cli.bulk.disconnecting import disconnecting
@@ -151,9 +151,9 @@ class Bulk:
                 'mode = "activate"'
             )
 
-    def send(self, job_id: str, turn: int) -> None:
-        """Let the account do a turn, and all that follow; `verify_account_acts` comes before."""
-        WorkQueue(self.call.aws.client("sqs"), self.call.stack.bulk_queue).send(Turn(job_id, turn))
+    def send(self, job_id: str, shift: int) -> None:
+        """Let the account do a shift, and all that follow; `verify_account_acts` comes before."""
+        WorkQueue(self.call.aws.client("sqs"), self.call.stack.bulk_queue).send(Shift(job_id, shift))
 
     def followed(self, job_id: str) -> Job:
         """Show how far a job is until it ends; interrupting that does not stop the job."""
@@ -190,7 +190,7 @@ class Bulk:
                 clock=lambda: datetime.now(UTC),
             )
             try:
-                result = work.work(Turn(job_id, 1), owner=owner, last_attempt=True, seconds_left=lambda: _FOR_EVER)
+                result = work.work(Shift(job_id, 1), owner=owner, last_attempt=True, seconds_left=lambda: _FOR_EVER)
             except KeyboardInterrupt:
                 self.jobs.stop(job_id, at=datetime.now(UTC))
                 self.jobs.release(job_id, owner=owner)
@@ -199,7 +199,7 @@ class Bulk:
             except Undecided:
                 say(f"the job failed; once that is mended, `jitr bulk resume {job_id}` lets the account go on")
                 raise
-        if result.end is not TurnEnd.DONE:
+        if result.end is not ShiftEnd.DONE:
             say("the job was stopped")
         return self.job(job_id)
 

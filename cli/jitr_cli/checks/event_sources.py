@@ -61,7 +61,7 @@ def _bulk(stack: StackOutputs) -> Source:
 def event_sources(deployed: Deployed) -> Iterator[Finding]:
     """Look at what hands messages of queues to functions."""
     yield from _handed_over(deployed, _bulk(deployed.stack))
-    # Events of the activation queue have turns; what a turn of bulk work does has a pace of its own.
+    # Events of the activation queue have turns; what a shift of bulk work does has a pace of its own.
     yield from _handed_over(deployed, _activation(deployed.stack), per_second=deployed.configuration.activation_tps)
 
 

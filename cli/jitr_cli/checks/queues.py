@@ -14,7 +14,7 @@ _RECENT = timedelta(minutes=15)
 # Letters are kept for 14 days.
 _LETTERS_GROW_OLD = timedelta(days=10)
 _EVENTS_WAIT = timedelta(minutes=15)
-# A turn of bulk work that failed is tried again after an hour.
+# A shift of bulk work that failed is tried again after an hour.
 _WORK_WAITS = timedelta(minutes=90)
 _SECTIONS = {
     QueueName.ACTIVATION: "dead-letters",

@@ -214,13 +214,13 @@ def _sweep(body: str, attributes: Mapping[str, Any]) -> DeadLetter:
     )
 
 
-def _turn(body: str, _attributes: Mapping[str, Any]) -> DeadLetter:
-    """Read a turn of bulk work that failed to the last attempt; its reason is with its job."""
+def _shift(body: str, _attributes: Mapping[str, Any]) -> DeadLetter:
+    """Read a shift of bulk work that failed to the last attempt; its reason is with its job."""
     event = read_object(body)
     job = event.get("job") if event is not None else None
     if not isinstance(job, str):
         return replace(decode_dead_letter(json.dumps(None)), origin="unknown")
-    message = f"a turn of job {job} was given up: jitr bulk status {job} says why"
+    message = f"a shift of job {job} was given up: jitr bulk status {job} says why"
     return DeadLetter(event=event, origin="bulk", reason="turn_failed", step=None, message=message)
 
 
@@ -231,5 +231,5 @@ def _attribute(attributes: Mapping[str, Any], name: str) -> str:
 _READERS = {
     QueueName.ACTIVATION: _registration,
     QueueName.ENFORCEMENT: _sweep,
-    QueueName.BULK: _turn,
+    QueueName.BULK: _shift,
 }

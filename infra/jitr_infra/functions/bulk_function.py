@@ -19,7 +19,7 @@ class BulkFunction(BundledFunction):
     """The function behind the work queue.
 
     It reserves no concurrency: it may wait for what is left, and the mapping's maximum keeps it from taking more.
-    Failed turns are in the queue's own dead letters, so asynchronous invocations, which nobody makes, have none.
+    Failed shifts are in the queue's own dead letters, so asynchronous invocations, which nobody makes, have none.
     """
 
     DEFINITION = FunctionDefinition(
@@ -27,7 +27,7 @@ class BulkFunction(BundledFunction):
         purpose="Revokes, re-attaches and imports in bulk, paced",
         handler="jitr.handlers.bulk.handle",
         memory=256,
-        # Short enough that whoever stops, resumes or kills something waits minutes for it; the lease of a turn is
+        # Short enough that whoever stops, resumes or kills something waits minutes for it; the lease of a shift is
         # longer.
         timeout=Duration.minutes(10),
     )

@@ -17,9 +17,9 @@ class BulkService(Construct):
     def __init__(self, scope: Construct, construct_id: str, settings: FunctionSettings) -> None:
         super().__init__(scope, construct_id)
         prefix = f"jitr-{settings.deployment.name}-bulk"
-        turn = BulkFunction.DEFINITION.timeout
+        shift = BulkFunction.DEFINITION.timeout
         self.dead_letters = DeadLetters(self, "DeadLetters", queue_name=f"{prefix}-dead-letters")
-        self.work = BulkQueue(self, "Queue", queue_name=f"{prefix}-work", turn=turn, dead_letters=self.dead_letters)
+        self.work = BulkQueue(self, "Queue", queue_name=f"{prefix}-work", shift=shift, dead_letters=self.dead_letters)
         self.function = BulkFunction(self, "Bulk", settings, work=self.work)
 
     def grant(self, *, policies: str, state_table: StateStorage) -> None:

@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from jitr_infra.monitoring.alarm_group import AlarmGroup
 
 _PERIOD = Duration.minutes(5)
-# A turn that fails is tried again after an hour; a second failure is no hiccup any more.
+# A shift that fails is tried again after an hour; a second failure is no hiccup any more.
 _LONGEST_WAIT = Duration.minutes(90)
 
 
@@ -16,7 +16,7 @@ class BulkAlarms(AlarmGroup):
     """Alarms that speak to the deployment's topic."""
 
     def watch_work(self, queue: sqs.IQueue) -> None:
-        """Alarm when the oldest message waits for long: its turn fails again and again, or nobody takes it."""
+        """Alarm when the oldest message waits for long: its shift fails again and again, or nobody takes it."""
         self._alarm(
             "BulkWorkWaits",
             queue.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum"),
@@ -26,7 +26,7 @@ class BulkAlarms(AlarmGroup):
         )
 
     def watch_dead_letters(self, queue: sqs.IQueue) -> None:
-        """Alarm as long as there is a turn that was given up."""
+        """Alarm as long as there is a shift that was given up."""
         self._alarm(
             "BulkDeadLetters",
             queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),

@@ -173,7 +173,7 @@ class Dashboard(Construct):
                 ],
             ),
             _graph(
-                "Oldest turn of bulk work, seconds",
+                "Oldest shift of bulk work, seconds",
                 [work.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")],
             ),
             _graph("Days that a CA is still valid", [self._by(names.CA_DAYS_LEFT, "Minimum", names.CA_DIMENSION)]),

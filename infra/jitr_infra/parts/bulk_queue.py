@@ -1,4 +1,4 @@
-"""The work queue of bulk work: a message for each job that goes on, in flight while one of its turns is at work."""
+"""The work queue of bulk work: a message for each job that goes on, in flight while one of its shifts is at work."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jitr_infra.parts.dead_letters import RETENTION, DeadLetters
 class BulkQueue(Construct):
     """A standard queue, encrypted with SQS's own key, TLS only; what fails `ATTEMPTS` times becomes a dead letter.
 
-    `turn` is how long the function may run at most. A message that was taken comes back after six times that, as AWS
+    `shift` is how long the function may run at most. A message that was taken comes back after six times that, as AWS
     advises (Lambda developer guide, "Configuring a queue to use with Lambda").
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, queue_name: str, turn: Duration, dead_letters: DeadLetters
+        self, scope: Construct, construct_id: str, *, queue_name: str, shift: Duration, dead_letters: DeadLetters
     ) -> None:
         super().__init__(scope, construct_id)
         self.queue = sqs.Queue(
@@ -28,6 +28,6 @@ class BulkQueue(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=RETENTION,
-            visibility_timeout=Duration.seconds(6 * turn.to_seconds()),
+            visibility_timeout=Duration.seconds(6 * shift.to_seconds()),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters.queue, max_receive_count=ATTEMPTS),
         )

@@ -88,14 +88,14 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job; `failure` is why its last turn ended early: a reason code and a sentence."""
+    """One job; `failure` is why its last shift ended early: a reason code and a sentence."""
 
     job_id: str
     plan: Plan
     started_by: str
     started_at: datetime
     state: JobState
-    turn: int
+    shift: int
     position: Position
     tally: Tally
     lease_until: datetime
@@ -103,7 +103,7 @@ class Job:
     failure: tuple[str, str] | None
 
     def at_work(self, *, at: datetime) -> bool:
-        """Say whether some turn may be at work on it."""
+        """Say whether some shift may be at work on it."""
         return self.lease_until > at
 
     def followed_by(self, kind: JobKind, *, wanted: CertificateStatus | None = None, reason: str | None = None) -> Plan:

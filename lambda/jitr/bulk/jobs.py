@@ -1,8 +1,8 @@
 """Jobs of bulk work, as the state table keeps them: what is to be done, how far it is, and who started it.
 
-A job is done in turns of some minutes, numbered from 1. Each turn is one invocation's: it takes the job's lease, writes
-after every few certificates where it is, and ends by counting the turn up. Position and counts are one conditional
-write, so a certificate is counted once, however often it is looked at again after a crash.
+A job is done in shifts of some minutes, numbered from 1. Each shift is one invocation's: it takes the job's lease,
+writes after every few certificates where it is, and ends by counting the shift up. Position and counts are one
+conditional write, so a certificate is counted once, however often it is looked at again after a crash.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from jitr.aws.state_table import Item, Key, StateTable, number, text
 from jitr.bulk.job import FailedCertificate, Job, JobState, Plan, Position, Tally
 
 _PARTITION = "bulk"
+_SHIFT = "job_turn"  # the stored name of what the code calls a shift
 LISTED_AT_ONCE = 250  # ids in one item of a job's list: 16 KB
 
 
@@ -26,7 +27,7 @@ class Jobs:
     table: StateTable
 
     def create(self, job_id: str, plan: Plan, *, by: str, at: datetime) -> bool:
-        """Write a new job whose first turn may begin; returns False where there is one of that id."""
+        """Write a new job whose first shift may begin; returns False where there is one of that id."""
         values = {
             ":plan": {"S": plan.to_json()},
             ":by": {"S": by},
@@ -35,7 +36,7 @@ class Jobs:
             ":one": {"N": "1"},
         }
         update = "SET job_plan = :plan, started_by = :by, started_at = :at, changed_at = :at, #state = :running"
-        update += ", job_turn = :one"
+        update += f", {_SHIFT} = :one"
         return self.table.update(_key(job_id), update, values, condition="attribute_not_exists(#state)") is not None
 
     def put_list(self, job_id: str, certificate_ids: Sequence[str]) -> None:
@@ -58,11 +59,11 @@ class Jobs:
         """Yield all jobs, in the order of their ids."""
         return map(_job, self.table.query(_PARTITION))
 
-    def claim(self, job_id: str, turn: int, *, owner: str, until: datetime, at: datetime) -> Job | None:
-        """Begin a turn: take the lease; None where the job is not RUNNING, at another turn, or leased to another."""
+    def claim(self, job_id: str, shift: int, *, owner: str, until: datetime, at: datetime) -> Job | None:
+        """Begin a shift: take the lease; None where the job is not RUNNING, at another shift, or leased to another."""
         values = {
             ":running": {"S": JobState.RUNNING},
-            ":turn": {"N": str(turn)},
+            ":shift": {"N": str(shift)},
             ":owner": {"S": owner},
             ":until": {"N": _epoch(until)},
             ":now": {"N": _epoch(at)},
@@ -71,7 +72,7 @@ class Jobs:
             _key(job_id),
             "SET lease_owner = :owner, lease_until = :until",
             values,
-            condition="#state = :running AND job_turn = :turn"
+            condition=f"#state = :running AND {_SHIFT} = :shift"
             " AND (attribute_not_exists(lease_until) OR lease_until < :now)",
         )
         return None if item is None else _job(item)
@@ -81,15 +82,15 @@ class Jobs:
         values = {":until": {"N": _epoch(until)}, **_progress(job, at)}
         return self._write_as(owner, job, f"SET lease_until = :until, {_PROGRESS}", values)
 
-    def end_turn(self, job: Job, *, owner: str, state: JobState, at: datetime) -> bool:
-        """End a turn that went well; False: stopped, or somebody else's by now. The next turn is one higher."""
-        values = {":next": {"N": str(job.turn + 1)}, ":state": {"S": state}, **_progress(job, at)}
-        update = f"SET job_turn = :next, #state = :state, {_PROGRESS}"
+    def end_shift(self, job: Job, *, owner: str, state: JobState, at: datetime) -> bool:
+        """End a shift that went well; False: stopped, or somebody else's by now. The next shift is one higher."""
+        values = {":next": {"N": str(job.shift + 1)}, ":state": {"S": state}, **_progress(job, at)}
+        update = f"SET {_SHIFT} = :next, #state = :state, {_PROGRESS}"
         gone = "lease_owner, lease_until, failure_reason, failure_message"
         return self._write_as(owner, job, f"{update} REMOVE {gone}", values)
 
     def break_off(self, job: Job, *, owner: str, state: JobState, failure: tuple[str, str], at: datetime) -> None:
-        """End a turn that failed, and say why; RUNNING lets it be tried again from the last position."""
+        """End a shift that failed, and say why; RUNNING lets it be tried again from the last position."""
         reason, message = failure
         values = {
             ":state": {"S": state},
@@ -108,7 +109,7 @@ class Jobs:
         )
 
     def stop(self, job_id: str, *, at: datetime) -> bool:
-        """Stop a RUNNING job; the turn that is at work notices after a few certificates. False: it was not RUNNING."""
+        """Stop a RUNNING job; the shift that is at work notices after a few certificates. False: it was not RUNNING."""
         values = {
             ":stopped": {"S": JobState.STOPPED},
             ":running": {"S": JobState.RUNNING},
@@ -118,20 +119,20 @@ class Jobs:
         return self.table.update(_key(job_id), update, values, condition="#state = :running") is not None
 
     def resume(self, job: Job, *, at: datetime) -> int | None:
-        """Let a job that is not DONE go on where it was; returns its turn, None where it changed since it was read.
+        """Let a job that is not DONE go on where it was; returns its shift, None where it changed since it was read.
 
-        The turn is a new one, so that a message about the old one that is still under way starts nothing.
+        The shift is a new one, so that a message about the old one that is still under way starts nothing.
         """
         values = {
             ":running": {"S": JobState.RUNNING},
             ":was": {"S": job.state},
-            ":turn": {"N": str(job.turn)},
-            ":next": {"N": str(job.turn + 1)},
+            ":shift": {"N": str(job.shift)},
+            ":next": {"N": str(job.shift + 1)},
             ":at": {"S": at.isoformat()},
         }
-        update = "SET #state = :running, job_turn = :next, changed_at = :at REMOVE failure_reason, failure_message"
-        written = self.table.update(_key(job.job_id), update, values, condition="#state = :was AND job_turn = :turn")
-        return None if written is None else job.turn + 1
+        update = f"SET #state = :running, {_SHIFT} = :next, changed_at = :at REMOVE failure_reason, failure_message"
+        written = self.table.update(_key(job.job_id), update, values, condition=f"#state = :was AND {_SHIFT} = :shift")
+        return None if written is None else job.shift + 1
 
     def note_failed(self, job_id: str, failed: FailedCertificate) -> None:
         """Keep why one certificate could not be done; the same one again changes nothing."""
@@ -145,8 +146,8 @@ class Jobs:
             yield FailedCertificate(item["sk"]["S"], *(_failure(item) or ("", "")))
 
     def _write_as(self, owner: str, job: Job, update: str, values: Mapping[str, Any]) -> bool:
-        mine = {":owner": {"S": owner}, ":turn": {"N": str(job.turn)}, ":running": {"S": JobState.RUNNING}}
-        condition = "#state = :running AND job_turn = :turn AND lease_owner = :owner"
+        mine = {":owner": {"S": owner}, ":shift": {"N": str(job.shift)}, ":running": {"S": JobState.RUNNING}}
+        condition = f"#state = :running AND {_SHIFT} = :shift AND lease_owner = :owner"
         return self.table.update(_key(job.job_id), update, {**values, **mine}, condition=condition) is not None
 
 
@@ -191,7 +192,7 @@ def _job(item: Item) -> Job:
         started_by=item["started_by"]["S"],
         started_at=datetime.fromisoformat(item["started_at"]["S"]),
         state=JobState(item["state"]["S"]),
-        turn=number(item, "job_turn"),
+        shift=number(item, _SHIFT),
         position=Position(text(item, "page_marker") or None, text(item, "last_certificate") or None),
         tally=Tally(number(item, "done_count"), number(item, "skipped_count"), number(item, "failed_count")),
         lease_until=datetime.fromtimestamp(number(item, "lease_until"), UTC),

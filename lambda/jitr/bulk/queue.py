@@ -1,4 +1,4 @@
-"""The queue that turns of bulk work wait in: a message names a job and its turn, everything else is in the table."""
+"""The queue that shifts of bulk work wait in: a message names a job and its shift, everything else is in the table."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 # Set by infra for the one function that works on the queue.
 QUEUE_VARIABLE = "JITR_BULK_QUEUE"
-# So often a turn is tried; after that its message is a dead letter, and its job FAILED.
+# So often a shift is tried; after that its message is a dead letter, and its job FAILED.
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One turn of one job."""
+class Shift:
+    """One shift of one job."""
 
     job_id: str
     number: int
 
     @classmethod
-    def parse(cls, body: str) -> Turn:
+    def parse(cls, body: str) -> Shift:
         """Read a message; raises ValueError for anything else."""
         match json.loads(body):
             case {"job": str(job_id), "turn": int(number)}:
                 return cls(job_id, number)
-        raise ValueError("the message is no turn of a job")
+        raise ValueError("the message is no shift of a job")
 
     def to_json(self) -> str:
         """Return the message."""
@@ -44,7 +44,7 @@ class WorkQueue:
     client: SQSClient
     url: str
 
-    def send(self, turn: Turn, *, delay_seconds: int = 0) -> None:
-        """Let a turn begin, after a while if need be."""
+    def send(self, shift: Shift, *, delay_seconds: int = 0) -> None:
+        """Let a shift begin, after a while if need be."""
         with aws_call("SendMessage"):
-            self.client.send_message(QueueUrl=self.url, MessageBody=turn.to_json(), DelaySeconds=delay_seconds)
+            self.client.send_message(QueueUrl=self.url, MessageBody=shift.to_json(), DelaySeconds=delay_seconds)

@@ -1,15 +1,16 @@
-"""Bulk work: what takes too long for one computer and one invocation, done in turns that follow one another.
+"""Bulk work: what takes too long for one computer and one invocation, done in shifts that follow one another.
 
-One turn, whose numbers appear in docs/bulk-work.md:
+One shift, whose numbers appear in docs/bulk-work.md:
 
-B1. Take the job's lease. Stopped, done, or at another turn: this message is about nothing any more.
+B1. Take the job's lease. Stopped, done, or at another shift: this message is about nothing any more.
 B2. Read a page: of the CA's certificates in AWS IoT, or of the list that the operator gave. Begin behind the last one.
-B3. Do each certificate. What cannot be done for one is noted and counted; what fails for all ends the turn.
+B3. Do each certificate. What cannot be done for one is noted and counted; what fails for all ends the shift.
 B4. After every few: settle what was left open, then write position and counts. Stopped meanwhile: end here.
-B5. The time is over: count the turn up, then send the message for the next one. The list is over: the job is DONE.
+B5. The time is over: count the shift up, then send the message for the next one. The list is over: the job is DONE.
 
-Killed anywhere, the message comes back and the turn goes on behind the last written position. Killed between the two
-halves of B5, it finds the turn counted up, and sends the next one's message. A message that comes twice starts nothing.
+Killed anywhere, the message comes back and the shift goes on behind the last written position. Killed between the
+two halves of B5, it finds the shift counted up, and sends the next one's message. A message that comes twice starts
+nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from itertools import islice
 from jitr.aws.iot import CertificatePage, IotRegistry, ListedCertificate
 from jitr.bulk.job import FailedCertificate, Job, JobState, Position, Tally
 from jitr.bulk.jobs import Jobs
-from jitr.bulk.queue import ATTEMPTS, Turn, WorkQueue
+from jitr.bulk.queue import ATTEMPTS, Shift, WorkQueue
 from jitr.bulk.tasks import Handled, Task
 from jitr.errors import ActivationError, Reason, Rejected, as_undecided
 from jitr.registry.notes import DeviceNote, Report, unreported
@@ -32,15 +33,15 @@ from jitr.registry.notes import DeviceNote, Report, unreported
 LEASE = timedelta(minutes=11)
 # No certificate is begun with less time left: its calls may all be slow, and an activation may have to be waited for.
 RESERVED_SECONDS = 180.0
-# A message that meets a turn at work looks again after that.
+# A message that meets a shift at work looks again after that.
 AGAIN_SECONDS = 60
 _WRITE_EVERY = 20
 # Failures of one certificate; everything else would happen to the next one too.
 _OF_ONE = frozenset({Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE, Reason.AWS_REFUSED, Reason.INTERNAL})
 
 
-class TurnEnd(StrEnum):
-    """How a turn ended."""
+class ShiftEnd(StrEnum):
+    """How a shift ended."""
 
     MORE = "more"
     DONE = "done"
@@ -50,10 +51,10 @@ class TurnEnd(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TurnResult:
+class ShiftResult:
     """What one message led to; `job` as it was then, None where there is none of that id."""
 
-    end: TurnEnd
+    end: ShiftEnd
     job: Job | None
 
 
@@ -72,37 +73,37 @@ class BulkWork:
 
     def take(
         self,
-        turn: Turn,
+        shift: Shift,
         queue: WorkQueue,
         *,
         owner: str,
         attempt: int,
         seconds_left: Callable[[], float],
-    ) -> TurnResult:
+    ) -> ShiftResult:
         """Do what a message asks for, and send the one that follows; `attempt` counts its deliveries from 1.
 
-        Raises whatever ended the turn early; the message has to come back then, unless it was the last attempt.
+        Raises whatever ended the shift early; the message has to come back then, unless it was the last attempt.
         """
-        result = self.work(turn, owner=owner, last_attempt=attempt >= ATTEMPTS, seconds_left=seconds_left)
-        if result.end is TurnEnd.MORE:
-            queue.send(Turn(turn.job_id, turn.number + 1))
-        elif result.end is TurnEnd.BUSY:
+        result = self.work(shift, owner=owner, last_attempt=attempt >= ATTEMPTS, seconds_left=seconds_left)
+        if result.end is ShiftEnd.MORE:
+            queue.send(Shift(shift.job_id, shift.number + 1))
+        elif result.end is ShiftEnd.BUSY:
             # Not just left to its owner: this may be the owner's own message, delivered twice.
-            queue.send(turn, delay_seconds=AGAIN_SECONDS)
-        elif result.end is TurnEnd.PASSED and result.job is not None and not result.job.at_work(at=self.clock()):
-            # Whoever did this turn may have been killed before the next one's message.
-            queue.send(Turn(turn.job_id, result.job.turn))
+            queue.send(shift, delay_seconds=AGAIN_SECONDS)
+        elif result.end is ShiftEnd.PASSED and result.job is not None and not result.job.at_work(at=self.clock()):
+            # Whoever did this shift may have been killed before the next one's message.
+            queue.send(Shift(shift.job_id, result.job.shift))
         return result
 
     def work(
-        self, turn: Turn, *, owner: str, seconds_left: Callable[[], float], last_attempt: bool = False
-    ) -> TurnResult:
-        """Do one turn, as far as the time reaches; raises what ended it early, which the job then says."""
+        self, shift: Shift, *, owner: str, seconds_left: Callable[[], float], last_attempt: bool = False
+    ) -> ShiftResult:
+        """Do one shift, as far as the time reaches; raises what ended it early, which the job then says."""
         at = self.clock()
         # (B1)
-        job = self.jobs.claim(turn.job_id, turn.number, owner=owner, until=at + LEASE, at=at)
+        job = self.jobs.claim(shift.job_id, shift.number, owner=owner, until=at + LEASE, at=at)
         if job is None:
-            return self._unclaimed(turn, at)
+            return self._unclaimed(shift, at)
         run = _Run(work=self, task=None, job=job, owner=owner)
         try:
             run.task = self.task_of(job)
@@ -110,14 +111,14 @@ class BulkWork:
         except Exception as error:
             run.break_off(error, JobState.FAILED if last_attempt else JobState.RUNNING)
             raise
-        return TurnResult(end=end, job=run.job)
+        return ShiftResult(end=end, job=run.job)
 
-    def _unclaimed(self, turn: Turn, at: datetime) -> TurnResult:
-        job = self.jobs.job(turn.job_id)
-        if job is None or job.state is not JobState.RUNNING or not 0 <= job.turn - turn.number <= 1:
-            return TurnResult(end=TurnEnd.STOPPED, job=job)
-        busy = job.turn == turn.number and job.at_work(at=at)
-        return TurnResult(end=TurnEnd.BUSY if busy else TurnEnd.PASSED, job=job)
+    def _unclaimed(self, shift: Shift, at: datetime) -> ShiftResult:
+        job = self.jobs.job(shift.job_id)
+        if job is None or job.state is not JobState.RUNNING or not 0 <= job.shift - shift.number <= 1:
+            return ShiftResult(end=ShiftEnd.STOPPED, job=job)
+        busy = job.shift == shift.number and job.at_work(at=at)
+        return ShiftResult(end=ShiftEnd.BUSY if busy else ShiftEnd.PASSED, job=job)
 
     def page(self, job: Job) -> CertificatePage:
         """Read the page that a job is at."""
@@ -131,14 +132,14 @@ class BulkWork:
 
 @dataclass(kw_only=True)
 class _Run:
-    """One turn at work: the job as it is in memory, written to the table now and then."""
+    """One shift at work: the job as it is in memory, written to the table now and then."""
 
     work: BulkWork
     task: Task | None
     job: Job
     owner: str
 
-    def until(self, seconds_left: Callable[[], float]) -> TurnEnd:
+    def until(self, seconds_left: Callable[[], float]) -> ShiftEnd:
         """Work until the time or the list is over, or somebody stops the job."""
         while True:
             # (B2)
@@ -151,13 +152,13 @@ class _Run:
                     return self._stopped()
             # (B5)
             if seconds_left() < RESERVED_SECONDS:
-                return self._end(TurnEnd.MORE, JobState.RUNNING)
+                return self._end(ShiftEnd.MORE, JobState.RUNNING)
             if page.next_marker is None:
-                return self._end(TurnEnd.DONE, JobState.DONE)
+                return self._end(ShiftEnd.DONE, JobState.DONE)
             self.job = replace(self.job, position=Position(marker=page.next_marker))
 
     def break_off(self, error: Exception, state: JobState) -> None:
-        """Write why the turn ended early; what it did since the last write is done again."""
+        """Write why the shift ended early; what it did since the last write is done again."""
         reason = error.reason if isinstance(error, ActivationError) else Reason.INTERNAL
         message = error.message if isinstance(error, ActivationError) else f"unexpected {type(error).__name__}"
         self.work.jobs.break_off(
@@ -198,14 +199,14 @@ class _Run:
         at = self.work.clock()
         return self.work.jobs.record(self.job, owner=self.owner, until=at + LEASE, at=at)
 
-    def _end(self, end: TurnEnd, state: JobState) -> TurnEnd:
-        if self.work.jobs.end_turn(self.job, owner=self.owner, state=state, at=self.work.clock()):
+    def _end(self, end: ShiftEnd, state: JobState) -> ShiftEnd:
+        if self.work.jobs.end_shift(self.job, owner=self.owner, state=state, at=self.work.clock()):
             return end
         return self._stopped()
 
-    def _stopped(self) -> TurnEnd:
+    def _stopped(self) -> ShiftEnd:
         self.work.jobs.release(self.job.job_id, owner=self.owner)
-        return TurnEnd.STOPPED
+        return ShiftEnd.STOPPED
 
     @property
     def _task(self) -> Task:

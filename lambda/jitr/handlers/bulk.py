@@ -1,6 +1,6 @@
-"""The bulk function: does the turns of bulk work that its queue hands it, in the deployment's share of AWS's quotas.
+"""The bulk function: does the shifts of bulk work that its queue hands it, in the deployment's share of AWS's quotas.
 
-Takes SQS batches, and returns which messages have to come back (`batchItemFailures`). The turns of one batch share the
+Takes SQS batches, and returns which messages have to come back (`batchItemFailures`). The shifts of one batch share the
 invocation's time.
 """
 
@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jitr.aws.shared_pace import SharedPace
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks, shared_policy
-from jitr.bulk.queue import QUEUE_VARIABLE, Turn, WorkQueue
+from jitr.bulk.queue import QUEUE_VARIABLE, Shift, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS, BulkWork
 from jitr.handlers.clients import BUNDLE_ROOT, Wiring
 from jitr.settings import Configuration, Environment
@@ -37,12 +37,12 @@ class Function:
     telemetry: BulkTelemetry
 
     def run(self, event: dict[str, Any], context: LambdaContext, *, seconds_left: Callable[[], float]) -> Any:  # noqa: ANN401 - Lambda's answer
-        """Do the turns of a batch; those that fail are named in the answer, and only those come back."""
+        """Do the shifts of a batch; those that fail are named in the answer, and only those come back."""
         waiting = len(event["Records"])
 
         def do(record: SQSRecord) -> None:
             nonlocal waiting
-            # Each turn has what is left, shared among those that wait; a late one at least begins, and goes on later.
+            # Each shift has what is left, shared among those that wait; a late one at least begins, and goes on later.
             others = (seconds_left() - RESERVED_SECONDS) * (waiting - 1) / waiting
             waiting -= 1
             self._do(record, owner=context.aws_request_id, seconds_left=lambda: seconds_left() - others)
@@ -53,19 +53,19 @@ class Function:
     def _do(self, record: SQSRecord, *, owner: str, seconds_left: Callable[[], float]) -> None:
         job_id = None
         try:
-            turn = Turn.parse(record.body)
-            job_id = turn.job_id
+            shift = Shift.parse(record.body)
+            job_id = shift.job_id
             result = self.work.take(
-                turn,
+                shift,
                 self.queue,
                 owner=f"{owner}#{record.message_id}",
                 attempt=int(record.attributes.approximate_receive_count),
                 seconds_left=seconds_left,
             )
         except Exception as failure:
-            self.telemetry.turn_failed(job_id, failure)
+            self.telemetry.shift_failed(job_id, failure)
             raise
-        self.telemetry.turn_ended(turn.job_id, result)
+        self.telemetry.shift_ended(shift.job_id, result)
 
 
 def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> Function:

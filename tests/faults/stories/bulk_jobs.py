@@ -1,4 +1,4 @@
-"""Jobs of bulk work whose turns reach different calls, behind their queue: told to the end, then judged."""
+"""Jobs of bulk work whose shifts reach different calls, behind their queue: told to the end, then judged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from jitr.aws.iot import CertificateStatus
 from jitr.bulk.job import JobKind, JobState, Plan
 from jitr.bulk.jobs import Jobs
-from jitr.bulk.queue import ATTEMPTS, Turn
+from jitr.bulk.queue import ATTEMPTS, Shift
 from jitr_local import pki
 from tests.faults.machine import containers
 from tests.faults.machine.cloud import Cloud
@@ -21,7 +21,7 @@ from tests.faults.machine.told import Told
 from tests.faults.stories.activations import Arranged, arranged, deliver, factory, key, knock
 
 JOB = "job"
-TURN = timedelta(minutes=10)
+SHIFT = timedelta(minutes=10)
 # Longer than all attempts of one message take.
 OUTAGE = timedelta(hours=8)
 INACTIVE, REVOKED = CertificateStatus.INACTIVE, CertificateStatus.REVOKED
@@ -58,9 +58,9 @@ def worker(aws: Cloud) -> Worker:
         cold,
         queue=containers.WORK_QUEUE,
         dead_letters=containers.DEAD_LETTERS,
-        hidden_seconds=6 * TURN.total_seconds(),
+        hidden_seconds=6 * SHIFT.total_seconds(),
         receives=ATTEMPTS,
-        seconds=TURN.total_seconds(),
+        seconds=SHIFT.total_seconds(),
     )
 
 
@@ -74,7 +74,7 @@ def begin(ordered: Ordered) -> tuple[Cloud, Worker]:
     aws = ordered.arranged.begin()
     assert jobs(aws).create(JOB, ordered.plan, by="somebody", at=aws.account.clock())
     way = worker(aws)
-    way.send(Turn(JOB, 1).to_json())
+    way.send(Shift(JOB, 1).to_json())
     aws.faults.end()
     return aws, way
 
@@ -110,9 +110,9 @@ def _resume(aws: Cloud, way: Worker) -> None:
     job = jobs(aws).job(JOB)
     assert job is not None
     if job.state is not JobState.DONE:
-        turn = jobs(aws).resume(job, at=aws.account.clock())
-        assert turn is not None
-        way.send(Turn(JOB, turn).to_json())
+        shift = jobs(aws).resume(job, at=aws.account.clock())
+        assert shift is not None
+        way.send(Shift(JOB, shift).to_json())
         way.work()
 
 
@@ -179,7 +179,7 @@ def _after(kind: JobKind, ends: Sequence[str], **plan: Any) -> Ordered:
     first = Plan(kind=JobKind.REVOKE, ca_certificate_id=factory().ca_certificate_id, total=5, wanted=INACTIVE)
     jobs(aws).create("first", first, by="somebody", at=aws.account.clock())
     way = worker(aws)
-    way.send(Turn("first", 1).to_json())
+    way.send(Shift("first", 1).to_json())
     assert way.work()
     return _ordered(aws, found, devices, ends, kind, follows="first", **plan)
 

@@ -1,4 +1,4 @@
-"""The bulk function as Lambda calls it: batches, partial failures, time shared among the turns of a batch."""
+"""The bulk function as Lambda calls it: batches, partial failures, time shared among the shifts of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from jitr.aws.state_table import StateTable
 from jitr.bulk.job import JobState
-from jitr.bulk.queue import ATTEMPTS, Turn, WorkQueue
+from jitr.bulk.queue import ATTEMPTS, Shift, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS
 from jitr.errors import Undecided
 from jitr.handlers import bulk as handler
@@ -81,25 +81,25 @@ def run(function: Function, *records: dict[str, Any], milliseconds: int = 600_00
 
 
 def test_a_batch_of_several_jobs_is_done(bulk: BulkDeployment, function: Function) -> None:
-    """Each message is a turn of its own."""
+    """Each message is a shift of its own."""
     devices = bulk.devices(2)
     for n, device in enumerate(devices):
         bulk.create(f"job-{n}", bulk.plan(list_of=f"job-{n}", total=1), [device])
-    assert run(function, *(record(n, Turn(f"job-{n}", 1).to_json()) for n in range(2))) == []
+    assert run(function, *(record(n, Shift(f"job-{n}", 1).to_json()) for n in range(2))) == []
     assert bulk.statuses(devices) == ["INACTIVE"] * 2
     assert [bulk.job(f"job-{n}").state for n in range(2)] == [JobState.DONE] * 2
 
 
-def test_only_the_turn_that_failed_comes_back(bulk: BulkDeployment, function: Function) -> None:
+def test_only_the_shift_that_failed_comes_back(bulk: BulkDeployment, function: Function) -> None:
     """A message that is none of ours fails as well, and does not keep the others."""
     (device,) = bulk.devices(1)
     bulk.create("good", bulk.plan())
     bulk.create("bad", bulk.plan(wanted=None))
     back = run(
         function,
-        record(1, Turn("bad", 1).to_json()),
+        record(1, Shift("bad", 1).to_json()),
         record(2, "nonsense"),
-        record(3, Turn("good", 1).to_json()),
+        record(3, Shift("good", 1).to_json()),
     )
     assert back == ["message-1", "message-2"]
     assert bulk.statuses([device]) == ["INACTIVE"]
@@ -116,22 +116,22 @@ def test_the_last_attempt_says_so(bulk: BulkDeployment, function: Function) -> N
     bulk.devices(1)
     bulk.create("job", bulk.plan())
     with failing(bulk.deployment.iot_client, "DescribeCertificate", "ThrottlingException"):
-        run(function, record(1, Turn("job", 1).to_json(), attempt=ATTEMPTS - 1))
+        run(function, record(1, Shift("job", 1).to_json(), attempt=ATTEMPTS - 1))
         assert bulk.job("job").state is JobState.RUNNING
-        run(function, record(1, Turn("job", 1).to_json(), attempt=ATTEMPTS))
+        run(function, record(1, Shift("job", 1).to_json(), attempt=ATTEMPTS))
     assert bulk.job("job").state is JobState.FAILED
 
 
-def test_the_next_turn_is_sent_to_the_queue(bulk: BulkDeployment, function: Function, queue: WorkQueue) -> None:
+def test_the_next_shift_is_sent_to_the_queue(bulk: BulkDeployment, function: Function, queue: WorkQueue) -> None:
     """The time is over before the work is."""
     bulk.devices(1)
     bulk.create("job", bulk.plan())
-    assert run(function, record(1, Turn("job", 1).to_json()), milliseconds=1000) == []
+    assert run(function, record(1, Shift("job", 1).to_json()), milliseconds=1000) == []
     (message,) = queue.client.receive_message(QueueUrl=queue.url)["Messages"]
-    assert Turn.parse(message["Body"]) == Turn("job", 2)
+    assert Shift.parse(message["Body"]) == Shift("job", 2)
 
 
-def test_turns_share_the_time_of_a_batch(bulk: BulkDeployment, function: Function) -> None:
+def test_shifts_share_the_time_of_a_batch(bulk: BulkDeployment, function: Function) -> None:
     """The first of two gets half of what is left above the reserve, the second one all of the rest."""
     left = 600.0
     shares = []
@@ -147,19 +147,19 @@ def test_turns_share_the_time_of_a_batch(bulk: BulkDeployment, function: Functio
 
     object.__setattr__(function, "work", Work())
     context: Any = Context()
-    records = [record(n, Turn("job", n).to_json()) for n in (1, 2)]
+    records = [record(n, Shift("job", n).to_json()) for n in (1, 2)]
     function.run({"Records": records}, context, seconds_left=lambda: left)
     assert shares == [210.0, 210.0]
 
 
-def test_a_turn_is_one_line_of_the_log(
+def test_a_shift_is_one_line_of_the_log(
     bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Which job, how far, and for a failure why."""
     caplog.set_level("INFO")
     bulk.devices(1)
     bulk.create("job", bulk.plan())
-    run(function, record(1, Turn("job", 1).to_json()))
+    run(function, record(1, Shift("job", 1).to_json()))
     line = vars(caplog.records[-1])
     assert (line["job"], line["outcome"], line["done"], line["total"]) == ("job", "done", 1, 1)
     run(function, record(1, "nonsense"))
@@ -175,7 +175,7 @@ def test_each_device_of_a_job_is_a_line_of_the_log(
     good, bad = bulk.devices(2)
     bulk.create("job", bulk.plan())
     bulk.deployment.iot.certificates[bad.certificate_id].pem = "nonsense"
-    run(function, record(1, Turn("job", 1).to_json()))
+    run(function, record(1, Shift("job", 1).to_json()))
     told = {line["certificate_id"]: line for line in map(vars, caplog.records) if line.get("certificate_id")}
     assert told.keys() == {good.certificate_id, bad.certificate_id}
     line = told[good.certificate_id]
@@ -186,14 +186,14 @@ def test_each_device_of_a_job_is_a_line_of_the_log(
     )
 
 
-def test_a_turn_that_fails_at_a_device_names_it(
+def test_a_shift_that_fails_at_a_device_names_it(
     bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It would fail at the next one too, but this is where it stood."""
     (device,) = bulk.devices(1)
     bulk.create("job", bulk.plan())
     with failing(bulk.deployment.iot_client, "DescribeCertificate", "ThrottlingException"):
-        run(function, record(1, Turn("job", 1).to_json()))
+        run(function, record(1, Shift("job", 1).to_json()))
     line = vars(caplog.records[-1])
     assert (line["certificate_id"], line["reason"]) == (device.certificate_id, "throttled")
 

@@ -263,7 +263,7 @@ def test_a_revocation_during_undo_wins(bulk: BulkDeployment, monkeypatch: pytest
 
 
 def test_an_undo_that_was_killed_after_active_leaves_nothing_on_that_is_marked(bulk: BulkDeployment) -> None:
-    """ACTIVE in AWS IoT, marked by somebody, no claim left: the repeated turn finds it in the list."""
+    """ACTIVE in AWS IoT, marked by somebody, no claim left: the repeated shift finds it in the list."""
     (device,) = bulk.devices(1)
     bulk.run("job", bulk.plan())
     row = bulk.row(device)

@@ -1,4 +1,4 @@
-"""Turns of bulk work: one after another, killed anywhere, delivered twice, stopped and resumed; same end state (I5)."""
+"""Shifts of bulk work: in a row, killed anywhere, delivered twice, stopped and resumed; same end state (I5)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jitr.bulk.job import JobKind, JobState, Plan, Tally
-from jitr.bulk.queue import ATTEMPTS, Turn
-from jitr.bulk.work import AGAIN_SECONDS, LEASE, TurnEnd
+from jitr.bulk.queue import ATTEMPTS, Shift
+from jitr.bulk.work import AGAIN_SECONDS, LEASE, ShiftEnd
 from jitr.errors import Reason, Undecided
 from jitr.registry.rows import Registry
 from jitr_local.pki import Device
@@ -33,42 +33,42 @@ def bulk(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> BulkDep
 def drain(bulk: BulkDeployment, *, looks: int | None = None) -> int:
     """Deliver what is sent until nothing is; returns how many messages it were."""
     count = 0
-    while (turn := bulk.queue.next()) is not None:
+    while (shift := bulk.queue.next()) is not None:
         count += 1
         assert count < MORE_THAN_ENOUGH
-        bulk.take(turn, looks=looks)
+        bulk.take(shift, looks=looks)
     return count
 
 
 def start(bulk: BulkDeployment, plan: Plan, devices: list[Device] | None = None) -> None:
     """Write a job and send its first message."""
     bulk.create("job", plan, devices)
-    bulk.queue.send(Turn("job", 1))
+    bulk.queue.send(Shift("job", 1))
 
 
-# Turns
+# Shifts
 
 
 @pytest.mark.parametrize("looks", [2, 3, 5, 9])
 @pytest.mark.parametrize("listed", [False, True])
-def test_short_turns_follow_one_another_to_the_end(bulk: BulkDeployment, looks: int, listed: bool) -> None:
+def test_short_shifts_follow_one_another_to_the_end(bulk: BulkDeployment, looks: int, listed: bool) -> None:
     """Whether the time ends inside a page, between pages or after every certificate; each is counted once."""
     devices = bulk.devices(8)
     start(bulk, bulk.plan(list_of="job" if listed else None), devices if listed else None)
-    turns = drain(bulk, looks=looks)
+    shifts = drain(bulk, looks=looks)
     job = bulk.job("job")
     assert (job.state, job.tally) == (JobState.DONE, Tally(done=8))
-    assert turns > 1
+    assert shifts > 1
     assert bulk.statuses(devices) == ["INACTIVE"] * 8
     updates = [certificate_id for certificate_id, _ in bulk.deployment.iot.history]
     assert len(updates) == len(set(updates)) == 8
 
 
-def test_a_turn_without_time_only_hands_on(bulk: BulkDeployment) -> None:
+def test_a_shift_without_time_only_hands_on(bulk: BulkDeployment) -> None:
     """The last message of a batch may come too late."""
     bulk.devices(1)
     start(bulk, bulk.plan())
-    assert bulk.take(Turn("job", 1), looks=0).end is TurnEnd.MORE
+    assert bulk.take(Shift("job", 1), looks=0).end is ShiftEnd.MORE
     assert bulk.job("job").tally.seen == 0
 
 
@@ -82,9 +82,9 @@ def test_a_certificate_that_leaves_the_list_hides_no_other(bulk: BulkDeployment)
     """The position is a certificate, not a number: what moved up is not passed over."""
     devices = bulk.devices(6)
     start(bulk, bulk.plan())
-    bulk.take(Turn("job", 1), looks=3)
+    bulk.take(Shift("job", 1), looks=3)
     del bulk.deployment.iot.certificates[devices[0].certificate_id]
-    bulk.queue.sent = [(Turn("job", 2), 0)]
+    bulk.queue.sent = [(Shift("job", 2), 0)]
     drain(bulk)
     assert bulk.statuses(devices[1:]) == ["INACTIVE"] * 5
 
@@ -93,89 +93,89 @@ def test_a_certificate_that_leaves_the_list_hides_no_other(bulk: BulkDeployment)
 
 
 def test_a_message_that_comes_again_later_starts_nothing(bulk: BulkDeployment) -> None:
-    """The job is at another turn, or done."""
+    """The job is at another shift, or done."""
     bulk.devices(4)
     start(bulk, bulk.plan())
     drain(bulk, looks=3)
     calls = len(bulk.deployment.iot.calls)
     for number in (1, 2, 3):
-        assert bulk.take(Turn("job", number)).end is TurnEnd.STOPPED
+        assert bulk.take(Shift("job", number)).end is ShiftEnd.STOPPED
     assert (len(bulk.deployment.iot.calls), bulk.queue.sent) == (calls, [])
 
 
 def test_a_message_that_comes_twice_at_a_time_waits(bulk: BulkDeployment) -> None:
-    """It may be the very message of the turn that is at work, so it is not just thrown away."""
+    """It may be the very message of the shift that is at work, so it is not just thrown away."""
     bulk.devices(2)
     bulk.create("job", bulk.plan())
     at = bulk.deployment.clock()
     assert bulk.jobs.claim("job", 1, owner="first", until=at + LEASE, at=at)
-    assert bulk.take(Turn("job", 1), owner="second").end is TurnEnd.BUSY
-    assert bulk.queue.sent == [(Turn("job", 1), AGAIN_SECONDS)]
+    assert bulk.take(Shift("job", 1), owner="second").end is ShiftEnd.BUSY
+    assert bulk.queue.sent == [(Shift("job", 1), AGAIN_SECONDS)]
     assert "UpdateCertificate" not in bulk.deployment.iot.calls
 
 
 def test_whoever_was_killed_before_the_next_message_is_made_good(bulk: BulkDeployment) -> None:
-    """The turn is counted up, its message comes back: the next one's is sent again."""
+    """The shift is counted up, its message comes back: the next one's is sent again."""
     bulk.devices(4)
     start(bulk, bulk.plan())
-    bulk.take(Turn("job", 1), looks=3)
+    bulk.take(Shift("job", 1), looks=3)
     bulk.queue.sent.clear()
-    assert bulk.take(Turn("job", 1)).end is TurnEnd.PASSED
-    assert bulk.queue.sent == [(Turn("job", 2), 0)]
+    assert bulk.take(Shift("job", 1)).end is ShiftEnd.PASSED
+    assert bulk.queue.sent == [(Shift("job", 2), 0)]
     drain(bulk)
     assert bulk.job("job").tally == Tally(done=4)
 
 
-def test_while_the_next_turn_is_at_work_an_old_message_sends_nothing(bulk: BulkDeployment) -> None:
+def test_while_the_next_shift_is_at_work_an_old_message_sends_nothing(bulk: BulkDeployment) -> None:
     """Else one doubled message would be doubled for ever."""
     bulk.devices(4)
     start(bulk, bulk.plan())
-    bulk.take(Turn("job", 1), looks=3)
+    bulk.take(Shift("job", 1), looks=3)
     at = bulk.deployment.clock()
     assert bulk.jobs.claim("job", 2, owner="next", until=at + LEASE, at=at)
     bulk.queue.sent.clear()
-    bulk.take(Turn("job", 1))
+    bulk.take(Shift("job", 1))
     assert bulk.queue.sent == []
 
 
 def test_a_message_about_no_job_is_dropped(bulk: BulkDeployment) -> None:
     """Nothing is written, and nothing sent."""
-    result = bulk.take(Turn("nothing", 1))
-    assert (result.end, result.job, bulk.queue.sent) == (TurnEnd.STOPPED, None, [])
+    result = bulk.take(Shift("nothing", 1))
+    assert (result.end, result.job, bulk.queue.sent) == (ShiftEnd.STOPPED, None, [])
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"job": 1, "turn": 1}', '{"job": "a", "turn": "1"}'])
-def test_a_message_that_is_no_turn_is_refused(body: str) -> None:
+def test_a_message_that_is_no_shift_is_refused(body: str) -> None:
     """Somebody else's; it becomes a dead letter."""
     with pytest.raises(ValueError, match=r".*"):
-        Turn.parse(body)
+        Shift.parse(body)
 
 
-def test_a_turn_survives_its_message() -> None:
+def test_a_shift_survives_its_message() -> None:
     """What is written is what is read."""
-    assert Turn.parse(Turn("job", 7).to_json()) == Turn("job", 7)
+    assert Shift.parse(Shift("job", 7).to_json()) == Shift("job", 7)
 
 
 # Stop and resume
 
 
 def test_a_stopped_job_stops_and_goes_on_where_it_was(bulk: BulkDeployment) -> None:
-    """No message leads on; resuming does, as a turn of its own."""
+    """No message leads on; resuming does, as a shift of its own."""
     devices = bulk.devices(6)
     start(bulk, bulk.plan())
-    bulk.take(Turn("job", 1), looks=3)
+    bulk.take(Shift("job", 1), looks=3)
     assert bulk.jobs.stop("job", at=bulk.deployment.clock())
     drain(bulk)
     stopped = bulk.job("job")
     assert (stopped.state, stopped.tally.seen) == (JobState.STOPPED, 2)
-    turn = bulk.jobs.resume(stopped, at=bulk.deployment.clock())
-    assert turn == 3
-    bulk.queue.send(Turn("job", turn))
+    shift = bulk.jobs.resume(stopped, at=bulk.deployment.clock())
+    assert shift == 3
+    bulk.queue.send(Shift("job", shift))
     drain(bulk)
     assert (bulk.job("job").tally, bulk.statuses(devices)) == (Tally(done=6), ["INACTIVE"] * 6)
 
 
-def test_the_turn_that_is_at_work_notices_a_stop(bulk: BulkDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shift_that_is_at_work_notices_a_stop(bulk: BulkDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a few certificates; it gives its lease back, so that resuming need not wait."""
     devices = bulk.devices(6)
     start(bulk, bulk.plan())
@@ -186,7 +186,7 @@ def test_the_turn_that_is_at_work_notices_a_stop(bulk: BulkDeployment, monkeypat
         return mark(self, *row, **named)
 
     monkeypatch.setattr(Registry, "mark", stopped_meanwhile)
-    assert bulk.take(Turn("job", 1)).end is TurnEnd.STOPPED
+    assert bulk.take(Shift("job", 1)).end is ShiftEnd.STOPPED
     assert bulk.statuses(devices).count("INACTIVE") == 2
     assert not bulk.job("job").at_work(at=bulk.deployment.clock())
     assert bulk.job("job").state is JobState.STOPPED
@@ -203,21 +203,21 @@ def test_a_job_that_changed_meanwhile_is_not_resumed(bulk: BulkDeployment) -> No
 # Failures
 
 
-def test_what_fails_for_all_ends_the_turn_and_is_tried_again(bulk: BulkDeployment) -> None:
+def test_what_fails_for_all_ends_the_shift_and_is_tried_again(bulk: BulkDeployment) -> None:
     """The job says why; what was done is not done again."""
     devices = bulk.devices(4)
     start(bulk, bulk.plan())
-    bulk.take(Turn("job", 1), looks=3)
+    bulk.take(Shift("job", 1), looks=3)
     with (
         failing(bulk.deployment.iot_client, "UpdateCertificate", "ThrottlingException"),
         pytest.raises(Undecided),
     ):
-        bulk.take(Turn("job", 2))
+        bulk.take(Shift("job", 2))
     job = bulk.job("job")
     assert (job.state, job.tally.seen) == (JobState.RUNNING, 2)
     assert job.failure is not None
     assert job.failure[0] == Reason.THROTTLED
-    bulk.take(Turn("job", 2), attempt=2)
+    bulk.take(Shift("job", 2), attempt=2)
     job = bulk.job("job")
     assert (job.state, job.failure, job.tally) == (JobState.DONE, None, Tally(done=4))
     assert bulk.statuses(devices) == ["INACTIVE"] * 4
@@ -228,12 +228,12 @@ def test_after_the_last_attempt_the_job_has_failed_and_can_be_resumed(bulk: Bulk
     bulk.devices(2)
     start(bulk, bulk.plan())
     with failing(bulk.deployment.iot_client, "UpdateCertificate", "AccessDeniedException"), pytest.raises(Undecided):
-        bulk.take(Turn("job", 1), attempt=ATTEMPTS)
+        bulk.take(Shift("job", 1), attempt=ATTEMPTS)
     job = bulk.job("job")
     assert (job.state, job.failure and job.failure[0]) == (JobState.FAILED, Reason.ACCESS_DENIED)
-    turn = bulk.jobs.resume(job, at=bulk.deployment.clock())
-    assert turn is not None
-    assert bulk.take(Turn("job", turn)).end is TurnEnd.DONE
+    shift = bulk.jobs.resume(job, at=bulk.deployment.clock())
+    assert shift is not None
+    assert bulk.take(Shift("job", shift)).end is ShiftEnd.DONE
     assert bulk.job("job").failure is None
 
 
@@ -241,7 +241,7 @@ def test_a_mistake_of_ours_is_told_too(bulk: BulkDeployment) -> None:
     """As what it is, and without its text, which might hold anything."""
     bulk.create("job", bulk.plan(kind=JobKind.REVOKE, wanted=None))
     with pytest.raises(Undecided):
-        bulk.take(Turn("job", 1))
+        bulk.take(Shift("job", 1))
     failure = bulk.job("job").failure
     assert failure is not None
     assert failure[0] == Reason.CONFIGURATION
@@ -280,22 +280,22 @@ def test_only_deployed_shared_templates_are_attached_whatever_the_table_says(
     bulk.devices(1)
     bulk.create("job", bulk.plan(JobKind.REATTACH, template=template))
     with pytest.raises(Undecided) as caught:
-        bulk.take(Turn("job", 1))
+        bulk.take(Shift("job", 1))
     assert caught.value.reason is Reason.CONFIGURATION
     assert "AttachPolicy" not in bulk.deployment.iot.calls
 
 
 def test_a_policy_that_is_gone_is_no_certificates_fault(bulk: BulkDeployment) -> None:
-    """The whole turn fails; a certificate that is gone only fails for itself."""
+    """The whole shift fails; a certificate that is gone only fails for itself."""
     devices = bulk.devices(2)
     bulk.create("job", bulk.plan(JobKind.REATTACH, template="default"))
     with pytest.raises(Undecided) as caught:
-        bulk.take(Turn("job", 1))
+        bulk.take(Shift("job", 1))
     assert caught.value.reason is Reason.POLICY_UNUSABLE
     bulk.deployment.iot_client.create_policy(policyName=SHARED, policyDocument=POLICY)
     certificate = bulk.deployment.iot.certificates[devices[0].certificate_id]
     certificate.policies = [f"other-{n}" for n in range(10)]
-    assert bulk.take(Turn("job", 1)).end is TurnEnd.DONE
+    assert bulk.take(Shift("job", 1)).end is ShiftEnd.DONE
     assert bulk.job("job").tally == Tally(done=1, failed=1)
     assert [each.reason for each in bulk.jobs.failed("job")] == [Reason.AWS_REFUSED]
 
@@ -327,7 +327,7 @@ def test_a_stopped_import_is_looked_at_too(bulk: BulkDeployment, monkeypatch: py
         remember(self, *given)
 
     monkeypatch.setattr(Registry, "remember", stopped_meanwhile)
-    assert bulk.take(Turn("job", 1)).end is TurnEnd.STOPPED
+    assert bulk.take(Shift("job", 1)).end is ShiftEnd.STOPPED
     assert bulk.deployment.sweep().switched_off == 1
 
 
@@ -387,7 +387,7 @@ def end_state(bulk: BulkDeployment, devices: list[Device]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_crash_after_any_call_ends_in_the_same_state(bulk: BulkDeployment, scenario: str) -> None:
-    """Killed after call 1, 2, 3, … of the whole job, in turns of one; then the same message comes back."""
+    """Killed after call 1, 2, 3, … of the whole job, in shifts of one; then the same message comes back."""
     devices = bulk.devices(2)
     before = {each: vars(certificate).copy() for each, certificate in bulk.deployment.iot.certificates.items()}
     log = CallLog(bulk.deployment.iot_client, bulk.deployment.dynamodb)
@@ -417,14 +417,14 @@ def deliver_all(bulk: BulkDeployment, plan: Plan, log: CallLog) -> bool:
     log.kill_after = kill_after
     killed = False
     for _ in range(MORE_THAN_ENOUGH):
-        turn = bulk.queue.next()
-        if turn is None:
+        shift = bulk.queue.next()
+        if shift is None:
             return killed
         try:
-            bulk.take(turn, owner=f"owner-{killed}", looks=3)
+            bulk.take(shift, owner=f"owner-{killed}", looks=3)
         except Killed:
             killed = True
-            bulk.queue.sent.insert(0, (turn, 0))
+            bulk.queue.sent.insert(0, (shift, 0))
             bulk.deployment.clock.advance(seconds=LEASE.total_seconds() + 1)
     raise AssertionError("the job does not end")
 

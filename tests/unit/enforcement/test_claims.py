@@ -10,7 +10,7 @@ from cryptography import x509
 
 from jitr.aws.iot import IotRegistry
 from jitr.bulk.job import JobKind
-from jitr.bulk.queue import Turn
+from jitr.bulk.queue import Shift
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.sweep import SweepOutcome
 from jitr.enforcement.unknown_certificates import UnknownCertificates
@@ -83,7 +83,7 @@ def test_three_jobs_are_no_different(bulk: BulkDeployment) -> None:
 
 
 def test_a_job_that_was_undone_twice_takes_nothing_from_another(bulk: BulkDeployment) -> None:
-    """A repeated turn finds the claim handed on."""
+    """A repeated shift finds the claim handed on."""
     devices = bulk.knocked(1)
     bulk.run("one", bulk.plan())
     bulk.run("two", bulk.plan())
@@ -166,10 +166,10 @@ def test_an_undo_that_was_killed_behind_active_while_a_hold_came_leaves_it_off(
     monkeypatch.setattr(IotRegistry, "update_certificate", dying)
     bulk.create("undo", bulk.plan(JobKind.UNDO, follows="job", **list_of))
     with pytest.raises(Killed):
-        bulk.take(Turn("undo", 1))
+        bulk.take(Shift("undo", 1))
     assert bulk.statuses([device]) == ["ACTIVE"]
     bulk.deployment.clock.advance(minutes=60)
-    bulk.take(Turn("undo", 1), owner="another", attempt=2)
+    bulk.take(Shift("undo", 1), owner="another", attempt=2)
     assert bulk.statuses([device]) == ["INACTIVE"]
 
 

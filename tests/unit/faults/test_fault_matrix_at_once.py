@@ -17,7 +17,7 @@ import pytest
 
 from jitr.activation.steps import TIME_LIMIT
 from jitr.bulk.job import JobKind, Plan
-from jitr.bulk.queue import Turn
+from jitr.bulk.queue import Shift
 from tests.aws.aws_faults import Killed
 from tests.faults.machine.cloud import Cloud
 from tests.faults.machine.counting import Count
@@ -72,7 +72,7 @@ def _revoke_all(aws: Cloud) -> None:
     plan = Plan(kind=JobKind.REVOKE, ca_certificate_id=factory().ca_certificate_id, total=total, wanted=INACTIVE)
     jobs(aws).create("all", plan, by="somebody", at=aws.account.clock())
     way = bulk_jobs.worker(aws)
-    way.send(Turn("all", 1).to_json())
+    way.send(Shift("all", 1).to_json())
     assert way.work()
 
 
@@ -138,7 +138,7 @@ def _undoing_and_sweep(*, undoing_first: bool) -> Pair:
     def undo(aws: Cloud) -> None:
         jobs(aws).create("undo", ordered.plan, by="somebody", at=aws.account.clock())
         way = bulk_jobs.worker(aws)
-        way.send(Turn("undo", 1).to_json())
+        way.send(Shift("undo", 1).to_json())
         assert way.work()
 
     ends = dict.fromkeys(own, ("ACTIVE",)) | dict.fromkeys(own[3:], ("INACTIVE",)) | {own[0]: ("REVOKED",)}

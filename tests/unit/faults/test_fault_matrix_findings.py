@@ -110,7 +110,7 @@ def test_a_dead_letter_that_is_not_sent(aws: Cloud, monkeypatch: pytest.MonkeyPa
     assert "lost" in found(queue_stories.tell(batch, at, Fault.DENIED, lasting=True) for at in CALLS)
 
 
-def test_a_turn_that_begins_at_the_beginning(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shift_that_begins_at_the_beginning(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """I5: each certificate is counted once."""
     job = switched_off()
     calls = calls_of(job)
