@@ -29,7 +29,7 @@ from cryptography import x509
 from bench.aws_stub import AwsStub
 from bench.figures import begin, figure, in_turn, ratio_by_pairs, write
 from bench.iot_server import iot_server
-from jitr.handlers.activate import Function, build_function
+from jitr.handlers.activate import ActivationHandler, build_function
 from jitr.handlers.clients import CLIENT_CONFIG
 from jitr_local.pki import CertificateAuthority, Device, pem
 from tests.aws.fake_iot import ACCOUNT, REGION
@@ -71,7 +71,7 @@ class Bench:
         self,
         aws: AwsStub,
         ca: CertificateAuthority,
-        function: Function,
+        function: ActivationHandler,
         client: Any,  # noqa: ANN401
         connected: Any,  # noqa: ANN401
     ) -> None:

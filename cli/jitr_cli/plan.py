@@ -18,7 +18,7 @@ from jitr_cli.console.output import emit_table, say
 from jitr_fleet.deployments.deployment import Deployment, Ingestion
 from jitr_fleet.storms.arrivals import Arrival
 from jitr_fleet.storms.clients import CLIENTS, Waits
-from jitr_fleet.storms.plan import Plan, Request, make_plan
+from jitr_fleet.storms.plan import StormPlan, StormQuestion, make_plan
 from jitr_local.device.back_off import BackOff
 
 _UNITS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -175,7 +175,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     except ValueError as error:
         raise CommandFailed(str(error)) from error
     settings = _settings(asked, chosen)
-    plan = make_plan(Request(arrival=come, waits=waits, **settings))
+    plan = make_plan(StormQuestion(arrival=come, waits=waits, **settings))
     ending = ExitCode.DONE if plan.complete else ExitCode.NO
     return call.finish(as_data(plan, arrival) | {"client": client}, ending, words=lambda: _print(plan, arrival))
 
@@ -200,7 +200,7 @@ def _settings(asked: _Asked, deployment: Deployment | None) -> dict[str, Any]:
     return found
 
 
-def as_data(plan: Plan, arrival: str) -> dict[str, Any]:
+def as_data(plan: StormPlan, arrival: str) -> dict[str, Any]:
     """Return the answer as JSON has it; times in seconds, null for what was never reached."""
     request, course = plan.request, plan.course
     return {
@@ -233,7 +233,7 @@ def _reached(seconds: float) -> float | None:
     return round(seconds, 1) if math.isfinite(seconds) else None
 
 
-def _print(plan: Plan, arrival: str) -> None:
+def _print(plan: StormPlan, arrival: str) -> None:
     request, course, capacity = plan.request, plan.course, plan.request.capacity
     say(
         f"{request.arrival.devices:,} devices, {arrival} · {request.ingestion}"
@@ -259,7 +259,7 @@ def _print(plan: Plan, arrival: str) -> None:
         say(f"warning: {warning}")
 
 
-def _advice(plan: Plan) -> list[tuple[str, str]]:
+def _advice(plan: StormPlan) -> list[tuple[str, str]]:
     if not plan.raise_first:
         return [("raise first", "nothing: how devices arrive decides")]
     quotas = plan.request.capacity.quotas

@@ -11,7 +11,7 @@ import pytest
 
 from jitr.bulk.job import JobState
 from jitr.bulk.queue import Shift
-from jitr.handlers.bulk import Function, build_function
+from jitr.handlers.bulk import BulkHandler, build_function
 from jitr.settings import Environment, Mode
 from jitr_cli.bulk.progress import duration
 from jitr_local import pki
@@ -32,7 +32,7 @@ class Account:
 
     bulk: BulkDeployment
     jitr: Jitr
-    function: Function
+    function: BulkHandler
     sqs: Any
     url: str
 

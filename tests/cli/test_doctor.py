@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from jitr.settings import Configuration, ManagedCa, Mode
-from jitr_cli.authorities.registry import CaRegistration, CertificateMode
+from jitr_cli.authorities.registry import CertificateMode, RegisteredCa
 from jitr_cli.checks.authorities import SeenCa, lifetime, registered, same_certificate
 from jitr_cli.checks.catalogue import CHECKS
 from jitr_cli.checks.this_computer import judge_clock, judge_fleet_file
@@ -115,7 +115,7 @@ def test_the_life_of_a_ca_is_judged(days: int, status: str) -> None:
 
 def seen(authority: CertificateAuthority, **changes: Any) -> SeenCa:
     """A CA that is registered as it should be."""
-    registration = CaRegistration(
+    registration = RegisteredCa(
         ca_certificate_id=authority.ca_certificate_id,
         pem=pem(authority.certificate),
         active=True,

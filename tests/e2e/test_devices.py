@@ -12,7 +12,7 @@ import pytest
 from jitr_local import pki
 from jitr_local.device.device_identity import DeviceIdentity
 from jitr_local.device.mqtt_attempt import Message
-from jitr_local.device.reference_device import Endpoint, ReferenceDevice, Result
+from jitr_local.device.reference_device import Endpoint, ReferenceDevice, RunResult
 from jitr_local.story.jitr_command import jitr
 from tests.e2e.conftest import World
 
@@ -48,7 +48,7 @@ class Operator:
         found = self.run("explain", str(certificate / "device.pem"), expected=expected)
         return found["verdict"], found["step"], found["reason"]
 
-    def connect(self, certificate: Path, *, timeout: float) -> Result:
+    def connect(self, certificate: Path, *, timeout: float) -> RunResult:
         """Let the device connect with a certificate and publish."""
         instance = self.world.instance
         device = ReferenceDevice(
@@ -65,7 +65,7 @@ def test_a_device_from_its_making_to_its_end(world: World, tmp_path: Path) -> No
     first = operator.create("first")
     assert operator.explained(first, expected=1) == ("not_active", 2, "not_registered")
 
-    assert operator.connect(first, timeout=30) is Result.DELIVERED
+    assert operator.connect(first, timeout=30) is RunResult.DELIVERED
     assert operator.explained(first, expected=0) == ("active", 8, None)
     told = operator.run("explain", str(first / "device.pem"))
     assert [line["outcome"] for line in told["log"]][-1] in ("activated", "already_decided")
@@ -73,18 +73,18 @@ def test_a_device_from_its_making_to_its_end(world: World, tmp_path: Path) -> No
 
     operator.run("revoke", str(first / "device.pem"), "--reason", "certificateHold", "--rate", "100", "--yes")
     assert operator.explained(first, expected=1) == ("not_active", 6, "switched_off")
-    assert operator.connect(first, timeout=1) is Result.NOT_ADMITTED
+    assert operator.connect(first, timeout=1) is RunResult.NOT_ADMITTED
     assert operator.run("reinstate", str(first / "device.pem"), "--yes")["outcome"] == "reinstated"
-    assert operator.connect(first, timeout=10) is Result.DELIVERED
+    assert operator.connect(first, timeout=10) is RunResult.DELIVERED
 
     second = operator.create("second")
-    assert operator.connect(second, timeout=5) is Result.NOT_ADMITTED
+    assert operator.connect(second, timeout=5) is RunResult.NOT_ADMITTED
     assert operator.explained(second, expected=1) == ("not_active", 7, "thing_in_use")
     assert operator.run("rebind", str(second / "device.pem"), "--yes")["thing"] == NAME
-    assert operator.connect(second, timeout=10) is Result.DELIVERED
-    assert operator.connect(first, timeout=1) is Result.NOT_ADMITTED
+    assert operator.connect(second, timeout=10) is RunResult.DELIVERED
+    assert operator.connect(first, timeout=1) is RunResult.NOT_ADMITTED
     assert operator.explained(second, expected=0) == ("active", 8, None)
 
     operator.run("revoke", str(second / "device.pem"), "--reason", "keyCompromise", "--rate", "100", "--yes")
     assert operator.run("reinstate", str(second / "device.pem"), "--yes", expected=1)["reason"] == "revoked"
-    assert operator.connect(second, timeout=1) is Result.NOT_ADMITTED
+    assert operator.connect(second, timeout=1) is RunResult.NOT_ADMITTED

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from jitr.enforcement.brake import SMALLEST_BRAKE
 from jitr.telemetry import metric_names
-from jitr_local.device.reference_device import Result
+from jitr_local.device.reference_device import RunResult
 from jitr_local.story.factory import Factory, MadeDevice
 from jitr_local.story.jitr_command import jitr
 from jitr_local.story.observations import eventually, figures, invoke, log_lines, outputs, statuses
@@ -53,10 +53,10 @@ def test_an_active_device_that_gets_onto_the_crl_is_revoked_without_anyone_looki
     """The upload alone is enough; afterwards the device stays out. The function says how long it took."""
     device = world.watched.make("watched-1")
     publish(world, world.watched)
-    assert world.connect(device).result is Result.DELIVERED
+    assert world.connect(device).result is RunResult.DELIVERED
     publish(world, world.watched, [device])
     assert settled(world, device, "REVOKED") == "REVOKED"
-    assert world.connect(device, timeout=1).result is Result.NOT_ADMITTED
+    assert world.connect(device, timeout=1).result is RunResult.NOT_ADMITTED
     enforcement = outputs(world.instance).enforcement_function
     switched_off = eventually(
         lambda: figures(world.instance, enforcement, metric_names.SWITCHED_OFF), within=20, wanted=any
@@ -68,10 +68,10 @@ def test_a_device_on_hold_is_only_inactive(world: World) -> None:
     """A hold may end, REVOKED may not."""
     device = world.watched.make("held-1")
     publish(world, world.watched)
-    assert world.connect(device).result is Result.DELIVERED
+    assert world.connect(device).result is RunResult.DELIVERED
     publish(world, world.watched, on_hold=[device])
     assert settled(world, device, "INACTIVE") == "INACTIVE"
-    assert world.connect(device, timeout=1).result is Result.NOT_ADMITTED
+    assert world.connect(device, timeout=1).result is RunResult.NOT_ADMITTED
 
 
 def test_a_certificate_that_others_activated_is_imported_and_then_revoked(world: World) -> None:
@@ -139,7 +139,7 @@ def test_a_certificate_that_names_its_crl_in_the_stacks_bucket_is_activated_and_
     url = f"https://{bucket}.s3.{region}.amazonaws.com/{world.pointing.crl_key}"
     device = world.pointing.make("pointing-1", extensions=[(distribution_point(url), False)])
     publish(world, world.pointing)
-    assert world.connect(device).result is Result.DELIVERED
+    assert world.connect(device).result is RunResult.DELIVERED
     publish(world, world.pointing, [device])
     assert settled(world, device, "REVOKED") == "REVOKED"
 
@@ -157,7 +157,7 @@ def test_a_crl_behind_an_inner_address_is_not_fetched_and_nothing_is_activated(w
     answer = urllib3.PoolManager().request("GET", world.crl_server.url("web.crl"), timeout=5.0)
     assert answer.data == crl
     device = world.web.make("web-1")
-    assert world.connect(device, timeout=2).result is Result.NOT_ADMITTED
+    assert world.connect(device, timeout=2).result is RunResult.NOT_ADMITTED
     failure = invoke(world.instance, world.event(device, world.web))
     assert json.loads(failure["errorMessage"])["reason"] == "fetch_failed"
     assert world.status(device) == "PENDING_ACTIVATION"
@@ -194,7 +194,7 @@ def test_the_enforcement_roles_permissions_suffice(strict_world: World) -> None:
     device = strict_world.watched.make("strict-watched-1")
     listed = strict_world.watched.make("strict-listed-1")
     publish(strict_world, strict_world.watched, [listed])
-    assert strict_world.connect(device).result is Result.DELIVERED
+    assert strict_world.connect(device).result is RunResult.DELIVERED
     publish(strict_world, strict_world.watched, [listed, device])
     assert settled(strict_world, device, "REVOKED") == "REVOKED"
     strict_world.watched.register(strict_world.instance, [listed])

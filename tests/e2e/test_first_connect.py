@@ -10,7 +10,7 @@ import pytest
 
 from jitr_local import pki
 from jitr_local.device.mqtt_attempt import Ending
-from jitr_local.device.reference_device import Result
+from jitr_local.device.reference_device import RunResult
 from jitr_local.story.observations import NOT_REGISTERED, certificate_status, eventually, invoke, outputs
 from jitr_local.story.registration_events import listening
 from tests.e2e.conftest import World
@@ -28,7 +28,7 @@ def test_a_good_device_is_dropped_activated_and_publishes(world: World) -> None:
     device = world.factory.make("good-1")
     report = world.connect(device)
     assert report.attempts[0].ending is Ending.DROPPED
-    assert report.result is Result.DELIVERED
+    assert report.result is RunResult.DELIVERED
     assert world.status(device) == "ACTIVE"
     assert attachments(world, device.device) == (["jitr-local_default"], ["good-1"])
 
@@ -38,7 +38,7 @@ def test_a_revoked_device_never_gets_in_and_its_certificate_ends_revoked(world: 
     device = world.factory.make("revoked-1")
     world.factory.publish_crl(world.instance, [device], number=2)
     report = world.connect(device, timeout=6)
-    assert report.result is Result.NOT_ADMITTED
+    assert report.result is RunResult.NOT_ADMITTED
     assert eventually(lambda: world.status(device), within=10, wanted=lambda s: s == "REVOKED") == "REVOKED"
 
 
@@ -46,7 +46,7 @@ def test_a_forged_certificate_never_gets_in_nor_into_the_registry(world: World) 
     """The issuer's name is right, the signing key is not."""
     impostor = pki.CertificateAuthority.create(world.factory.name)
     device = world.factory.make("forged-1", signed_by=impostor)
-    assert world.connect(device, timeout=3).result is Result.NOT_ADMITTED
+    assert world.connect(device, timeout=3).result is RunResult.NOT_ADMITTED
     assert certificate_status(world.instance, device) == NOT_REGISTERED
 
 
@@ -60,7 +60,7 @@ def test_a_replayed_event_does_not_bring_back_what_an_operator_switched_off(worl
     iot.update_certificate(certificateId=device.certificate_id, newStatus="INACTIVE")
     answer = invoke(world.instance, original)
     assert (answer["certificate_id"], answer["outcome"]) == (device.certificate_id, "already_decided")
-    assert world.connect(device, timeout=1).result is Result.NOT_ADMITTED
+    assert world.connect(device, timeout=1).result is RunResult.NOT_ADMITTED
     assert world.status(device) == "INACTIVE"
 
 
@@ -86,7 +86,7 @@ def test_without_a_crl_nothing_is_decided_and_once_it_is_there_the_next_knock_ac
     The event is sent to the function the way Lambda's own queue holds it: the emulator's rules try once only.
     """
     device = world.silent.make("early-1")
-    assert world.connect(device, timeout=1).result is Result.NOT_ADMITTED
+    assert world.connect(device, timeout=1).result is RunResult.NOT_ADMITTED
     functions: LambdaClient = world.client("lambda")
     event = json.dumps(world.event(device, world.silent)).encode()
     functions.invoke(FunctionName=world.instance.function, InvocationType="Event", Payload=event)
@@ -95,7 +95,7 @@ def test_without_a_crl_nothing_is_decided_and_once_it_is_there_the_next_knock_ac
     assert json.loads(letters[0]["responsePayload"]["errorMessage"])["reason"] == "no_crl"
     assert world.status(device) == "PENDING_ACTIVATION"
     world.silent.publish_crl(world.instance)
-    assert world.connect(device).result is Result.DELIVERED
+    assert world.connect(device).result is RunResult.DELIVERED
     assert world.status(device) == "ACTIVE"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jitr_local.device.reference_device import Result
+from jitr_local.device.reference_device import RunResult
 from tests.e2e.conftest import World
 from tests.e2e.stack_templates import stack_template, update
 
@@ -22,7 +22,7 @@ def properties(document: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def test_a_ca_with_active_devices_does_not_leave_and_its_devices_notice_nothing(world: World) -> None:
     """The deploy is undone with a sentence; what was deployed before goes on working."""
-    assert world.connect(world.factory.make("stays-1")).result is Result.DELIVERED
+    assert world.connect(world.factory.make("stays-1")).result is RunResult.DELIVERED
     without = stack_template(world)
     guard = properties(without, "Custom::JitrManagedCas")
     identifier = world.factory.authority.ca_certificate_id
@@ -31,12 +31,12 @@ def test_a_ca_with_active_devices_does_not_leave_and_its_devices_notice_nothing(
     status, failures = update(world, without)
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert f"CA {name} left the fleet file and has ACTIVE devices" in failures[0]
-    assert world.connect(world.factory.make("stays-2")).result is Result.DELIVERED
+    assert world.connect(world.factory.make("stays-2")).result is RunResult.DELIVERED
 
 
 def test_a_rollback_takes_a_ca_with_active_devices_out_again(world: World) -> None:
     """A deploy that adds one and fails later must be undone; refusing that would leave the stack in between."""
-    assert world.connect(world.factory.make("added-1")).result is Result.DELIVERED
+    assert world.connect(world.factory.make("added-1")).result is RunResult.DELIVERED
     before = stack_template(world)
     identifier = world.factory.authority.ca_certificate_id
     without = stack_template(world)

@@ -19,7 +19,7 @@ import pytest
 from jitr.messages.dead_letters import decode_dead_letter
 from jitr_fleet.deployments.deployment import Ingestion
 from jitr_local.device.mqtt_attempt import Ending, MqttAttempt
-from jitr_local.device.reference_device import Result
+from jitr_local.device.reference_device import RunResult
 from jitr_local.stack.local_stack import Instance, LocalStack
 from jitr_local.story.factory import Factory, MadeDevice
 
@@ -123,7 +123,7 @@ def test_a_fleet_that_knocked_while_nobody_answered_gets_in(fleet: Fleet) -> Non
     until(lambda: fleet.statuses(devices) == {"ACTIVE": DEVICES}, "not all devices are ACTIVE")
     until(lambda: fleet.waiting() == 0, "the queue does not get empty")
     assert fleet.waiting(DEAD_LETTERS) == 0
-    assert devices[0].at(fleet.instance).run(timeout=PATIENCE).result is Result.ADMITTED
+    assert devices[0].at(fleet.instance).run(timeout=PATIENCE).result is RunResult.ADMITTED
 
 
 def test_an_undecidable_event_is_buried_on_its_last_receive_with_reason_and_step(fleet: Fleet) -> None:
@@ -166,5 +166,5 @@ def test_switching_to_direct_loses_nothing_that_waits(fleet: Fleet) -> None:
     fleet.stack.deploy([fleet.factory.ca, fleet.silent.ca])
     fleet.switch_batches(on=True)
     until(lambda: fleet.statuses([before]) == {"ACTIVE": 1}, "what waited was not worked off")
-    assert after.at(fleet.instance).run(timeout=PATIENCE).result is Result.ADMITTED
+    assert after.at(fleet.instance).run(timeout=PATIENCE).result is RunResult.ADMITTED
     assert fleet.waiting() == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jitr_local.device.reference_device import Result
+from jitr_local.device.reference_device import RunResult
 from tests.e2e.conftest import World
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def test_a_deploy_over_what_destroy_left_takes_new_devices_again(world: World) -
     The emulator imports the table, but refuses a bucket that exists: the test removes that by hand and publishes anew.
     """
     before = world.factory.make("before-destroy-1")
-    assert world.connect(before).result is Result.DELIVERED
+    assert world.connect(before).result is RunResult.DELIVERED
     rows = state_rows(world)
     assert rows
     world.stack.destroy(world.cas)
@@ -39,8 +39,8 @@ def test_a_deploy_over_what_destroy_left_takes_new_devices_again(world: World) -
     world.stack.deploy(existing, "--import-existing-resources")
     assert state_rows(world) == rows
     world.factory.publish_crl(world.instance, number=20)
-    assert world.connect(world.factory.make("after-destroy-1")).result is Result.DELIVERED
-    assert world.connect(before).result is Result.DELIVERED
+    assert world.connect(world.factory.make("after-destroy-1")).result is RunResult.DELIVERED
+    assert world.connect(before).result is RunResult.DELIVERED
 
 
 def state_rows(world: World) -> list[str]:

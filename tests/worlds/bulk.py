@@ -10,7 +10,7 @@ from typing import Any
 
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.state_table import StateTable
-from jitr.bulk.job import Job, JobKind, Plan
+from jitr.bulk.job import Job, JobKind, JobPlan
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks, shared_policy
 from jitr.bulk.queue import Shift
@@ -96,14 +96,14 @@ class BulkDeployment:
             self.deployment.knock(device)
         return made
 
-    def plan(self, kind: JobKind = JobKind.REVOKE, **different: Any) -> Plan:
+    def plan(self, kind: JobKind = JobKind.REVOKE, **different: Any) -> JobPlan:
         """A plan about all of the first CA's certificates; revoking makes them INACTIVE."""
         values: dict[str, Any] = {"total": len(self.deployment.iot.certificates)}
         if kind in (JobKind.REVOKE, JobKind.CONFIRM):
             values["wanted"] = INACTIVE if kind is JobKind.REVOKE else REVOKED
-        return Plan(kind=kind, ca_certificate_id=self.deployment.ca.ca_certificate_id, **{**values, **different})
+        return JobPlan(kind=kind, ca_certificate_id=self.deployment.ca.ca_certificate_id, **{**values, **different})
 
-    def create(self, job_id: str, plan: Plan, devices: Sequence[Device] | None = None) -> None:
+    def create(self, job_id: str, plan: JobPlan, devices: Sequence[Device] | None = None) -> None:
         """Write a job, about a list if there is one."""
         if devices is not None:
             self.jobs.put_list(job_id, [device.certificate_id for device in devices])
@@ -120,7 +120,7 @@ class BulkDeployment:
             seconds_left=lambda: next(left),
         )
 
-    def run(self, job_id: str, plan: Plan, devices: Sequence[Device] | None = None) -> Job:
+    def run(self, job_id: str, plan: JobPlan, devices: Sequence[Device] | None = None) -> Job:
         """Do a whole job, and return it as it is then."""
         self.create(job_id, plan, devices)
         assert self.take(Shift(job_id, 1)).end is ShiftEnd.DONE

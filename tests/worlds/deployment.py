@@ -24,7 +24,7 @@ from jitr.crls.sources import CrlSources
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.copies import EnforcedCrls
 from jitr.enforcement.sweep import Enforcement, Sweep
-from jitr.messages.result import Result
+from jitr.messages.result import EventResult
 from jitr.registry.allow_list import allowed_key
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration, Environment, ManagedCa
@@ -140,11 +140,11 @@ class TestDeployment:
         """Put a CRL into the deployment's bucket."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=crl)
 
-    def knock(self, device: Device, *, owner: str | None = None) -> Result:
+    def knock(self, device: Device, *, owner: str | None = None) -> EventResult:
         """Let a device connect and the function handle the event."""
         return self.deliver(self.iot.connect(device, self.ca), owner=owner)
 
-    def deliver(self, event: object, *, owner: str | None = None) -> Result:
+    def deliver(self, event: object, *, owner: str | None = None) -> EventResult:
         """Hand one event to the function, as a new one unless `owner` says whose retry it is."""
         return self.activation.activate(event, owner=owner or self.owners())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jitr.aws.iot import ListedCertificate
-from jitr.bulk.job import Job, JobKind, JobState, Plan
+from jitr.bulk.job import Job, JobKind, JobPlan, JobState
 from jitr.bulk.tasks import Handled, Task
 from jitr_cli.console.output import progress, say
 
@@ -23,7 +23,7 @@ _CALLS = {
 }
 
 
-def calls_of(plan: Plan) -> tuple[str, ...]:
+def calls_of(plan: JobPlan) -> tuple[str, ...]:
     """Return the quota-limited calls that a job makes for each certificate, at most."""
     calls = _CALLS[plan.kind]
     if plan.kind is JobKind.CONFIRM and plan.list_of is not None:
@@ -32,7 +32,7 @@ def calls_of(plan: Plan) -> tuple[str, ...]:
     return (*calls, "DetachPolicy") if plan.old_policy is not None else calls
 
 
-def say_effort(plan: Plan, certificates: int, *, per_second: float, in_account: bool) -> None:
+def say_effort(plan: JobPlan, certificates: int, *, per_second: float, in_account: bool) -> None:
     """Say how long a job takes at most, and what would make it faster."""
     calls = calls_of(plan)
     seconds = certificates * len(calls) / per_second

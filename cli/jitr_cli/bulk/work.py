@@ -18,7 +18,7 @@ import click
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
 from jitr.aws.state_table import StateTable
-from jitr.bulk.job import Job, JobKind, JobState, Plan
+from jitr.bulk.job import Job, JobKind, JobPlan, JobState
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks
 from jitr.bulk.queue import Shift, WorkQueue
@@ -99,13 +99,13 @@ class Bulk:
         """Return how many calls a second a job makes, `away` in the account."""
         return self.tps if away else options.rate or self.tps
 
-    def say_effort(self, plan: Plan, options: WorkOptions) -> None:
+    def say_effort(self, plan: JobPlan, options: WorkOptions) -> None:
         """Say how long a job takes, and where it is done."""
         away = _in_account(plan, options)
         say_effort(plan, plan.total, per_second=self.rate(options, away=away), in_account=away)
 
     def carry_out(
-        self, job_id: str, plan: Plan, options: WorkOptions, *, question: str, listed: list[str] | None = None
+        self, job_id: str, plan: JobPlan, options: WorkOptions, *, question: str, listed: list[str] | None = None
     ) -> ExitCode:
         """Ask, do the job and say how it ended; in a dry run, and where there is nothing to do, only the latter."""
         if plan.total == 0 or not self.call.confirm(question):
@@ -126,7 +126,7 @@ class Bulk:
                     return count, last
 
     def start(
-        self, job_id: str, plan: Plan, options: WorkOptions, *, away: bool, listed: list[str] | None = None
+        self, job_id: str, plan: JobPlan, options: WorkOptions, *, away: bool, listed: list[str] | None = None
     ) -> Job:
         """Write a job and have it done, `away` in the account; returns it as it is when the command stops looking."""
         if away:
@@ -179,7 +179,7 @@ class Bulk:
         ending = ExitCode.NO if tally.failed or job.state is JobState.STOPPED else ExitCode.DONE
         return self.call.finish(description(job), ExitCode.AWS if job.state is JobState.FAILED else ending)
 
-    def _work_here(self, job_id: str, plan: Plan, options: WorkOptions, by: str) -> Job:
+    def _work_here(self, job_id: str, plan: JobPlan, options: WorkOptions, by: str) -> Job:
         owner = f"{by}#{uuid.uuid4()}"
         with progress(plan.kind.value, total=plan.total) as bar:
             tasks = self._tasks(options.rate or self.tps)
@@ -217,7 +217,7 @@ class Bulk:
         )
 
 
-def _in_account(plan: Plan, options: WorkOptions) -> bool:
+def _in_account(plan: JobPlan, options: WorkOptions) -> bool:
     return options.in_account or plan.total > MOST_HERE
 
 
@@ -242,7 +242,7 @@ def description(job: Job) -> dict[str, Any]:
     )
 
 
-def _description(plan: Plan, **known: object) -> dict[str, Any]:
+def _description(plan: JobPlan, **known: object) -> dict[str, Any]:
     """Return what is known of a job as data; before it is started that is its plan alone, and the rest is null."""
     return {
         "job": None,

@@ -12,7 +12,7 @@ import click
 
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import CertificateStatus
-from jitr.bulk.job import Job, JobKind, JobState, Plan
+from jitr.bulk.job import Job, JobKind, JobPlan, JobState
 from jitr.enforcement.brake import brake_limit
 from jitr.revocation.entries import HOLD
 from jitr_cli.authorities.management import DeployedCas, describe_managers
@@ -34,11 +34,11 @@ _OFF = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class SelectedDevices:
     """The job to do, and the certificates it is about: `listed` None is all of the CA's."""
 
     job_id: str
-    plan: Plan
+    plan: JobPlan
     listed: list[str] | None = None
 
 
@@ -104,17 +104,17 @@ def command(
 
 def _revoking(
     bulk: Bulk, ca_certificate_id: str | None, file: Path | None, status: CertificateStatus, reason: str | None
-) -> Selection:
+) -> SelectedDevices:
     if ca_certificate_id is None:
         raise CommandFailed("give --ca-certificate-id")
     verify_ca(bulk, ca_certificate_id)
     job_id = new_job_id(JobKind.REVOKE)
     listed = None if file is None else read_certificate_ids(file)
     total, last = (len(listed), None) if listed is not None else bulk.count(ca_certificate_id)
-    return Selection(
+    return SelectedDevices(
         job_id=job_id,
         listed=listed,
-        plan=Plan(
+        plan=JobPlan(
             kind=JobKind.REVOKE,
             ca_certificate_id=ca_certificate_id,
             total=total,
@@ -137,7 +137,7 @@ def _at_first(bulk: Bulk, ca_certificate_id: str, total: int, status: Certificat
     return status
 
 
-def _say_managed(bulk: Bulk, wanted: Selection) -> bool:
+def _say_managed(bulk: Bulk, wanted: SelectedDevices) -> bool:
     """Say what a CA is to the deployment; returns False where it is known to be nothing."""
     call, ca_certificate_id = bulk.call, wanted.plan.ca_certificate_id
     deployed = DeployedCas.read(call.aws, call.stack)
@@ -156,12 +156,12 @@ def _say_open(bulk: Bulk, ca_certificate_id: str) -> None:
         say("the CA is ACTIVE: devices that are not registered yet still get in; `jitr ca hold` stops that")
 
 
-def _confirming(bulk: Bulk, job_id: str, reason: str | None) -> Selection:
+def _confirming(bulk: Bulk, job_id: str, reason: str | None) -> SelectedDevices:
     """Plan the second step of a job; raises CommandFailed where there is nothing to confirm."""
     job = bulk.job(job_id)
     _verify_confirmable(job)
     verify_may_follow(bulk.jobs, job, JobKind.CONFIRM)
-    return Selection(
+    return SelectedDevices(
         job_id=new_job_id(JobKind.CONFIRM),
         plan=job.followed_by(JobKind.CONFIRM, wanted=CertificateStatus.REVOKED, reason=reason or job.plan.reason),
     )

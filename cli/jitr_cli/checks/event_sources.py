@@ -25,7 +25,7 @@ _ADVISED_TIMEOUTS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class EventSource:
     """A queue before a function, and the queue where its messages end that were received so often in vain."""
 
     function: str
@@ -39,9 +39,9 @@ class Source:
         return self.url.rpartition("/")[2]
 
 
-def _activation(stack: StackOutputs) -> Source:
+def _activation(stack: StackOutputs) -> EventSource:
     """Return activation's queue: also where the rule invokes the function, what was sent before still comes."""
-    return Source(
+    return EventSource(
         function=stack.function,
         url=stack.activation_queue,
         dead_letters=stack.dead_letter_queue,
@@ -49,8 +49,8 @@ def _activation(stack: StackOutputs) -> Source:
     )
 
 
-def _bulk(stack: StackOutputs) -> Source:
-    return Source(
+def _bulk(stack: StackOutputs) -> EventSource:
+    return EventSource(
         function=stack.bulk_function,
         url=stack.bulk_queue,
         dead_letters=stack.bulk_dead_letter_queue,
@@ -65,7 +65,7 @@ def event_sources(deployed: Deployed) -> Iterator[Finding]:
     yield from _handed_over(deployed, _activation(deployed.stack), per_second=deployed.configuration.activation_tps)
 
 
-def _handed_over(deployed: Deployed, source: Source, *, per_second: float | None = None) -> Iterator[Finding]:
+def _handed_over(deployed: Deployed, source: EventSource, *, per_second: float | None = None) -> Iterator[Finding]:
     queue, function = deployed.queue(source.url), deployed.function(source.function) or {}
     answer = deployed.aws.client("lambda").list_event_source_mappings(
         FunctionName=source.function, EventSourceArn=queue["QueueArn"]
@@ -84,7 +84,7 @@ def _handed_over(deployed: Deployed, source: Source, *, per_second: float | None
     yield from found or [ok(f"messages of {source.name} are handed to {source.function}; what fails comes back")]
 
 
-def _judge_running(source: Source, mappings: Sequence[Mapping[str, Any]], *, restore: str) -> Iterator[Finding]:
+def _judge_running(source: EventSource, mappings: Sequence[Mapping[str, Any]], *, restore: str) -> Iterator[Finding]:
     if not mappings:
         yield error(f"nothing hands messages of {source.name} to {source.function}", fix=restore)
     elif not any(each.get("State") == _RUNNING for each in mappings):
@@ -94,7 +94,7 @@ def _judge_running(source: Source, mappings: Sequence[Mapping[str, Any]], *, res
         )
 
 
-def _judge_answers(source: Source, mapping: Mapping[str, Any], *, restore: str) -> Iterator[Finding]:
+def _judge_answers(source: EventSource, mapping: Mapping[str, Any], *, restore: str) -> Iterator[Finding]:
     """Without the report Lambda takes any answer for "all done", and deletes what the function wanted back."""
     if _PARTIAL not in (mapping.get("FunctionResponseTypes") or ()):
         yield error(
@@ -104,7 +104,7 @@ def _judge_answers(source: Source, mapping: Mapping[str, Any], *, restore: str) 
 
 
 def _judge_size(
-    source: Source, mapping: Mapping[str, Any], per_second: float | None, *, timeout: int, restore: str
+    source: EventSource, mapping: Mapping[str, Any], per_second: float | None, *, timeout: int, restore: str
 ) -> Iterator[Finding]:
     """Judge how much is handed over at once by how many events a second have their turn, if they have turns."""
     at_once = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency")
@@ -125,7 +125,9 @@ def _judge_size(
         )
 
 
-def _judge_visibility(source: Source, queue: Mapping[str, str], *, timeout: int, restore: str) -> Iterator[Finding]:
+def _judge_visibility(
+    source: EventSource, queue: Mapping[str, str], *, timeout: int, restore: str
+) -> Iterator[Finding]:
     seconds = int(queue.get("VisibilityTimeout", _SQSS_VISIBILITY))
     if seconds < timeout:
         yield error(
@@ -149,7 +151,7 @@ def queue_destinations(deployed: Deployed) -> Iterator[Finding]:
         yield judge_redrive_policy(source, queue.get("RedrivePolicy"), arn, restore=deployed.restore)
 
 
-def judge_redrive_policy(source: Source, text: str | None, wanted: str, *, restore: str) -> Finding:
+def judge_redrive_policy(source: EventSource, text: str | None, wanted: str, *, restore: str) -> Finding:
     """Judge a queue's redrive policy, JSON as SQS tells it; `wanted` is the ARN of its dead-letter queue."""
     policy = json.loads(text) if text else {}
     if policy.get("deadLetterTargetArn") != wanted:

@@ -15,7 +15,7 @@ import click
 from jitr.certificates import Certificate, verify_issued_by
 from jitr.certificates.names import same_name
 from jitr.errors import Reason, Rejected
-from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr.revocation import Options, RevocationStatus, RevocationVerdict, decide
 from jitr.revocation.entries import HOLD
 from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -66,7 +66,9 @@ def command(
     return call.finish(_as_data(verdict, crls), EXIT_CODES[verdict.status], words=lambda: _print(verdict, crls))
 
 
-def _verdict(certificate: Path, issuer: Path, crls: tuple[Path, ...], *, at: datetime, options: Options) -> Verdict:
+def _verdict(
+    certificate: Path, issuer: Path, crls: tuple[Path, ...], *, at: datetime, options: Options
+) -> RevocationVerdict:
     crl_contents = [read_file(path, maximum=options.max_size) for path in crls]
     found = []
     for path in (certificate, issuer):
@@ -99,11 +101,11 @@ def _is_issued_by(certificate: Certificate, ca: Certificate) -> bool:
     return True
 
 
-def _undetermined(reason: Reason, message: str) -> Verdict:
-    return Verdict(status=RevocationStatus.UNDETERMINED, reason=reason, message=message)
+def _undetermined(reason: Reason, message: str) -> RevocationVerdict:
+    return RevocationVerdict(status=RevocationStatus.UNDETERMINED, reason=reason, message=message)
 
 
-def _as_data(verdict: Verdict, crls: tuple[Path, ...]) -> dict[str, Any]:
+def _as_data(verdict: RevocationVerdict, crls: tuple[Path, ...]) -> dict[str, Any]:
     crl = verdict.crl
     return {
         "verdict": verdict.status.value,
@@ -122,7 +124,7 @@ def _as_data(verdict: Verdict, crls: tuple[Path, ...]) -> dict[str, Any]:
     }
 
 
-def _print(verdict: Verdict, crls: tuple[Path, ...]) -> None:
+def _print(verdict: RevocationVerdict, crls: tuple[Path, ...]) -> None:
     click.echo(_headline(verdict))
     if verdict.crl is not None:
         number = "without a number" if verdict.crl.number is None else f"number {verdict.crl.number}"
@@ -133,7 +135,7 @@ def _print(verdict: Verdict, crls: tuple[Path, ...]) -> None:
         say(f"warning: {warning}")
 
 
-def _headline(verdict: Verdict) -> str:
+def _headline(verdict: RevocationVerdict) -> str:
     match verdict.status:
         case RevocationStatus.GOOD:
             return "good: the CRL does not list the certificate"

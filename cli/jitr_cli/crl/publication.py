@@ -46,7 +46,7 @@ _S3_SOURCE = re.compile(r"s3://[^/]+/.+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedCrl:
     """What is at an address: the CRL and the tag to replace it by; both None where nothing is there."""
 
     crl: VerifiedCrl | None
@@ -61,24 +61,24 @@ class CrlObject:
     location: S3Location
     owner: str | None
 
-    def read(self, ca: AnyCertificate) -> Published:
+    def read(self, ca: AnyCertificate) -> PublishedCrl:
         """Return what is there; raises CommandFailed for anything that is no CRL of this CA, and ClientError."""
         try:
             answer = self.s3.get_object(**self._address())
         except ClientError as error:
             if error_code(error) in _ABSENT:
-                return Published(crl=None, etag=None)
+                return PublishedCrl(crl=None, etag=None)
             raise
         data = answer["Body"].read(MAXIMUM_BYTES + 1)
         try:
-            return Published(crl=verify_previous(data, ca), etag=answer["ETag"])
+            return PublishedCrl(crl=verify_previous(data, ca), etag=answer["ETag"])
         except CrlRefused as refusal:
             raise CommandFailed(
                 f"what is at {self.location} is no CRL of this CA: {refusal.reason}: {refusal.message}; is it the "
                 "right address? If so, remove the object first"
             ) from refusal
 
-    def write(self, crl: VerifiedCrl, *, over: Published) -> None:
+    def write(self, crl: VerifiedCrl, *, over: PublishedCrl) -> None:
         """Upload the DER if the address is still as it was read; raises CommandFailed where somebody was faster."""
         condition = {"IfNoneMatch": "*"} if over.etag is None else {"IfMatch": over.etag}
         try:
@@ -104,7 +104,7 @@ class CrlObject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect:
+class PublicationEffect:
     """What publishing changes: how many serials are newly listed, the ACTIVE devices among them, what may not vanish.
 
     `unexpired` vanish although their devices' certificates are valid, `unknown` although nobody knows how long theirs
@@ -120,7 +120,7 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fleet:
+class KnownDevices:
     """A deployment's devices and CRLs, as its state table knows them, of one CA."""
 
     rows: Registry
@@ -151,7 +151,7 @@ class Fleet:
 
     def effect(
         self, previous: VerifiedCrl | None, crl: VerifiedCrl, *, allowed: frozenset[int], at: datetime
-    ) -> Effect:
+    ) -> PublicationEffect:
         """Read the rows of everything that changes; a hundred at once, a million with progress."""
         changes = compare(previous, crl)
         active = affected = 0
@@ -166,7 +166,7 @@ class Fleet:
         gone = sorted(serial for serial in changes.vanished if serial not in allowed)
         # A row of 0 is one that was written without a date.
         ends = {serial: kept.get(self._key(serial), 0) for serial in gone}
-        return Effect(
+        return PublicationEffect(
             newly_listed=len(changes.revoked) + len(changes.held),
             switched_off=active,
             braked=affected > limit,

@@ -28,7 +28,7 @@ from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, load_issuer, read_file, zulu
 from jitr_cli.console.output import json_number, say
 from jitr_cli.crl.files import allow_drop_option, shown
-from jitr_cli.crl.publication import CrlObject, Effect, Fleet, verify_follows
+from jitr_cli.crl.publication import CrlObject, KnownDevices, PublicationEffect, verify_follows
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
 
@@ -94,9 +94,9 @@ def _load(file: Path, ca: AnyCertificate) -> VerifiedCrl:
     return crl
 
 
-def _fleet(aws: Aws, stack: StackOutputs, ca: AnyCertificate) -> Fleet:
+def _fleet(aws: Aws, stack: StackOutputs, ca: AnyCertificate) -> KnownDevices:
     table = StateTable(aws.client("dynamodb"), stack.state_table)
-    return Fleet(
+    return KnownDevices(
         rows=Registry(table),
         versions=CrlVersions(table),
         records=CaRecords(table),
@@ -105,7 +105,7 @@ def _fleet(aws: Aws, stack: StackOutputs, ca: AnyCertificate) -> Fleet:
     )
 
 
-def _location(to: S3Location | None, fleet: Fleet, stack: StackOutputs) -> S3Location:
+def _location(to: S3Location | None, fleet: KnownDevices, stack: StackOutputs) -> S3Location:
     sources = fleet.s3_sources()
     names = ", ".join(map(str, sources)) or "none yet"
     if to is None:
@@ -124,7 +124,7 @@ def _target(aws: Aws, location: S3Location, stack: StackOutputs) -> CrlObject:
     return CrlObject(s3=aws.client("s3"), location=location, owner=aws.account() if own else None)
 
 
-def _say(crl: VerifiedCrl, previous: VerifiedCrl | None, location: S3Location, effect: Effect) -> None:
+def _say(crl: VerifiedCrl, previous: VerifiedCrl | None, location: S3Location, effect: PublicationEffect) -> None:
     before = "nothing is there" if previous is None else f"in place of {_called(previous)}"
     say(f"CRL {_called(crl)}, valid until {zulu(crl.next_update)}, to {location}: {before}")
     say(
@@ -135,7 +135,9 @@ def _say(crl: VerifiedCrl, previous: VerifiedCrl | None, location: S3Location, e
         say("warning: this trips the brake: its devices go INACTIVE, until an operator confirms or rejects the CRL")
 
 
-def _as_data(crl: VerifiedCrl, location: S3Location, effect: Effect | None, *, published: bool) -> dict[str, Any]:
+def _as_data(
+    crl: VerifiedCrl, location: S3Location, effect: PublicationEffect | None, *, published: bool
+) -> dict[str, Any]:
     """Return what became of a CRL; without an effect it was there already."""
     return {
         "to": str(location),
@@ -153,7 +155,7 @@ def _called(crl: VerifiedCrl) -> str:
     return f"of {zulu(crl.this_update)} without a number" if crl.number is None else f"number {crl.number}"
 
 
-def _verify_nothing_vanishes(effect: Effect) -> None:
+def _verify_nothing_vanishes(effect: PublicationEffect) -> None:
     if effect.unexpired:
         raise CommandFailed(
             f"{len(effect.unexpired):,} unexpired certificates would vanish from the CRL: {shown(effect.unexpired)}; "

@@ -19,7 +19,7 @@ from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file
 from jitr_cli.console.options import ca_option
 from jitr_cli.console.output import progress, say
-from jitr_cli.device.shipped import Delivery, Form
+from jitr_cli.device.shipped import Form, Shipment
 
 if TYPE_CHECKING:
     from boto3.dynamodb.table import BatchWriter
@@ -103,7 +103,7 @@ def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def with_delivery(
         *arguments: object, form: str, column: str | None, decimal: bool, signer: Path | None, **options: object
     ) -> object:
-        delivery = Delivery(form=Form(form), column=column, decimal=decimal, signer=signer)
+        delivery = Shipment(form=Form(form), column=column, decimal=decimal, signer=signer)
         return function(*arguments, delivery=delivery, **options)
 
     return with_delivery
@@ -124,7 +124,7 @@ def command() -> None:
 @click.option(
     "--in-advance", is_flag=True, help="although nothing reads the list yet, for a deploy with `allow_list = true`"
 )
-def import_command(call: Call, *, file: Path, ca_certificate_id: str, delivery: Delivery, in_advance: bool) -> ExitCode:
+def import_command(call: Call, *, file: Path, ca_certificate_id: str, delivery: Shipment, in_advance: bool) -> ExitCode:
     """Add serial numbers to a CA's list; those that are on it already stay.
 
     Refused where the deployment reads no list of the CA: it does not manage it, adopted it, or has no `allow_list` for
@@ -147,7 +147,7 @@ def import_command(call: Call, *, file: Path, ca_certificate_id: str, delivery: 
 @ca_option
 def remove_command(call: Call, *, file: Path, ca_certificate_id: str) -> ExitCode:
     """Take serial numbers off a CA's list. Devices that are ACTIVE stay so: `jitr device revoke` ends them."""
-    change = ListChange.read(call, Delivery().read(file).serials, ca_certificate_id)
+    change = ListChange.read(call, Shipment().read(file).serials, ca_certificate_id)
     if (unread := change.unread()) is not None:
         say(f"warning: {unread}")
     say(f"take {len(change.serials)} serial numbers off the allow-list of CA {ca_certificate_id}")

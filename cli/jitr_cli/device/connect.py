@@ -15,7 +15,7 @@ from jitr_cli.console.output import say
 from jitr_local.device.back_off import BackOff
 from jitr_local.device.device_identity import DeviceIdentity, UnusableFileError
 from jitr_local.device.mqtt_attempt import Message, WrongServerError
-from jitr_local.device.reference_device import Attempt, DeviceReport, Endpoint, ReferenceDevice, Result
+from jitr_local.device.reference_device import Attempt, DeviceReport, Endpoint, ReferenceDevice, RunResult
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 _FILE = click.Path(path_type=Path)
@@ -99,7 +99,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     except (UnusableFileError, WrongServerError, ValueError) as error:
         raise CommandFailed(str(error)) from error
     ending = call.finish(dataclasses.asdict(report), exit_code(report), words=lambda: click.echo(summary(report)))
-    if report.result is Result.NOT_ADMITTED:
+    if report.result is RunResult.NOT_ADMITTED:
         say(f"whether it waits for its activation or was refused: jitr device explain {certificate}")
     return ending
 
@@ -135,4 +135,4 @@ def exit_code(report: DeviceReport) -> ExitCode:
     """Return 0 for admitted, 69 when no connect ever reached the server, otherwise 1."""
     if report.done:
         return ExitCode.DONE
-    return ExitCode.AWS if report.result is Result.UNREACHABLE else ExitCode.NO
+    return ExitCode.AWS if report.result is RunResult.UNREACHABLE else ExitCode.NO

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
-from jitr.bulk.job import JobKind, Plan
+from jitr.bulk.job import JobKind, JobPlan
 from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.unknown_certificates import MATTERS, UnknownCertificates
@@ -102,7 +102,7 @@ def command(call: Call, *, ca_certificate_id: str, options: WorkOptions) -> Exit
         say(f"warning: {describe_managers(call.aws, deployed, ca_certificate_id)}: it enforces no CRL of that CA")
     found = work.find()
     # What the account does walks past all of them, but only the unknown ones cost calls.
-    plan = Plan(kind=JobKind.IMPORT, ca_certificate_id=ca_certificate_id, total=found.listed)
+    plan = JobPlan(kind=JobKind.IMPORT, ca_certificate_id=ca_certificate_id, total=found.listed)
     away = options.in_account or found.unknown > MOST_HERE
     rate = bulk.rate(options, away=away)
     say(f"{found.unknown} certificates are not in the registry")

@@ -20,7 +20,7 @@ from jitr.aws.state_table import StateTable
 from jitr.certificates import verify_issued_by
 from jitr.enforcement.brake import SMALLEST_BRAKE
 from jitr.errors import Reason, Rejected, Undecided
-from jitr.registry.device_revocation import DeviceRevocation, SwitchedOff, Target
+from jitr.registry.device_revocation import DeviceRevocation, RevocationTarget, SwitchedOff
 from jitr.registry.rows import Registry
 from jitr.revocation.entries import HOLD
 from jitr_cli.bulk.disconnecting import disconnecting
@@ -47,7 +47,7 @@ class Work:
     """One run: `wanted` is the status in the end."""
 
     revocation: DeviceRevocation
-    targets: list[Target]
+    targets: list[RevocationTarget]
     wanted: CertificateStatus
 
     def run(self) -> list[SwitchedOff]:
@@ -156,7 +156,7 @@ def _wanted(reason: str | None, *, many: bool, final: bool) -> CertificateStatus
     return CertificateStatus.REVOKED
 
 
-def _verify_off(targets: list[Target]) -> None:
+def _verify_off(targets: list[RevocationTarget]) -> None:
     """Check that no device would be cut off only now; raises CommandFailed."""
     on = [each for each in targets if each.status in (CertificateStatus.ACTIVE, CertificateStatus.PENDING_ACTIVATION)]
     if on:
@@ -166,7 +166,7 @@ def _verify_off(targets: list[Target]) -> None:
         )
 
 
-def _targets(call: Call, revocation: DeviceRevocation, named: list[Named]) -> list[Target]:
+def _targets(call: Call, revocation: DeviceRevocation, named: list[Named]) -> list[RevocationTarget]:
     """Read all certificates before anything is written; raises CommandFailed naming those that are not known."""
     targets, unknown = [], []
     with progress("reading", total=len(named)) as bar:
@@ -192,7 +192,7 @@ def _targets(call: Call, revocation: DeviceRevocation, named: list[Named]) -> li
     return targets
 
 
-def _unregistered(services: DeviceServices, named: Named) -> Target | None:
+def _unregistered(services: DeviceServices, named: Named) -> RevocationTarget | None:
     """Return a target for a device that has never connected: its row alone is marked, and keeps it out."""
     at = services.clock()
     if named.certificate is None:
@@ -203,7 +203,7 @@ def _unregistered(services: DeviceServices, named: Named) -> Target | None:
             verify_issued_by(named.certificate, ca)
         except Rejected:
             continue
-        return Target(
+        return RevocationTarget(
             certificate_id=named.certificate_id,
             certificate=named.certificate,
             status=None,
@@ -231,7 +231,7 @@ def _describe(work: Work, rate: float) -> None:
         say(f"about {minutes:.0f} minutes at {rate:g} calls a second")
 
 
-def _as_data(target: Target, done: SwitchedOff | None = None) -> dict[str, Any]:
+def _as_data(target: RevocationTarget, done: SwitchedOff | None = None) -> dict[str, Any]:
     """Return a certificate as data; `status` and `row` say what it is now, and None where nothing was done."""
     return {
         "certificate_id": target.certificate_id,
@@ -246,5 +246,5 @@ def _print(rows: list[dict[str, Any]]) -> None:
     emit_table(tuple(rows[0]), [tuple("" if cell is None else str(cell) for cell in row.values()) for row in rows])
 
 
-def _serial(target: Target) -> str:
+def _serial(target: RevocationTarget) -> str:
     return f"{target.certificate.serial_number:x}"

@@ -30,7 +30,7 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Shipment:
     """What a person says about a factory's file: `column` and `decimal` of a CSV, `signer` of a manifest."""
 
     form: Form = Form.SERIALS

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from jitr_cli.diagnosis.deployed import Deployed
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """How one finding ends; the values are part of the command's contract."""
 
     OK = "ok"
@@ -24,7 +24,7 @@ class Status(StrEnum):
 class Finding:
     """One sentence about the deployment; `fix` is a command or what else to do, empty where nothing is to be done."""
 
-    status: Status
+    status: CheckStatus
     message: str
     fix: str = ""
 
@@ -43,19 +43,19 @@ class Check:
 
 def ok(message: str) -> Finding:
     """Return that something is as it should be."""
-    return Finding(Status.OK, message)
+    return Finding(CheckStatus.OK, message)
 
 
 def warning(message: str, *, fix: str) -> Finding:
     """Return what works now, and may not tomorrow, or not for everybody."""
-    return Finding(Status.WARNING, message, fix)
+    return Finding(CheckStatus.WARNING, message, fix)
 
 
 def error(message: str, *, fix: str) -> Finding:
     """Return what keeps devices out, or lets the wrong ones in."""
-    return Finding(Status.ERROR, message, fix)
+    return Finding(CheckStatus.ERROR, message, fix)
 
 
 def unknown(message: str, *, fix: str) -> Finding:
     """Return what could not be looked at."""
-    return Finding(Status.UNKNOWN, message, fix)
+    return Finding(CheckStatus.UNKNOWN, message, fix)

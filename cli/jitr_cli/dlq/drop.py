@@ -12,7 +12,7 @@ from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.output import printable, progress, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
-from jitr_cli.dlq.selection import Selection, counted, dead_since, queue_option, selection_options
+from jitr_cli.dlq.selection import LetterSelection, counted, dead_since, queue_option, selection_options
 
 _SHOWN = 20
 
@@ -22,7 +22,9 @@ _SHOWN = 20
 @selection_options
 @click.option("--unreadable", is_flag=True, help="only letters whose event cannot be read back")
 @click.option("--all", "everything", is_flag=True, help="all letters of the queue that are there now")
-def command(call: Call, *, queue: QueueName, selection: Selection, unreadable: bool, everything: bool) -> ExitCode:
+def command(
+    call: Call, *, queue: QueueName, selection: LetterSelection, unreadable: bool, everything: bool
+) -> ExitCode:
     """Remove dead letters for good: those with --reason, --certificate-id, --id, --unreadable, or --all.
 
     Says what is lost, and asks. The devices behind activation's letters stay as they are until they connect again.

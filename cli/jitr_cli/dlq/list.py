@@ -8,7 +8,7 @@ from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.output import emit_table, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
-from jitr_cli.dlq.selection import Selection, counted, describe, queue_option, selection_options
+from jitr_cli.dlq.selection import LetterSelection, counted, describe, queue_option, selection_options
 
 _COLUMNS = ("queue", "id", "dead since", "origin", "certificate", "step", "reason", "message")
 
@@ -17,7 +17,7 @@ _COLUMNS = ("queue", "id", "dead since", "origin", "certificate", "step", "reaso
 @queue_option(default=None, about="only one queue")
 @selection_options
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="look at so many of each queue")
-def command(call: Call, *, queue: QueueName | None, selection: Selection, limit: int) -> ExitCode:
+def command(call: Call, *, queue: QueueName | None, selection: LetterSelection, limit: int) -> ExitCode:
     """List dead letters with reason and step; they stay in their queues.
 
     With --json a list of letters: message_id, dead_since, origin, certificate_id, step, reason, message, event, queue.

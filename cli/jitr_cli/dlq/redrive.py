@@ -19,7 +19,7 @@ from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.output import progress, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
-from jitr_cli.dlq.selection import Selection, counted, queue_option, selection_options
+from jitr_cli.dlq.selection import LetterSelection, counted, queue_option, selection_options
 from jitr_fleet.deployments.deployment import Ingestion
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
@@ -38,7 +38,7 @@ _SWEEPS_PER_SECOND = 0.2
     type=click.FloatRange(0.1, 100),
     help="events a second  [default: half of activation's share; into the activation queue 20]",
 )
-def command(call: Call, *, queue: QueueName, selection: Selection, limit: int, rate: float | None) -> ExitCode:
+def command(call: Call, *, queue: QueueName, selection: LetterSelection, limit: int, rate: float | None) -> ExitCode:
     """Hand each letter's original event over again, and remove the letter once AWS took it.
 
     Safe to interrupt and to repeat: an event that is handed over twice ends in the same state. Letters with another
@@ -87,7 +87,7 @@ class SortedLetters:
     without_event: int = 0
 
 
-def _look(letters: DeadLetterQueue, selection: Selection, limit: int) -> SortedLetters:
+def _look(letters: DeadLetterQueue, selection: LetterSelection, limit: int) -> SortedLetters:
     """Read the queue until enough letters are found."""
     found, now = SortedLetters(), datetime.now(UTC)
     with progress("looking", total=None) as bar, letters.holding() as held:
@@ -128,7 +128,7 @@ def _redrive(letters: DeadLetterQueue, wanted: set[str], hand_over: Callable[[An
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class RedriveTarget:
     """Where events are handed over to, how, and how many a second unless --rate says otherwise."""
 
     name: str
@@ -136,19 +136,19 @@ class Target:
     rate: float
 
 
-def _target(aws: Aws, stack: StackOutputs, queue: QueueName) -> Target:
+def _target(aws: Aws, stack: StackOutputs, queue: QueueName) -> RedriveTarget:
     """Return what the topic rule, or the schedule, hands events to."""
     if queue is QueueName.ENFORCEMENT:
-        return Target(
+        return RedriveTarget(
             name=stack.enforcement_function,
             hand_over=_invoke(aws, stack.enforcement_function),
             rate=_SWEEPS_PER_SECOND,
         )
     if stack.ingestion == Ingestion.QUEUE:
         url = stack.activation_queue
-        return Target(name=url.rpartition("/")[2], hand_over=_send(aws, url), rate=_SENDS_PER_SECOND)
+        return RedriveTarget(name=url.rpartition("/")[2], hand_over=_send(aws, url), rate=_SENDS_PER_SECOND)
     share = deployed_configuration(aws, stack).activation_tps
-    return Target(name=stack.function, hand_over=_invoke(aws, stack.function), rate=share / 2)
+    return RedriveTarget(name=stack.function, hand_over=_invoke(aws, stack.function), rate=share / 2)
 
 
 def _invoke(aws: Aws, function: str) -> Callable[[Any], None]:

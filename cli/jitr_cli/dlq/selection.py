@@ -35,7 +35,7 @@ class CertificateId(click.ParamType[str]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class LetterSelection:
     """Which letters are meant: those that meet everything that is given; without anything, all."""
 
     reason: str | None = None
@@ -46,7 +46,7 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Return whether nothing narrows it down."""
-        return self == Selection()
+        return self == LetterSelection()
 
     def __contains__(self, held: Held) -> bool:
         """Return whether a letter is meant."""
@@ -60,7 +60,7 @@ class Selection:
 
 selection_options = gathered(
     "selection",
-    Selection,
+    LetterSelection,
     click.option("--reason", metavar="CODE", help="only letters with this reason code"),
     click.option("--certificate-id", type=CertificateId(), help="only letters about this certificate; 64 hex digits"),
     click.option("--id", "message_ids", metavar="ID", multiple=True, help="only this letter; may be given repeatedly"),

@@ -18,7 +18,7 @@ from jitr_cli.local.failures import local_failures
 from jitr_local.checkout import LOCAL_STATE
 from jitr_local.stack.local_stack import LocalStack
 from jitr_local.story.demo import Demo
-from jitr_local.story.expectation import Expectation
+from jitr_local.story.expectation import SummaryLine
 from jitr_local.story.factory import Factory
 from jitr_local.story.timeline import Timeline
 
@@ -47,7 +47,7 @@ def command(call: Call) -> ExitCode:
     return call.finish(data, ending, words=lambda: _print(expectations, timeline))
 
 
-def _print(expectations: Sequence[Expectation], timeline: Timeline) -> None:
+def _print(expectations: Sequence[SummaryLine], timeline: Timeline) -> None:
     click.echo()
     emit_table(
         ("expected", "observed", "ok"),

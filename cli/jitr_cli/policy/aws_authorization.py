@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jitr_cli.console.failures import CommandFailed
-from jitr_fleet.policies.evaluation.decision import Verdict
-from jitr_fleet.policies.evaluation.request import Request
+from jitr_fleet.policies.evaluation.decision import AuthDecision
+from jitr_fleet.policies.evaluation.request import AccessRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
@@ -20,9 +20,9 @@ _ACTION_TYPES = {
     "iot:receive": "RECEIVE",
 }
 _VERDICTS = {
-    "ALLOWED": Verdict.ALLOWED,
-    "EXPLICIT_DENY": Verdict.EXPLICIT_DENY,
-    "IMPLICIT_DENY": Verdict.IMPLICIT_DENY,
+    "ALLOWED": AuthDecision.ALLOWED,
+    "EXPLICIT_DENY": AuthDecision.EXPLICIT_DENY,
+    "IMPLICIT_DENY": AuthDecision.IMPLICIT_DENY,
 }
 
 
@@ -30,12 +30,12 @@ _VERDICTS = {
 class AwsAnswer:
     """What AWS IoT decides, by which policies, and which values it missed to fill variables with."""
 
-    decision: Verdict
+    decision: AuthDecision
     policies: tuple[str, ...]
     missing: tuple[str, ...]
 
 
-def ask_aws(client: IoTClient, request: Request, *, principal: str) -> AwsAnswer:
+def ask_aws(client: IoTClient, request: AccessRequest, *, principal: str) -> AwsAnswer:
     """Return AWS IoT's decision for the certificate with ARN `principal`, by the policies attached to it there.
 
     One call; AWS IoT looks neither at a Thing's attachment by the facts given here nor at policies on this computer.

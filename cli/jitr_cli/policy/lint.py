@@ -22,7 +22,7 @@ from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.context import LintContext, context_of
-from jitr_fleet.policies.source import Finding, Severity
+from jitr_fleet.policies.source import LintFinding, Severity
 
 
 @local_command(
@@ -70,7 +70,7 @@ def _contexts(deployment: Deployment | None) -> Callable[[Path], LintContext]:
     return lambda file: context_of(deployment, file.stem, partition=partition)
 
 
-def _as_data(finding: Finding) -> dict[str, Any]:
+def _as_data(finding: LintFinding) -> dict[str, Any]:
     data = {
         "rule": finding.rule,
         "severity": finding.severity.value,
@@ -82,7 +82,7 @@ def _as_data(finding: Finding) -> dict[str, Any]:
     return data if finding.acknowledged is None else {**data, "acknowledged": dict(finding.acknowledged)}
 
 
-def _print(findings: Sequence[Finding], templates: Sequence[Path]) -> None:
+def _print(findings: Sequence[LintFinding], templates: Sequence[Path]) -> None:
     for finding in findings:
         click.echo(printable(str(finding)))
     errors = sum(finding.severity is Severity.ERROR for finding in findings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from jitr.bulk.job import JobKind, Plan
+from jitr.bulk.job import JobKind, JobPlan
 from jitr.settings import Configuration
 from jitr_cli.bulk.work import Bulk, WorkOptions, new_job_id, verify_ca, work_options
 from jitr_cli.console.call import Call, writing_command
@@ -34,7 +34,7 @@ def command(call: Call, *, name: str, ca_certificate_id: str, detach: str | None
     verify_ca(bulk, ca_certificate_id)
     call.announce()
     total, _ = bulk.count(ca_certificate_id)
-    plan = Plan(
+    plan = JobPlan(
         kind=JobKind.REATTACH, ca_certificate_id=ca_certificate_id, total=total, template=name, old_policy=detach
     )
     say(f"CA {ca_certificate_id}: attach {policy}" + (f", then detach {detach}" if detach else ""))

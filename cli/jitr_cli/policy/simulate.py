@@ -32,7 +32,7 @@ from jitr_fleet.policies.evaluation.decision import Decision, evaluate
 from jitr_fleet.policies.evaluation.facts import DeviceFacts
 from jitr_fleet.policies.evaluation.request import (
     EXAMPLE_VALUES,
-    Request,
+    AccessRequest,
     unfitting_resource,
     unknown_action,
     values_in,
@@ -139,10 +139,10 @@ def _literal_arns(templates: Sequence[str]) -> Iterator[str]:
             yield from statement.texts
 
 
-def _request(action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> Request:
+def _request(action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> AccessRequest:
     """Return the question; one whose answer would say nothing is refused as in cases."""
     try:
-        request = Request.of(action, resource, with_client_id(facts, action, resource), values)
+        request = AccessRequest.of(action, resource, with_client_id(facts, action, resource), values)
     except PolicyError as error:
         raise CommandFailed(str(error)) from error
     if (wrong := unknown_action(action) or unfitting_resource(request)) is not None:
@@ -175,7 +175,9 @@ def _difference(decision: Decision, answer: AwsAnswer) -> str:
     )
 
 
-def _as_data(decision: Decision, request: Request, names: Sequence[str], answer: AwsAnswer | None) -> dict[str, Any]:
+def _as_data(
+    decision: Decision, request: AccessRequest, names: Sequence[str], answer: AwsAnswer | None
+) -> dict[str, Any]:
     statement = None
     if decision.statement is not None and decision.policy is not None:
         statement = _statement_as_data(decision.statement, names[decision.policy])

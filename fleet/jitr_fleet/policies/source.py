@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class LintFinding:
     """One finding of the lint; `line` counts from 1, `path` is a JSON Pointer and empty for the whole file.
 
     `acknowledged` is the reviewed exception, as data, that lets it stay: then it is a warning.
@@ -62,7 +62,7 @@ class PolicySource:
         return self.lines.get(pointer, 1)
 
 
-def read_policy_file(path: Path, *, name: str | None = None) -> tuple[PolicySource | None, list[Finding]]:
+def read_policy_file(path: Path, *, name: str | None = None) -> tuple[PolicySource | None, list[LintFinding]]:
     """Read a file as `read_policy_source` reads bytes; one that cannot be read is a finding too."""
     shown = name or str(path)
     try:
@@ -75,7 +75,7 @@ def read_policy_file(path: Path, *, name: str | None = None) -> tuple[PolicySour
     return read_policy_source(shown, raw)
 
 
-def read_policy_source(path_name: str, raw: bytes) -> tuple[PolicySource | None, list[Finding]]:
+def read_policy_source(path_name: str, raw: bytes) -> tuple[PolicySource | None, list[LintFinding]]:
     """Read the JSON of a policy from a file's bytes; the source is None where there is no JSON to go on with.
 
     Not checked: anything about policies, not even that the value is an object. Never raises.
@@ -83,7 +83,7 @@ def read_policy_source(path_name: str, raw: bytes) -> tuple[PolicySource | None,
     if len(raw) > MAXIMUM_BYTES:
         message = f"more than {MAXIMUM_BYTES:,} bytes, which AWS IoT does not take; a policy has 2,048 characters"
         return None, [_finding("file-too-large", path_name, 1, message)]
-    findings: list[Finding] = []
+    findings: list[LintFinding] = []
     if raw.startswith(_BYTE_ORDER_MARK):
         message = 'the file begins with a byte order mark; save it as "UTF-8", not "UTF-8 with BOM"'
         findings.append(_finding("byte-order-mark", path_name, 1, message))
@@ -104,10 +104,10 @@ def read_policy_source(path_name: str, raw: bytes) -> tuple[PolicySource | None,
     return PolicySource(file=path_name, text=text, value=document.value, lines=document.lines), findings
 
 
-def _not_utf8(path_name: str, raw: bytes, position: int) -> Finding:
+def _not_utf8(path_name: str, raw: bytes, position: int) -> LintFinding:
     found = _WIDE_ENCODINGS.get(raw[:2], f"byte 0x{raw[position]:02x} at offset {position}")
     return _finding("not-utf8", path_name, raw.count(b"\n", 0, position) + 1, f"not UTF-8: {found}; save it as UTF-8")
 
 
-def _finding(rule: str, file: str, line: int, message: str, *, path: str = "") -> Finding:
-    return Finding(rule=rule, severity=Severity.ERROR, file=file, line=line, path=path, message=message)
+def _finding(rule: str, file: str, line: int, message: str, *, path: str = "") -> LintFinding:
+    return LintFinding(rule=rule, severity=Severity.ERROR, file=file, line=line, path=path, message=message)

@@ -31,7 +31,7 @@ DYNAMODB_PER_SECOND = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class StormQuestion:
     """The question.
 
     `quota` is the lowest of the three in calls a second, `share` percent of it, `waits` how long devices wait
@@ -63,7 +63,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class StormPlan:
     """The answer.
 
     `least` is the seconds that quota and arrival allow at best; `raise_first` are the quotas to raise, the scarcest
@@ -71,7 +71,7 @@ class Plan:
     devices would knock if they waited ten times as long at most.
     """
 
-    request: Request
+    request: StormQuestion
     course: Course
     least: float
     raise_first: Mapping[str, int]
@@ -96,7 +96,7 @@ class Plan:
         return math.isfinite(self.course.time_to(1.0))
 
 
-def make_plan(request: Request) -> Plan:
+def make_plan(request: StormQuestion) -> StormPlan:
     """Answer a request: two or three simulations, seconds at ten million devices."""
     course = request.course()
     raised = replace(request, quota=2 * request.quota, containers=_twice(request.containers)).course().time_to(1.0)
@@ -105,7 +105,7 @@ def make_plan(request: Request) -> Plan:
     helps = raised < course.time_to(1.0) / _WORTH_SAYING
     # The scarcest first: raising another one alone would bring nothing.
     scarcest = sorted(capacity.quotas.items(), key=lambda item: item[1])
-    plan = Plan(
+    plan = StormPlan(
         request=request,
         course=course,
         # Arrivals by chance may all be there sooner than is to be expected.
@@ -122,14 +122,14 @@ def _twice(containers: int | None) -> int | None:
     return None if containers is None else 2 * containers
 
 
-def _warnings(plan: Plan) -> Iterator[str]:
+def _warnings(plan: StormPlan) -> Iterator[str]:
     """Yield what to beware of, each with what to do about it."""
     yield from _about_time(plan)
     yield from _about_knocks(plan)
     yield from _about_other_limits(plan)
 
 
-def _about_time(plan: Plan) -> Iterator[str]:
+def _about_time(plan: StormPlan) -> Iterator[str]:
     kept = KEPT_SECONDS[plan.request.ingestion]
     last = plan.course.time_to(1.0)
     if not plan.complete:
@@ -146,7 +146,7 @@ def _about_time(plan: Plan) -> Iterator[str]:
         )
 
 
-def _about_knocks(plan: Plan) -> Iterator[str]:
+def _about_knocks(plan: StormPlan) -> Iterator[str]:
     course, devices, last = plan.course, plan.request.arrival.devices, plan.course.time_to(1.0)
     if course.events > _MANY_KNOCKS * devices:
         yield (
@@ -166,7 +166,7 @@ def _about_knocks(plan: Plan) -> Iterator[str]:
         )
 
 
-def _about_other_limits(plan: Plan) -> Iterator[str]:
+def _about_other_limits(plan: StormPlan) -> Iterator[str]:
     if plan.request.capacity.per_second > REGISTRATIONS_PER_SECOND:
         yield (
             f"AWS IoT registers {REGISTRATIONS_PER_SECOND} new certificates a second unless that quota is raised too "

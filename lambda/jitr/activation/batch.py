@@ -29,7 +29,7 @@ from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.dead_letters import DeadLetter
 from jitr.messages.envelopes import Origin
 from jitr.messages.event import CertificateRegistered, age_seconds, claimed_certificate_id
-from jitr.messages.result import Result
+from jitr.messages.result import EventResult
 from jitr.telemetry.activation import ActivationTelemetry
 
 # No device is begun with less time than this: one that is cut short costs its whole batch an attempt.
@@ -136,7 +136,7 @@ class ActivationBatch:
         self.telemetry.ended(result, request_id=request_id)
         return self._share(group[1:], result), True
 
-    def _share(self, others: Sequence[Delivery], result: Result) -> list[str]:
+    def _share(self, others: Sequence[Delivery], result: EventResult) -> list[str]:
         """Let the other events of a device end as the first one did; returns which of them come back.
 
         While another invocation is at work on it, one of them may be the very event that has to carry on should that

@@ -21,7 +21,7 @@ from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.messages.event import CertificateRegistered
 from jitr.messages.result import Progress
 from jitr.registry.allow_list import AllowList
-from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr.revocation import Options, RevocationStatus, RevocationVerdict, decide
 from jitr.settings import ManagedCa
 
 
@@ -29,7 +29,7 @@ from jitr.settings import ManagedCa
 class RevocationCheck:
     """Step 5's answer: `verdict` is None where the CA's CRL source is `none`, `used` what it was made of."""
 
-    verdict: Verdict | None
+    verdict: RevocationVerdict | None
     used: tuple[CurrentCrl, ...] = ()
 
     @property
@@ -150,7 +150,7 @@ class Examination:
         return used.version.goes_back_from(accepted) or used.version.contradicts(accepted)
 
 
-def verify_good(verdict: Verdict | None) -> None:
+def verify_good(verdict: RevocationVerdict | None) -> None:
     """Check that step 5 says good, or that the CA has no CRL; raises Rejected or Undecided."""
     if verdict is None or verdict.status is RevocationStatus.GOOD:
         return

@@ -15,7 +15,7 @@ from jitr.aws.iot import CertificateStatus
 from jitr.crls.versions import Acceptance, CrlVersion, CrlVersions
 from jitr.errors import ActivationError, Outcome, Reason, Rejected
 from jitr.messages.event import claimed_certificate_id
-from jitr.messages.result import Progress, Result
+from jitr.messages.result import EventResult, Progress
 from jitr.registry.rows import Registry
 
 # How many batches of a queue may be observed at once: whoever may write nothing takes no turns in the state table, so
@@ -39,7 +39,7 @@ class Observation:
     rows: Registry
     clock: Callable[[], datetime]
 
-    def activate(self, payload: object, *, owner: str) -> Result:  # noqa: ARG002 - the interface of an activation
+    def activate(self, payload: object, *, owner: str) -> EventResult:  # noqa: ARG002 - the interface of an activation
         """Return `observed`, with the reason why the certificate would not be activated, if there is one.
 
         Never raises: an event that could not be decided is as worth knowing, and need not come again.
@@ -53,7 +53,7 @@ class Observation:
         except Exception as error:  # noqa: BLE001 - whatever we did not think of must not look like a good device
             return progress.result(Outcome.OBSERVED, Reason.INTERNAL, f"unexpected {type(error).__name__}")
 
-    def _steps(self, payload: object, progress: Progress) -> Result:
+    def _steps(self, payload: object, progress: Progress) -> EventResult:
         # (1)
         event, ca = self.examination.admit(payload, progress)
         if ca is None:

@@ -38,7 +38,7 @@ from jitr.aws.pacing import unpaced
 from jitr.crls.cache import CrlCache
 from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided, Waiting
 from jitr.messages.event import claimed_certificate_id
-from jitr.messages.result import Progress, Result
+from jitr.messages.result import EventResult, Progress
 from jitr.registry.allow_list import AllowList
 from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import Report, unreported
@@ -113,7 +113,7 @@ class Activation:
             examination=self.examination, rows=self.rows, closing=self.closing, lease=LEASE, clock=self.clock
         )
 
-    def activate(self, payload: object, *, owner: str) -> Result:
+    def activate(self, payload: object, *, owner: str) -> EventResult:
         """Run the steps for one event and return how it ended.
 
         Raises Undecided, and nothing else, when the event has to be delivered again.
@@ -132,7 +132,7 @@ class Activation:
             failure = Undecided(Reason.INTERNAL, f"unexpected {type(error).__name__}")
             raise _located(failure, progress) from error
 
-    def _steps(self, payload: object, owner: str, progress: Progress) -> Result:
+    def _steps(self, payload: object, owner: str, progress: Progress) -> EventResult:
         # (1)
         event, ca = self.examination.admit(payload, progress)
         if ca is None:
@@ -159,7 +159,7 @@ class Activation:
 
     # (2)
 
-    def _already_decided(self, candidate: Candidate, owner: str, progress: Progress) -> Result:
+    def _already_decided(self, candidate: Candidate, owner: str, progress: Progress) -> EventResult:
         """Finish what an interrupted step 8, or an interrupted revocation, left open; change nothing else (I3)."""
         status = candidate.registered.status
         row = self.rows.row(candidate.row)
@@ -177,7 +177,7 @@ class Activation:
 
     # (7) and (8)
 
-    def _finish(self, candidate: Candidate, owner: str, progress: Progress) -> Result:
+    def _finish(self, candidate: Candidate, owner: str, progress: Progress) -> EventResult:
         progress.step = 7
         try:
             replaces = self.provisioning.attach_thing(candidate, owner=owner)

@@ -30,7 +30,7 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class JobPlan:
     """What a job is to do; nothing of it ever changes.
 
     Its certificates are those in the list of the job `list_of`, or all of the CA's; of these only the ones registered
@@ -55,7 +55,7 @@ class Plan:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Plan:
+    def from_json(cls, text: str) -> JobPlan:
         """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
         data = json.loads(text)
         wanted = data["wanted"]
@@ -91,7 +91,7 @@ class Job:
     """One job; `failure` is why its last shift ended early: a reason code and a sentence."""
 
     job_id: str
-    plan: Plan
+    plan: JobPlan
     started_by: str
     started_at: datetime
     state: JobState
@@ -106,9 +106,11 @@ class Job:
         """Say whether some shift may be at work on it."""
         return self.lease_until > at
 
-    def followed_by(self, kind: JobKind, *, wanted: CertificateStatus | None = None, reason: str | None = None) -> Plan:
+    def followed_by(
+        self, kind: JobKind, *, wanted: CertificateStatus | None = None, reason: str | None = None
+    ) -> JobPlan:
         """Return the plan of a job that confirms or undoes this one: it goes through the same certificates."""
-        return Plan(
+        return JobPlan(
             kind=kind,
             ca_certificate_id=self.plan.ca_certificate_id,
             total=self.plan.total,

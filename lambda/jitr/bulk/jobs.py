@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jitr.aws.state_table import Item, Key, StateTable, number, text
-from jitr.bulk.job import FailedCertificate, Job, JobState, Plan, Position, Tally
+from jitr.bulk.job import FailedCertificate, Job, JobPlan, JobState, Position, Tally
 
 _PARTITION = "bulk"
 _SHIFT = "job_turn"  # the stored name of what the code calls a shift
@@ -26,7 +26,7 @@ class Jobs:
 
     table: StateTable
 
-    def create(self, job_id: str, plan: Plan, *, by: str, at: datetime) -> bool:
+    def create(self, job_id: str, plan: JobPlan, *, by: str, at: datetime) -> bool:
         """Write a new job whose first shift may begin; returns False where there is one of that id."""
         values = {
             ":plan": {"S": plan.to_json()},
@@ -188,7 +188,7 @@ def _failure(item: Item) -> tuple[str, str] | None:
 def _job(item: Item) -> Job:
     return Job(
         job_id=item["sk"]["S"],
-        plan=Plan.from_json(item["job_plan"]["S"]),
+        plan=JobPlan.from_json(item["job_plan"]["S"]),
         started_by=item["started_by"]["S"],
         started_at=datetime.fromisoformat(item["started_at"]["S"]),
         state=JobState(item["state"]["S"]),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.state_table import StateTable
-from jitr.bulk.job import Job, JobKind, Plan
+from jitr.bulk.job import Job, JobKind, JobPlan
 from jitr.bulk.revocation import BringingBack, RevokingDevices
 from jitr.bulk.tasks import Importing, Reattaching, Task
 from jitr.certificates import Certificate, load_certificate
@@ -114,6 +114,6 @@ class Tasks:
             disconnecting=self.disconnecting,
         )
 
-    def _ca(self, plan: Plan) -> Certificate:
+    def _ca(self, plan: JobPlan) -> Certificate:
         self.pace()
         return load_certificate(self.registry.describe_ca(plan.ca_certificate_id).pem)

@@ -63,7 +63,7 @@ class UndecidedEvent(Exception):  # noqa: N818 - this is the errorType that oper
 
 
 @dataclass(frozen=True)
-class Function:
+class ActivationHandler:
     """Everything that lives as long as the container."""
 
     activation: Activation | Observation
@@ -124,7 +124,7 @@ class Surroundings:
 
 def build_function(
     configuration: Configuration, environment: Environment, surroundings: Surroundings | None = None
-) -> Function:
+) -> ActivationHandler:
     """Make the clients and put the parts together."""
     real = surroundings or Surroundings()
     wiring = Wiring(configuration=configuration, environment=environment)
@@ -145,7 +145,7 @@ def build_function(
         now=real.seconds,
         chance=real.chance,
     )
-    return Function(activation, telemetry, batch)
+    return ActivationHandler(activation, telemetry, batch)
 
 
 def _activation(wiring: Wiring, real: Surroundings, report: Report, turns: Turns) -> Activation:
@@ -178,7 +178,7 @@ def _observation(wiring: Wiring, real: Surroundings) -> Observation:
 
 
 @cache
-def _function() -> Function:
+def _function() -> ActivationHandler:
     return build_function(*read_settings(BUNDLE_ROOT, os.environ))
 
 

@@ -41,7 +41,7 @@ _ROLLING_BACK = "ROLLBACK"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ResourceAnswer:
     """What a custom resource answers: what Fn::GetAtt reads, and its physical id where it is not the one before."""
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
+class AuthoritiesHandler:
     """Everything that lives as long as the container."""
 
     private_cas: PrivateCas
@@ -64,7 +64,7 @@ class Function:
     def run(self, event: object, *, seconds_left: Callable[[], float]) -> dict[str, Any]:
         """Do what CloudFormation asks for; raises AnswerFailedError, and ValueError for any other event."""
         request = ResourceRequest.parse(event)
-        answer, failure = Answer(), None
+        answer, failure = ResourceAnswer(), None
         # Whatever was registered or issued stays: devices depend on it.
         if request.request_type != DELETE:
             try:
@@ -75,25 +75,25 @@ class Function:
         self.answers.send(request, failure=failure, attributes=answer.attributes, physical_id=answer.physical_id)
         return {"answered": failure}
 
-    def _answer(self, request: ResourceRequest, seconds_left: Callable[[], float]) -> Answer:
+    def _answer(self, request: ResourceRequest, seconds_left: Callable[[], float]) -> ResourceAnswer:
         pace = paced_in_time(self.pace, seconds_left, too_late=_TOO_LATE)
         deployment = CaDeployment(private_cas=self.private_cas, registry=self.registry, clock=self.clock, pace=pace)
         given = request.properties
         match request.resource_type:
             case ResourceType.CA_CERTIFICATE:
                 found = deployment.find(given["PrivateCa"], with_chain=given["WithChain"] == "true")
-                return Answer(attributes={"Id": found.ca_certificate_id, "Certificate": found.pem})
+                return ResourceAnswer(attributes={"Id": found.ca_certificate_id, "Certificate": found.pem})
             case ResourceType.VERIFICATION_CERTIFICATE:
                 kept = request.physical_id if _same(request, "PrivateCa", "CaCertificateId") else None
                 made = deployment.verification(
                     given["PrivateCa"], ca_certificate_id=given["CaCertificateId"], issued=kept
                 )
-                return Answer(attributes={"Certificate": made.pem}, physical_id=made.arn)
+                return ResourceAnswer(attributes={"Certificate": made.pem}, physical_id=made.arn)
             case ResourceType.MANAGED_CAS:
                 left = _left(request)
                 if left and not self._rolls_back(request.stack_id):
                     deployment.verify_not_needed(left)
-                return Answer()
+                return ResourceAnswer()
         raise ValueError(request.resource_type)
 
     def _rolls_back(self, stack: str) -> bool:
@@ -120,10 +120,10 @@ def _left(request: ResourceRequest) -> dict[str, str]:
     }
 
 
-def build_function(configuration: Configuration, environment: Environment) -> Function:
+def build_function(configuration: Configuration, environment: Environment) -> AuthoritiesHandler:
     """Make the clients and put the parts together."""
     wiring = Wiring(configuration=configuration, environment=environment, config=PATIENT_CLIENT_CONFIG)
-    return Function(
+    return AuthoritiesHandler(
         private_cas=PrivateCas(wiring.client("acm-pca")),
         registry=wiring.registry,
         cloudformation=wiring.client("cloudformation"),
@@ -136,7 +136,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
 
 
 @cache
-def _function() -> Function:
+def _function() -> AuthoritiesHandler:
     return build_function(Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ))
 
 

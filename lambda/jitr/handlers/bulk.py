@@ -29,7 +29,7 @@ from jitr.telemetry.bulk import BulkTelemetry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
+class BulkHandler:
     """Everything that lives as long as the container."""
 
     work: BulkWork
@@ -68,7 +68,7 @@ class Function:
         self.telemetry.shift_ended(shift.job_id, result)
 
 
-def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> Function:
+def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> BulkHandler:
     """Make the clients and put the parts together."""
     wiring = Wiring(configuration=configuration, environment=environment)
     registry, table = wiring.registry, wiring.table
@@ -87,7 +87,7 @@ def build_function(configuration: Configuration, environment: Environment, queue
             telemetry.noted, clock=lambda: datetime.now(UTC), sleep=time.sleep, describe_pace=pace
         ),
     )
-    return Function(
+    return BulkHandler(
         work=BulkWork(
             jobs=Jobs(table),
             registry=registry,
@@ -101,7 +101,7 @@ def build_function(configuration: Configuration, environment: Environment, queue
 
 
 @cache
-def _function() -> Function:
+def _function() -> BulkHandler:
     return build_function(
         Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ), os.environ[QUEUE_VARIABLE]
     )

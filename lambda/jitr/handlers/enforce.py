@@ -56,7 +56,7 @@ class SweepsFailed(Exception):  # noqa: N818 - this is the errorType that operat
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
+class EnforcementHandler:
     """Everything that lives as long as the container."""
 
     authorities: CertificateAuthorities
@@ -194,7 +194,7 @@ def _answered(ca: str, location: str, *, outcome: str, reason: str | None = None
     }
 
 
-def build_function(configuration: Configuration, environment: Environment) -> Function:
+def build_function(configuration: Configuration, environment: Environment) -> EnforcementHandler:
     """Make the clients and put the parts together."""
     wiring = Wiring(configuration=configuration, environment=environment)
     registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
@@ -224,7 +224,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
         report=telemetry.noted,
         disconnecting=disconnecting,
     )
-    return Function(
+    return EnforcementHandler(
         authorities=wiring.authorities,
         enforcement=enforcement,
         unknown=unknown,
@@ -262,7 +262,7 @@ def _reconciling(
 
 
 @cache
-def _function() -> Function:
+def _function() -> EnforcementHandler:
     return build_function(*read_settings(BUNDLE_ROOT, os.environ))
 
 

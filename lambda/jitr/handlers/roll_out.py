@@ -34,7 +34,7 @@ class RolloutFailed(Exception):  # noqa: N818 - this is the errorType that opera
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
+class RollOutHandler:
     """Everything that lives as long as the container."""
 
     configuration: Configuration
@@ -87,10 +87,10 @@ def documents_of(properties: Mapping[str, Any]) -> dict[str, str]:
     return {each["Name"]: each["Document"] for each in properties["Policies"]}
 
 
-def build_function(configuration: Configuration, environment: Environment) -> Function:
+def build_function(configuration: Configuration, environment: Environment) -> RollOutHandler:
     """Make the clients and put the parts together."""
     wiring = Wiring(configuration=configuration, environment=environment, config=PATIENT_CLIENT_CONFIG)
-    return Function(
+    return RollOutHandler(
         configuration=configuration,
         environment=environment,
         registry=wiring.registry,
@@ -102,7 +102,7 @@ def build_function(configuration: Configuration, environment: Environment) -> Fu
 
 
 @cache
-def _function() -> Function:
+def _function() -> RollOutHandler:
     return build_function(Configuration.beside(BUNDLE_ROOT), Environment.from_environ(os.environ))
 
 

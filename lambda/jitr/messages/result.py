@@ -8,7 +8,7 @@ from jitr.errors import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class EventResult:
     """How one event ended; `reason` is None for an activation, `step` the last step that ran.
 
     `waited_seconds` is how long after its registration, its first connect, a certificate was activated.
@@ -37,9 +37,9 @@ class Progress:
     waited_seconds: float | None = None
     refused_client_id: str | None = None
 
-    def result(self, outcome: Outcome, reason: str | None, message: str) -> Result:
+    def result(self, outcome: Outcome, reason: str | None, message: str) -> EventResult:
         """Return how the event ended, at the step where it stands."""
-        return Result(
+        return EventResult(
             certificate_id=self.certificate_id,
             ca_certificate_id=self.ca_certificate_id,
             outcome=outcome,

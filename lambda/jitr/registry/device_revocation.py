@@ -23,7 +23,7 @@ from jitr.registry.switching_off import SwitchingOff
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class RevocationTarget:
     """One certificate to switch off: `status` is None where AWS IoT does not know it, `ca` where nobody knows its CA.
 
     Without a CA there is no registry row, so the certificate can only be switched off in AWS IoT.
@@ -52,7 +52,7 @@ class Target:
 class SwitchedOff:
     """What became of one certificate: its status in AWS IoT (None: unknown there) and its row's state (None: none)."""
 
-    target: Target
+    target: RevocationTarget
     status: CertificateStatus | None
     row: RowState | None
 
@@ -76,12 +76,12 @@ class DeviceRevocation:
     def _off(self) -> SwitchingOff:
         return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
 
-    def target(self, certificate_id: str) -> Target:
+    def target(self, certificate_id: str) -> RevocationTarget:
         """Read a certificate and its CA from AWS IoT; raises Undecided (`certificate_not_found` and others)."""
         self.pace()
         registered = self.registry.describe_certificate(certificate_id)
         ca_certificate_id = registered.ca_certificate_id
-        return Target(
+        return RevocationTarget(
             certificate_id=certificate_id,
             certificate=certificates.load_certificate(registered.pem),
             status=registered.status,
@@ -89,7 +89,7 @@ class DeviceRevocation:
             ca=None if ca_certificate_id is None else self._ca(ca_certificate_id),
         )
 
-    def switch_off(self, target: Target, wanted: CertificateStatus) -> SwitchedOff:
+    def switch_off(self, target: RevocationTarget, wanted: CertificateStatus) -> SwitchedOff:
         """Mark, switch off and record one certificate, with all others that share its row (one serial number).
 
         The row of another certificate, which has the serial number and not this id, is left alone: a copy of a device's
@@ -119,7 +119,7 @@ class DeviceRevocation:
         """Return how many activations `once_more` will wait for."""
         return self._off.open_activations
 
-    def _written(self, target: Target, key: str, wanted: CertificateStatus) -> RegistryRow:
+    def _written(self, target: RevocationTarget, key: str, wanted: CertificateStatus) -> RegistryRow:
         """Write the row of a certificate that has none, marked from the start, and return it."""
         self.rows.want_revocation(key, certificate_id=target.certificate_id, wanted=wanted, facts=target.facts)
         row = self.rows.row(key)
@@ -128,7 +128,7 @@ class DeviceRevocation:
         return row
 
     @staticmethod
-    def _now(target: Target, wanted: CertificateStatus) -> CertificateStatus | None:
+    def _now(target: RevocationTarget, wanted: CertificateStatus) -> CertificateStatus | None:
         if target.status in (None, CertificateStatus.REVOKED):
             return target.status
         return wanted

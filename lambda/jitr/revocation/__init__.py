@@ -9,15 +9,15 @@ from jitr.revocation.crl_fields import read_crl
 from jitr.revocation.entries import Entry
 from jitr.revocation.pem import split_crls
 from jitr.revocation.refusal import CrlRefused, Options
-from jitr.revocation.verdict import RevocationStatus, Skipped, Verdict, decide
+from jitr.revocation.verdict import RevocationStatus, RevocationVerdict, Skipped, decide
 
 __all__ = [
     "CrlRefused",
     "Entry",
     "Options",
     "RevocationStatus",
+    "RevocationVerdict",
     "Skipped",
-    "Verdict",
     "VerifiedCrl",
     "check_fresh",
     "decide",

@@ -73,7 +73,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class RevocationVerdict:
     """An answer, with the CRL that decided, and its entry where the certificate is listed.
 
     `reason` and `message` say why it is undetermined; `revocation_reason` and `revoked_at` why and when the certificate
@@ -103,7 +103,7 @@ def decide(
     *,
     at: datetime,
     options: Options = DEFAULT_OPTIONS,
-) -> Verdict:
+) -> RevocationVerdict:
     """Return whether the CA's CRLs list the certificate at `at` (an aware datetime).
 
     `crls` are files (DER, or PEM with one or more) or CRLs that were verified before. Never raises on their content nor
@@ -187,7 +187,7 @@ def _verified(
     return given
 
 
-def _verdict(serial: int, usable: Sequence[VerifiedCrl], skipped: tuple[Skipped, ...]) -> Verdict:
+def _verdict(serial: int, usable: Sequence[VerifiedCrl], skipped: tuple[Skipped, ...]) -> RevocationVerdict:
     current = _current(usable)
     listing = [(entry, crl) for crl in current if (entry := crl.find(serial)) is not None]
     if listing:
@@ -195,7 +195,9 @@ def _verdict(serial: int, usable: Sequence[VerifiedCrl], skipped: tuple[Skipped,
         return _revoked(entry, crl, skipped)
     delta = next((each for each in skipped if each.reason is Reason.DELTA), None)
     if current and delta is None:
-        return Verdict(status=RevocationStatus.GOOD, crl=current[0], skipped=skipped, warnings=current[0].warnings)
+        return RevocationVerdict(
+            status=RevocationStatus.GOOD, crl=current[0], skipped=skipped, warnings=current[0].warnings
+        )
     closest = delta or min(skipped, key=lambda each: _CLOSEST_FIRST.index(each.reason))
     return _undetermined(closest.reason, closest.message, skipped)
 
@@ -219,8 +221,8 @@ def _current(usable: Sequence[VerifiedCrl]) -> list[VerifiedCrl]:
     return sorted(newest, key=lambda crl: (age(crl), crl.der), reverse=True)
 
 
-def _revoked(entry: Entry, crl: VerifiedCrl, skipped: tuple[Skipped, ...]) -> Verdict:
-    return Verdict(
+def _revoked(entry: Entry, crl: VerifiedCrl, skipped: tuple[Skipped, ...]) -> RevocationVerdict:
+    return RevocationVerdict(
         status=RevocationStatus.REVOKED,
         revocation_reason=entry.reason,
         revoked_at=entry.revoked_at,
@@ -231,8 +233,8 @@ def _revoked(entry: Entry, crl: VerifiedCrl, skipped: tuple[Skipped, ...]) -> Ve
     )
 
 
-def _undetermined(reason: Reason, message: str, skipped: tuple[Skipped, ...] = ()) -> Verdict:
-    return Verdict(status=RevocationStatus.UNDETERMINED, reason=reason, message=message, skipped=skipped)
+def _undetermined(reason: Reason, message: str, skipped: tuple[Skipped, ...] = ()) -> RevocationVerdict:
+    return RevocationVerdict(status=RevocationStatus.UNDETERMINED, reason=reason, message=message, skipped=skipped)
 
 
 def _described(error: Exception) -> str:

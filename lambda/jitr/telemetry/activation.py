@@ -9,7 +9,7 @@ from typing import Any
 from jitr.aws.call_counts import Spent
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.dead_letters import DeadLetter
-from jitr.messages.result import Result
+from jitr.messages.result import EventResult
 from jitr.telemetry import metric_names
 from jitr.telemetry.metric_names import NOT_ACTIVATED, OUTCOME_METRICS, REASON_DIMENSION
 from jitr.telemetry.metrics import requests
@@ -28,7 +28,7 @@ class ActivationTelemetry(Telemetry):
         fields = {"certificate_id": certificate_id, "outcome": "began", "request_id": request_id}
         self.logger.info("an event is looked at", extra=fields)
 
-    def ended(self, result: Result, *, request_id: str) -> None:
+    def ended(self, result: EventResult, *, request_id: str) -> None:
         """Report an event that is done."""
         fields = {
             "certificate_id": result.certificate_id,

@@ -47,7 +47,7 @@ class Attempt:
 Observer = Callable[[Attempt], None]
 
 
-class Result(StrEnum):
+class RunResult(StrEnum):
     """How a device's run ended."""
 
     DELIVERED = "delivered"
@@ -66,14 +66,14 @@ class DeviceReport:
     """
 
     client_id: str
-    result: Result
+    result: RunResult
     attempts: tuple[Attempt, ...]
     seconds: float
 
     @property
     def done(self) -> bool:
         """Return whether the device got in and, if it had a message, got it acknowledged."""
-        return self.result in (Result.DELIVERED, Result.ADMITTED)
+        return self.result in (RunResult.DELIVERED, RunResult.ADMITTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +141,14 @@ class ReferenceDevice:
         )
 
 
-def _result(attempts: list[Attempt], message: Message | None) -> Result:
+def _result(attempts: list[Attempt], message: Message | None) -> RunResult:
     match attempts[-1].ending:
         case Ending.DELIVERED:
-            return Result.DELIVERED
+            return RunResult.DELIVERED
         case Ending.ADMITTED if message is None:
-            return Result.ADMITTED
+            return RunResult.ADMITTED
         case Ending.UNACKNOWLEDGED:
-            return Result.UNACKNOWLEDGED
+            return RunResult.UNACKNOWLEDGED
     if all(attempt.ending is Ending.UNREACHABLE for attempt in attempts):
-        return Result.UNREACHABLE
-    return Result.NOT_ADMITTED
+        return RunResult.UNREACHABLE
+    return RunResult.NOT_ADMITTED

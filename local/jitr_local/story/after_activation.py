@@ -10,9 +10,9 @@ from typing import Final
 from jitr.enforcement.brake import SMALLEST_BRAKE
 from jitr.telemetry.metric_names import BRAKED_DEVICES
 from jitr_local.device.mqtt_attempt import Message
-from jitr_local.device.reference_device import Attempt, DeviceReport, Result
+from jitr_local.device.reference_device import Attempt, DeviceReport, RunResult
 from jitr_local.stack.local_stack import Instance
-from jitr_local.story.expectation import Expectation
+from jitr_local.story.expectation import SummaryLine
 from jitr_local.story.factory import Factory, MadeDevice
 from jitr_local.story.jitr_command import told_jitr
 from jitr_local.story.observations import certificate_status, eventually, figures, outputs, statuses
@@ -33,7 +33,7 @@ class AfterActivation:
     timeline: Timeline
     factory: Factory
 
-    def listed(self, device: MadeDevice, *, before: Sequence[MadeDevice]) -> Expectation:
+    def listed(self, device: MadeDevice, *, before: Sequence[MadeDevice]) -> SummaryLine:
         """Put an ACTIVE device on the CRL (beside those `before`) and only watch what happens."""
         self.timeline.chapter("The active device is put on the CRL; nobody tells AWS IoT")
         was = certificate_status(self.instance, device)
@@ -46,13 +46,13 @@ class AfterActivation:
         seconds = time.monotonic() - uploaded
         self.timeline.note(f"{status} {seconds:.1f} s after the upload")
         report = connect(self.instance, self.timeline, device, timeout=_KEPT_OUT_FOR)
-        return Expectation(
+        return SummaryLine(
             expected="active device, put on the CRL: REVOKED within a minute, stays out",
             observed=f"{was}, {status} after {seconds:.1f} s, {report.result}",
-            met=was == "ACTIVE" and status == "REVOKED" and report.result is Result.NOT_ADMITTED,
+            met=was == "ACTIVE" and status == "REVOKED" and report.result is RunResult.NOT_ADMITTED,
         )
 
-    def braked(self, deactivated: MadeDevice, *, before: Sequence[MadeDevice]) -> Sequence[Expectation]:
+    def braked(self, deactivated: MadeDevice, *, before: Sequence[MadeDevice]) -> Sequence[SummaryLine]:
         """Publish a CRL that lists everything, undo it, and publish a right one.
 
         `deactivated` was switched off by an operator and must stay so; `before` are rightly revoked.
@@ -73,7 +73,7 @@ class AfterActivation:
         self._operator("device", "import", *self._ca, "--rate", "100", "--yes")
         return fleet
 
-    def _everything(self, fleet: Sequence[MadeDevice], others: Sequence[MadeDevice]) -> Expectation:
+    def _everything(self, fleet: Sequence[MadeDevice], others: Sequence[MadeDevice]) -> SummaryLine:
         self.timeline.chapter("By mistake a CRL that lists everything is published, rightly signed")
         uploaded = time.monotonic()
         self.factory.publish_crl(self.instance, [*others, *fleet], number=3)
@@ -82,34 +82,34 @@ class AfterActivation:
         self.timeline.note(f"{seconds:.1f} s after the upload: {_listing(seen)}")
         braked = eventually(self._braked_devices, within=_OFF_WITHIN, wanted=lambda devices: devices > 0)
         self.timeline.note(f"metric {BRAKED_DEVICES} is {braked}; above 0 it raises the alarm {self._alarm()}")
-        return Expectation(
+        return SummaryLine(
             expected=f"CRL that lists everything: the {_FLEET_SIZE} go INACTIVE, none REVOKED, alarm",
             observed=f"{_listing(seen)} after {seconds:.1f} s, {BRAKED_DEVICES} {braked}",
             met=seen == {"INACTIVE": len(fleet)} and braked >= len(fleet),
         )
 
-    def _rejected(self, fleet: Sequence[MadeDevice], deactivated: MadeDevice) -> Expectation:
+    def _rejected(self, fleet: Sequence[MadeDevice], deactivated: MadeDevice) -> SummaryLine:
         self.timeline.chapter("The operator rejects that CRL")
         done = self._operator("crl", "reject", *self._ca, "--rate", "100", "--yes")
         seen = eventually(lambda: self._statuses(fleet), within=_OFF_WITHIN, wanted=lambda s: s["ACTIVE"] == len(fleet))
         untouched = certificate_status(self.instance, deactivated)
         self.timeline.note(f"{_listing(seen)}; the device that the operator deactivated: {untouched}")
-        return Expectation(
+        return SummaryLine(
             expected="rejected: all of them ACTIVE again, what an operator deactivated stays INACTIVE",
             observed=f"{_listing(seen)}, {untouched}",
             met=done and seen == {"ACTIVE": len(fleet)} and untouched == "INACTIVE",
         )
 
-    def _corrected(self, before: Sequence[MadeDevice]) -> Expectation:
+    def _corrected(self, before: Sequence[MadeDevice]) -> SummaryLine:
         self.timeline.chapter("A corrected CRL is published, and the next device connects")
         self.factory.publish_crl(self.instance, before, number=4)
         device = self.factory.make(f"{self.factory.name}-last")
         report = connect(self.instance, self.timeline, device, timeout=_ADMITTED_WITHIN)
         status = certificate_status(self.instance, device)
-        return Expectation(
+        return SummaryLine(
             expected="corrected CRL: the next device is activated",
             observed=f"{report.result} at connect {len(report.attempts)}, {report.seconds:.1f} s, {status}",
-            met=report.result is Result.DELIVERED and status == "ACTIVE",
+            met=report.result is RunResult.DELIVERED and status == "ACTIVE",
         )
 
     @property

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from jitr_local import pki
 from jitr_local.device.mqtt_attempt import Ending
-from jitr_local.device.reference_device import DeviceReport, Result
+from jitr_local.device.reference_device import DeviceReport, RunResult
 from jitr_local.stack.local_stack import Instance, LocalStack
 from jitr_local.story.after_activation import AfterActivation, connect
-from jitr_local.story.expectation import Expectation
+from jitr_local.story.expectation import SummaryLine
 from jitr_local.story.factory import Factory, MadeDevice
 from jitr_local.story.observations import NOT_REGISTERED, certificate_status, function_iot_calls, invoke
 from jitr_local.story.policy_edit import PolicyEdit
@@ -38,7 +38,7 @@ class Demo:
     timeline: Timeline
     factory: Factory
 
-    def run(self) -> list[Expectation]:
+    def run(self) -> list[SummaryLine]:
         """Tell the story and return what was expected beside what was observed."""
         instance = self._deploy()
         good, revoked = self._make("good"), self._make("revoked")
@@ -97,19 +97,19 @@ class Demo:
         """Return a CA with the same name as the factory's, and another key."""
         return pki.CertificateAuthority.create(self.factory.name)
 
-    def _good(self, instance: Instance, device: MadeDevice) -> Expectation:
+    def _good(self, instance: Instance, device: MadeDevice) -> SummaryLine:
         self.timeline.chapter("A good device connects for the first time in its life")
         report = self._connect(instance, device, timeout=_ADMITTED_WITHIN)
         status = certificate_status(instance, device)
         dropped = report.attempts[0].ending is Ending.DROPPED
-        met = dropped and report.result is Result.DELIVERED and status == "ACTIVE"
-        return Expectation(
+        met = dropped and report.result is RunResult.DELIVERED and status == "ACTIVE"
+        return SummaryLine(
             expected="good device: dropped, activated, reconnects, publishes",
             observed=f"{report.result} at connect {len(report.attempts)}, {report.seconds:.1f} s, {status}",
             met=met,
         )
 
-    def _warm(self, instance: Instance, device: MadeDevice, events: RegistrationEvents) -> Expectation:
+    def _warm(self, instance: Instance, device: MadeDevice, events: RegistrationEvents) -> SummaryLine:
         self.timeline.chapter("The next device meets a warm function")
         since = datetime.now(UTC)
         before = function_iot_calls(instance, since=since)
@@ -119,25 +119,25 @@ class Demo:
         knocks = len(events.of(device.certificate_id))
         # AttachPolicy, UpdateCertificate and the Thing's two calls once, DescribeCertificate for each event.
         self.timeline.note(f"the function made {calls} AWS IoT calls for it (registration events: {knocks})")
-        return Expectation(
+        return SummaryLine(
             expected="next device: activated",
             observed=f"{report.result} at connect {len(report.attempts)}, {report.seconds:.1f} s, {status}",
-            met=report.result is Result.DELIVERED and status == "ACTIVE",
+            met=report.result is RunResult.DELIVERED and status == "ACTIVE",
         )
 
-    def _kept_out(self, instance: Instance, device: MadeDevice, kind: str, *, expected_status: str) -> Expectation:
+    def _kept_out(self, instance: Instance, device: MadeDevice, kind: str, *, expected_status: str) -> SummaryLine:
         why = {"revoked": "its serial is on the CRL", "forged": "the CA's name is right, the signing key is not"}[kind]
         self.timeline.chapter(f"A {kind} device tries for {_WATCHED_FOR:.0f} s: {why}")
         report = self._connect(instance, device, timeout=_WATCHED_FOR)
         status = certificate_status(instance, device)
         self.timeline.note(f"its certificate in AWS IoT: {status}")
-        return Expectation(
+        return SummaryLine(
             expected=f"{kind} device: never gets in, certificate {expected_status}",
             observed=f"{report.result} in {len(report.attempts)} connects, {status}",
-            met=report.result is Result.NOT_ADMITTED and status == expected_status,
+            met=report.result is RunResult.NOT_ADMITTED and status == expected_status,
         )
 
-    def _replayed(self, instance: Instance, device: MadeDevice, events: RegistrationEvents) -> Sequence[Expectation]:
+    def _replayed(self, instance: Instance, device: MadeDevice, events: RegistrationEvents) -> Sequence[SummaryLine]:
         self.timeline.chapter("The operator deactivates the good device, and its first event is delivered once more")
         iot: IoTClient = instance.client("iot")
         iot.update_certificate(certificateId=device.certificate_id, newStatus="INACTIVE")
@@ -148,15 +148,15 @@ class Demo:
         report = self._connect(instance, device, timeout=2.0)
         afterwards = certificate_status(instance, device)
         return (
-            Expectation(
+            SummaryLine(
                 expected="replayed event: decided already, certificate stays INACTIVE",
                 observed=f"{answer.get('outcome')}, {status}",
                 met=answer.get("outcome") == "already_decided" and status == "INACTIVE",
             ),
-            Expectation(
+            SummaryLine(
                 expected="deactivated device: stays out",
                 observed=f"{report.result}, {afterwards}",
-                met=report.result is Result.NOT_ADMITTED and afterwards == "INACTIVE",
+                met=report.result is RunResult.NOT_ADMITTED and afterwards == "INACTIVE",
             ),
         )
 

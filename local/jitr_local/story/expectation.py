@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expectation:
+class SummaryLine:
     """One line of the summary."""
 
     expected: str

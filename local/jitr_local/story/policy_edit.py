@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from jitr_local.device.held_connection import HeldConnection, Published, held
 from jitr_local.stack.local_fleet import DEPLOYMENT, POLICIES
 from jitr_local.stack.local_stack import Instance, LocalStack
-from jitr_local.story.expectation import Expectation
+from jitr_local.story.expectation import SummaryLine
 from jitr_local.story.factory import Factory, MadeDevice
 from jitr_local.story.jitr_command import told_jitr
 from jitr_local.story.timeline import Timeline
@@ -67,7 +67,7 @@ class PolicyEdit:
     factory: Factory
     folder: Path
 
-    def run(self, device: MadeDevice) -> Sequence[Expectation]:
+    def run(self, device: MadeDevice) -> Sequence[SummaryLine]:
         """Edit, fail, mend and deploy; `device` is ACTIVE before and afterwards."""
         shutil.copytree(POLICIES, self.folder)
         first = self._edited()
@@ -76,7 +76,7 @@ class PolicyEdit:
         self.timeline.note("this stack was started without --auth: the emulator asks no policy, so no device feels it")
         return first, self._deployed()
 
-    def _felt(self, device: MadeDevice) -> Sequence[Expectation]:
+    def _felt(self, device: MadeDevice) -> Sequence[SummaryLine]:
         """Deploy while the device is connected; it tries the new right and the removed one before and afterwards."""
         name = device.common_name
         new, removed = f"alerts/{name}", f"devices/{name}/debug"
@@ -89,13 +89,13 @@ class PolicyEdit:
             # In this order: AWS IoT and the emulator close a connection that publishes what is not allowed.
             after = self._publish(connection, new), self._publish(connection, removed)
         observed = (f"{what}: {before[i]}, then {after[i]}" for i, what in enumerate(("new", "removed")))
-        return deployed, Expectation(
+        return deployed, SummaryLine(
             expected="connected device: the new right works after the deploy, the removed one does not",
             observed="; ".join(observed),
             met=(before, after) == ((Published.CLOSED, Published.PUBACK), (Published.PUBACK, Published.CLOSED)),
         )
 
-    def _edited(self) -> Expectation:
+    def _edited(self) -> SummaryLine:
         self.timeline.chapter("The security team edits the policy: alerts for each device, no debug output any more")
         cases = self.folder / f"{TEMPLATE}.cases.toml"
         cases.write_text(cases.read_text(encoding="utf-8") + CASES, encoding="utf-8")
@@ -105,13 +105,13 @@ class PolicyEdit:
         self._write(MENDED)
         passed = self._told("policy", "test", str(cases))
         explained = "another one's alert" in failed.stdout + failed.stderr
-        return Expectation(
+        return SummaryLine(
             expected="edited policy: a case fails and says why; mended, all pass",
             observed=f"exit code {failed.returncode}{' with the reason' * explained}, then {passed.returncode}",
             met=(failed.returncode, passed.returncode, explained) == (1, 0, True),
         )
 
-    def _deployed(self) -> Expectation:
+    def _deployed(self) -> SummaryLine:
         self.timeline.chapter("What it changes is shown, and deployed")
         checkout = str(self.folder.parent / "fleet.toml")
         self._told("policy", "diff", TEMPLATE, "--against", str(POLICIES / f"{TEMPLATE}.json"), "--fleet", checkout)
@@ -123,7 +123,7 @@ class PolicyEdit:
             f"default version {was}, then {became}; AWS takes 6 to 8 minutes to apply it, the emulator none"
         )
         same = self._told("policy", "diff", TEMPLATE, "--fleet", str(self.stack.fleet))
-        return Expectation(
+        return SummaryLine(
             expected="cdk deploy: a new default version, which means what the template says",
             observed=f"version {was}, then {became}; diff: exit code {same.returncode}",
             met=int(became) > int(was) and same.returncode == 0,

@@ -101,29 +101,29 @@ def _on_cloud_time(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
         monkeypatch.setattr(module, "datetime", CloudDatetime)
 
 
-def activation(aws: Cloud) -> activate.Function:
+def activation(aws: Cloud) -> activate.ActivationHandler:
     """A cold container of the activation function."""
     clock = aws.account.clock
     surroundings = activate.Surroundings(clock=clock, sleep=CloudTime.sleep, chance=aws.chance.random)
     return activate.build_function(aws.configuration, WITH_QUEUES, surroundings)
 
 
-def enforcement(aws: Cloud) -> enforce.Function:
+def enforcement(aws: Cloud) -> enforce.EnforcementHandler:
     """A cold container of the enforcement function."""
     return enforce.build_function(aws.configuration, ENVIRONMENT)
 
 
-def bulk_work(aws: Cloud) -> bulk.Function:
+def bulk_work(aws: Cloud) -> bulk.BulkHandler:
     """A cold container of the bulk function."""
     return bulk.build_function(aws.configuration, ENVIRONMENT, WORK_QUEUE)
 
 
-def rollout(aws: Cloud) -> roll_out.Function:
+def rollout(aws: Cloud) -> roll_out.RollOutHandler:
     """A cold container of the roll-out function."""
     return replace(roll_out.build_function(aws.configuration, ENVIRONMENT), answers=_answers(aws))
 
 
-def certificate_authorities(aws: Cloud) -> authorities.Function:
+def certificate_authorities(aws: Cloud) -> authorities.AuthoritiesHandler:
     """A cold container of the authorities function."""
     return replace(authorities.build_function(aws.configuration, ENVIRONMENT), answers=_answers(aws))
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from jitr.aws.iot import CertificateStatus
-from jitr.bulk.job import JobKind, JobState, Plan
+from jitr.bulk.job import JobKind, JobPlan, JobState
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.queue import ATTEMPTS, Shift
 from jitr_local import pki
@@ -36,7 +36,7 @@ class Ordered:
 
     arranged: Arranged
     expected: dict[str, str]
-    plan: Plan
+    plan: JobPlan
     policies: tuple[str, ...] = ()
 
 
@@ -159,7 +159,7 @@ def _ordered(
 ) -> Ordered:
     found.keep(aws)
     expected = {device.certificate_id: status for device, status in zip(devices, ends, strict=True)}
-    return Ordered(found, expected, Plan(kind=kind, ca_certificate_id=factory().ca_certificate_id, total=5, **plan))
+    return Ordered(found, expected, JobPlan(kind=kind, ca_certificate_id=factory().ca_certificate_id, total=5, **plan))
 
 
 def switched_off() -> Ordered:
@@ -176,7 +176,7 @@ def revoked_from_a_list() -> Ordered:
 
 def _after(kind: JobKind, ends: Sequence[str], **plan: Any) -> Ordered:
     aws, found, devices = _deployment()
-    first = Plan(kind=JobKind.REVOKE, ca_certificate_id=factory().ca_certificate_id, total=5, wanted=INACTIVE)
+    first = JobPlan(kind=JobKind.REVOKE, ca_certificate_id=factory().ca_certificate_id, total=5, wanted=INACTIVE)
     jobs(aws).create("first", first, by="somebody", at=aws.account.clock())
     way = worker(aws)
     way.send(Shift("first", 1).to_json())

@@ -17,7 +17,7 @@ import pytest
 
 from jitr.activation.queue import is_batch
 from jitr.handlers import activate
-from jitr.handlers.activate import Function, UndecidedEvent, build_function
+from jitr.handlers.activate import ActivationHandler, UndecidedEvent, build_function
 from jitr.settings import Environment, Mode, OnExistingThing
 from jitr_local import pki
 from tests.aws.aws_faults import CallLog, Killed, killed_after
@@ -28,7 +28,7 @@ from tests.worlds.deployment import CRL_KEY, ENVIRONMENT, TestDeployment
 @pytest.fixture
 def function(
     deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Function:
+) -> ActivationHandler:
     """The function as its container builds it, with the strict AWS IoT in place of the real one."""
     real = boto3.Session.client
 
@@ -57,7 +57,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], list[dict
     return log, [line for line in written if "_aws" in line]
 
 
-def test_it_returns_the_contracted_keys(deployment: TestDeployment, function: Function) -> None:
+def test_it_returns_the_contracted_keys(deployment: TestDeployment, function: ActivationHandler) -> None:
     """Other people's scripts read these four."""
     device = deployment.ca.issue()
     answer = function.run(deployment.iot.connect(device, deployment.ca), request_id="r")
@@ -65,7 +65,7 @@ def test_it_returns_the_contracted_keys(deployment: TestDeployment, function: Fu
 
 
 def test_an_activation_is_logged_and_counted(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: ActivationHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line with the certificate's id, one count for the outcome, dimensioned by deployment only."""
     device = deployment.ca.issue()
@@ -87,7 +87,7 @@ def test_an_activation_is_logged_and_counted(
 
 
 def test_a_rejection_is_counted_by_reason(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: ActivationHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """So that an alarm can tell forged certificates from revoked ones."""
     device = deployment.ca.issue(serial=7)
@@ -100,7 +100,7 @@ def test_a_rejection_is_counted_by_reason(
 
 
 def test_an_undecided_event_is_raised_with_reason_and_step(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: ActivationHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Lambda retries what is raised; the text ends in the dead letter and can be read by machines."""
     deployment.s3.delete_object(Bucket="jitr-test-crl", Key=CRL_KEY)
@@ -117,7 +117,7 @@ def test_an_undecided_event_is_raised_with_reason_and_step(
 
 
 def test_a_batch_is_answered_with_the_messages_that_come_back(
-    deployment: TestDeployment, function: Function, monkeypatch: pytest.MonkeyPatch
+    deployment: TestDeployment, function: ActivationHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lambda tells batches from events by what they look like, and so does the handler."""
     monkeypatch.setattr(activate, "_function", lambda: function)
@@ -155,7 +155,7 @@ def test_what_is_no_batch_is_taken_for_an_event(event: object) -> None:
     assert not is_batch(event)
 
 
-def test_an_event_in_an_envelope_is_taken_out_of_it(deployment: TestDeployment, function: Function) -> None:
+def test_an_event_in_an_envelope_is_taken_out_of_it(deployment: TestDeployment, function: ActivationHandler) -> None:
     """Whoever invokes the function with a dead letter as it is means the event in it."""
     device = deployment.ca.issue()
     event = deployment.iot.connect(device, deployment.ca)
@@ -164,7 +164,7 @@ def test_an_event_in_an_envelope_is_taken_out_of_it(deployment: TestDeployment, 
 
 
 def test_a_malformed_event_is_raised_without_repeating_it(
-    function: Function, capsys: pytest.CaptureFixture[str]
+    function: ActivationHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Hostile text reaches neither the log nor the dead letter's reason."""
     with pytest.raises(UndecidedEvent) as caught:
@@ -204,7 +204,7 @@ def test_importing_the_handler_makes_no_client_and_reads_no_settings() -> None:
 
 def test_a_deployment_that_only_observes_says_what_it_would_do_and_writes_nothing(
     deployment: TestDeployment,
-    function: Function,
+    function: ActivationHandler,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -232,7 +232,7 @@ def test_a_deployment_that_only_observes_says_what_it_would_do_and_writes_nothin
 def test_a_device_that_lost_its_thing_to_a_newer_certificate_has_a_line(
     deployment: TestDeployment,
     monkeypatch: pytest.MonkeyPatch,
-    function: Function,
+    function: ActivationHandler,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The event was the successor's; the old certificate is found by its own id all the same."""
@@ -250,7 +250,7 @@ def test_a_device_that_lost_its_thing_to_a_newer_certificate_has_a_line(
 
 
 def test_an_event_has_a_line_before_anything_is_done(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: ActivationHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A function that Lambda kills says nothing more; the request id leads to Lambda's report."""
     device = deployment.ca.issue()
@@ -262,7 +262,7 @@ def test_an_event_has_a_line_before_anything_is_done(
 
 
 def test_how_long_a_device_waited_is_measured(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: ActivationHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From the registration, which was its first connect."""
     device = deployment.ca.issue()

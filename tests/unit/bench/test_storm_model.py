@@ -16,7 +16,7 @@ from bench.storm.storm import run
 from jitr_fleet.deployments.deployment import Ingestion
 from jitr_fleet.storms.arrivals import Arrival, Knocks
 from jitr_fleet.storms.model import AWS_QUOTAS, Capacity, Course
-from jitr_fleet.storms.plan import Request, make_plan
+from jitr_fleet.storms.plan import StormQuestion, make_plan
 from jitr_local.device.back_off import BackOff
 from tests.worlds.seeded import seeded
 
@@ -28,7 +28,7 @@ FEW = settings(max_examples=12, deadline=None, derandomize=True)
 def course(devices: int, ingestion: Ingestion, *, over: float = 1.0, poisson: bool = False, quota: int = 10) -> Course:
     """Simulate one storm."""
     arrival = Arrival(devices=devices, over=over, poisson=poisson)
-    return Request(arrival=arrival, waits=WAITS, ingestion=ingestion, quota=quota).course()
+    return StormQuestion(arrival=arrival, waits=WAITS, ingestion=ingestion, quota=quota).course()
 
 
 @FEW
@@ -49,7 +49,7 @@ def test_no_device_is_lost_or_invented(devices: int, over: float, ingestion: Ing
 def test_no_storm_is_faster_than_its_quota_or_its_devices(devices: int, quota: int, ingestion: Ingestion) -> None:
     """The bound holds in every mode; a step and a turn saved up are all that may be between."""
     storm = course(devices, ingestion, over=30.0, quota=quota)
-    capacity = Request(arrival=Arrival(devices=devices), waits=WAITS, quota=quota).capacity
+    capacity = StormQuestion(arrival=Arrival(devices=devices), waits=WAITS, quota=quota).capacity
     if ingestion is Ingestion.QUEUE:
         assert storm.time_to(1.0) >= (devices - 2) / capacity.per_second - storm.step
     assert storm.time_to(1.0) >= 30.0 * (devices - 1) / devices - storm.step
@@ -105,7 +105,9 @@ def test_all_devices_arrive_in_about_their_time(poisson: bool) -> None:
 
 def test_devices_that_wait_longer_knock_less() -> None:
     """A longer cap takes load away, and costs no device its turn."""
-    patient = replace(Request(arrival=Arrival(devices=5000), waits=WAITS), waits=BackOff(cap=600.0, floor=0.0).waits)
+    patient = replace(
+        StormQuestion(arrival=Arrival(devices=5000), waits=WAITS), waits=BackOff(cap=600.0, floor=0.0).waits
+    )
     usual = replace(patient, waits=WAITS)
     assert patient.course().events < usual.course().events / 2
     assert patient.course().time_to(1.0) == pytest.approx(usual.course().time_to(1.0), rel=0.05)
@@ -113,19 +115,19 @@ def test_devices_that_wait_longer_knock_less() -> None:
 
 def test_the_scarcest_quotas_are_named_first() -> None:
     """Raising AttachPolicy alone would bring nothing."""
-    plan = make_plan(Request(arrival=Arrival(devices=5000), waits=WAITS))
+    plan = make_plan(StormQuestion(arrival=Arrival(devices=5000), waits=WAITS))
     assert list(plan.raise_first) == ["DescribeCertificate", "UpdateCertificate", "AttachPolicy"]
     assert plan.raised == pytest.approx(plan.course.time_to(1.0) / 2, rel=0.1)
 
 
 def test_no_quota_is_named_where_the_arrival_decides() -> None:
     """Devices that come slower than the share allows gain nothing from a larger one."""
-    assert not make_plan(Request(arrival=Arrival(devices=600, over=1000.0), waits=WAITS)).raise_first
+    assert not make_plan(StormQuestion(arrival=Arrival(devices=600, over=1000.0), waits=WAITS)).raise_first
 
 
 def test_a_quota_below_the_default_is_taken_at_its_word() -> None:
     """An account may have less than AWS's default, for one of the calls."""
-    assert Request(arrival=Arrival(devices=1), waits=WAITS, quota=5).capacity.per_second == pytest.approx(3.0)
+    assert StormQuestion(arrival=Arrival(devices=1), waits=WAITS, quota=5).capacity.per_second == pytest.approx(3.0)
     assert Capacity().per_second == pytest.approx(6.0)
 
 

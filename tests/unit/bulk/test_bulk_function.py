@@ -14,7 +14,7 @@ from jitr.bulk.queue import ATTEMPTS, Shift, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS
 from jitr.errors import Undecided
 from jitr.handlers import bulk as handler
-from jitr.handlers.bulk import Function, build_function
+from jitr.handlers.bulk import BulkHandler, build_function
 from tests.aws.aws_faults import failing
 from tests.aws.fake_iot import REGION
 from tests.worlds.bulk import BulkDeployment
@@ -46,7 +46,7 @@ def queue(deployment: TestDeployment) -> WorkQueue:
 
 
 @pytest.fixture
-def function(bulk: BulkDeployment, queue: WorkQueue, monkeypatch: pytest.MonkeyPatch) -> Function:
+def function(bulk: BulkDeployment, queue: WorkQueue, monkeypatch: pytest.MonkeyPatch) -> BulkHandler:
     """The function as a cold container builds it, with the strict AWS IoT behind its client."""
     real = boto3.Session.client
 
@@ -73,14 +73,14 @@ def record(number: int, body: str, *, attempt: int = 1) -> dict[str, Any]:
     }
 
 
-def run(function: Function, *records: dict[str, Any], milliseconds: int = 600_000) -> list[str]:
+def run(function: BulkHandler, *records: dict[str, Any], milliseconds: int = 600_000) -> list[str]:
     """Invoke the function, and return the messages that come back."""
     context: Any = Context(milliseconds=milliseconds)
     answer = function.run({"Records": list(records)}, context, seconds_left=lambda: context.milliseconds / 1000)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
-def test_a_batch_of_several_jobs_is_done(bulk: BulkDeployment, function: Function) -> None:
+def test_a_batch_of_several_jobs_is_done(bulk: BulkDeployment, function: BulkHandler) -> None:
     """Each message is a shift of its own."""
     devices = bulk.devices(2)
     for n, device in enumerate(devices):
@@ -90,7 +90,7 @@ def test_a_batch_of_several_jobs_is_done(bulk: BulkDeployment, function: Functio
     assert [bulk.job(f"job-{n}").state for n in range(2)] == [JobState.DONE] * 2
 
 
-def test_only_the_shift_that_failed_comes_back(bulk: BulkDeployment, function: Function) -> None:
+def test_only_the_shift_that_failed_comes_back(bulk: BulkDeployment, function: BulkHandler) -> None:
     """A message that is none of ours fails as well, and does not keep the others."""
     (device,) = bulk.devices(1)
     bulk.create("good", bulk.plan())
@@ -106,12 +106,12 @@ def test_only_the_shift_that_failed_comes_back(bulk: BulkDeployment, function: F
     assert bulk.job("bad").state is JobState.RUNNING
 
 
-def test_if_all_fail_all_come_back_and_the_function_does_not(bulk: BulkDeployment, function: Function) -> None:
+def test_if_all_fail_all_come_back_and_the_function_does_not(bulk: BulkDeployment, function: BulkHandler) -> None:
     """An error of the function's would look like a crash."""
     assert run(function, record(1, "nonsense")) == ["message-1"]
 
 
-def test_the_last_attempt_says_so(bulk: BulkDeployment, function: Function) -> None:
+def test_the_last_attempt_says_so(bulk: BulkDeployment, function: BulkHandler) -> None:
     """By the number of deliveries that SQS counts."""
     bulk.devices(1)
     bulk.create("job", bulk.plan())
@@ -122,7 +122,7 @@ def test_the_last_attempt_says_so(bulk: BulkDeployment, function: Function) -> N
     assert bulk.job("job").state is JobState.FAILED
 
 
-def test_the_next_shift_is_sent_to_the_queue(bulk: BulkDeployment, function: Function, queue: WorkQueue) -> None:
+def test_the_next_shift_is_sent_to_the_queue(bulk: BulkDeployment, function: BulkHandler, queue: WorkQueue) -> None:
     """The time is over before the work is."""
     bulk.devices(1)
     bulk.create("job", bulk.plan())
@@ -131,7 +131,7 @@ def test_the_next_shift_is_sent_to_the_queue(bulk: BulkDeployment, function: Fun
     assert Shift.parse(message["Body"]) == Shift("job", 2)
 
 
-def test_shifts_share_the_time_of_a_batch(bulk: BulkDeployment, function: Function) -> None:
+def test_shifts_share_the_time_of_a_batch(bulk: BulkDeployment, function: BulkHandler) -> None:
     """The first of two gets half of what is left above the reserve, the second one all of the rest."""
     left = 600.0
     shares = []
@@ -153,7 +153,7 @@ def test_shifts_share_the_time_of_a_batch(bulk: BulkDeployment, function: Functi
 
 
 def test_a_shift_is_one_line_of_the_log(
-    bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
+    bulk: BulkDeployment, function: BulkHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Which job, how far, and for a failure why."""
     caplog.set_level("INFO")
@@ -168,7 +168,7 @@ def test_a_shift_is_one_line_of_the_log(
 
 
 def test_each_device_of_a_job_is_a_line_of_the_log(
-    bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
+    bulk: BulkDeployment, function: BulkHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What was done, and what could not be; so that its certificate id finds it."""
     caplog.set_level("INFO")
@@ -187,7 +187,7 @@ def test_each_device_of_a_job_is_a_line_of_the_log(
 
 
 def test_a_shift_that_fails_at_a_device_names_it(
-    bulk: BulkDeployment, function: Function, caplog: pytest.LogCaptureFixture
+    bulk: BulkDeployment, function: BulkHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It would fail at the next one too, but this is where it stood."""
     (device,) = bulk.devices(1)
@@ -198,7 +198,7 @@ def test_a_shift_that_fails_at_a_device_names_it(
     assert (line["certificate_id"], line["reason"]) == (device.certificate_id, "throttled")
 
 
-def test_the_share_is_the_configurations(bulk: BulkDeployment, function: Function) -> None:
+def test_the_share_is_the_configurations(bulk: BulkDeployment, function: BulkHandler) -> None:
     """The pace is made of what was deployed."""
     task_of: Any = function.work.task_of
     pace = task_of.__self__.pace

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jitr.bulk.job import JobKind, JobState, Plan, Tally
+from jitr.bulk.job import JobKind, JobPlan, JobState, Tally
 from jitr.bulk.queue import ATTEMPTS, Shift
 from jitr.bulk.work import AGAIN_SECONDS, LEASE, ShiftEnd
 from jitr.errors import Reason, Undecided
@@ -40,7 +40,7 @@ def drain(bulk: BulkDeployment, *, looks: int | None = None) -> int:
     return count
 
 
-def start(bulk: BulkDeployment, plan: Plan, devices: list[Device] | None = None) -> None:
+def start(bulk: BulkDeployment, plan: JobPlan, devices: list[Device] | None = None) -> None:
     """Write a job and send its first message."""
     bulk.create("job", plan, devices)
     bulk.queue.send(Shift("job", 1))
@@ -334,29 +334,29 @@ def test_a_stopped_import_is_looked_at_too(bulk: BulkDeployment, monkeypatch: py
 # Crashes
 
 
-def revoking(bulk: BulkDeployment) -> Plan:
+def revoking(bulk: BulkDeployment) -> JobPlan:
     """First step of many."""
     return bulk.plan()
 
 
-def final(bulk: BulkDeployment) -> Plan:
+def final(bulk: BulkDeployment) -> JobPlan:
     """Few, in one step."""
     return bulk.plan(wanted=REVOKED)
 
 
-def confirming(bulk: BulkDeployment) -> Plan:
+def confirming(bulk: BulkDeployment) -> JobPlan:
     """Second step of many."""
     bulk.run("first", bulk.plan())
     return bulk.plan(JobKind.CONFIRM, follows="first")
 
 
-def undoing(bulk: BulkDeployment) -> Plan:
+def undoing(bulk: BulkDeployment) -> JobPlan:
     """What the first step did, taken back."""
     bulk.run("first", bulk.plan())
     return bulk.plan(JobKind.UNDO, follows="first")
 
 
-def reattaching(bulk: BulkDeployment) -> Plan:
+def reattaching(bulk: BulkDeployment) -> JobPlan:
     """One policy for another."""
     for name in (SHARED, "legacy"):
         bulk.deployment.iot_client.create_policy(policyName=name, policyDocument=POLICY)
@@ -365,7 +365,7 @@ def reattaching(bulk: BulkDeployment) -> Plan:
     return bulk.plan(JobKind.REATTACH, template="default", old_policy="legacy")
 
 
-def importing(bulk: BulkDeployment) -> Plan:
+def importing(bulk: BulkDeployment) -> JobPlan:
     """Certificates that others activated."""
     return bulk.plan(JobKind.IMPORT)
 
@@ -409,7 +409,7 @@ def test_a_crash_after_any_call_ends_in_the_same_state(bulk: BulkDeployment, sce
     assert states[-1]["statuses"] == [wanted] * 2
 
 
-def deliver_all(bulk: BulkDeployment, plan: Plan, log: CallLog) -> bool:
+def deliver_all(bulk: BulkDeployment, plan: JobPlan, log: CallLog) -> bool:
     """Start a job and deliver its messages; one whose delivery is killed comes back after the visibility timeout."""
     kill_after, log.kill_after = log.kill_after, None
     start(bulk, plan)
@@ -445,7 +445,7 @@ def forget(bulk: BulkDeployment, before: dict[str, dict[str, Any]]) -> None:
 
 def test_a_plan_survives_the_table() -> None:
     """What is written is what is read."""
-    plan = Plan(
+    plan = JobPlan(
         kind=JobKind.REVOKE,
         ca_certificate_id="a" * 64,
         total=3,
@@ -454,7 +454,7 @@ def test_a_plan_survives_the_table() -> None:
         wanted=INACTIVE,
         reason="keyCompromise",
     )
-    assert Plan.from_json(plan.to_json()) == plan
+    assert JobPlan.from_json(plan.to_json()) == plan
 
 
 def test_no_job_is_written_twice(bulk: BulkDeployment) -> None:

@@ -24,7 +24,7 @@ from jitr.authorities.deployment import ResourceType
 from jitr.authorities.private_ca import PrivateCas
 from jitr.errors import Reason, Undecided
 from jitr.handlers import authorities
-from jitr.handlers.authorities import Function, build_function
+from jitr.handlers.authorities import AuthoritiesHandler, build_function
 from jitr.handlers.custom_resources import RESERVED_SECONDS
 from jitr.messages.custom_resource import PAUSE_SECONDS, TRIES, Answers
 from jitr.settings import Configuration, Environment
@@ -73,7 +73,7 @@ class Stacks:
 
 
 @pytest.fixture
-def function(iot: FakeIot, pca: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
+def function(iot: FakeIot, pca: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[AuthoritiesHandler]:
     """The function as its container builds it, with the strict AWS IoT in place of the real one."""
     clients = {"iot": iot.client(), "acm-pca": pca, "cloudformation": Stacks()}
     monkeypatch.setattr(boto3.Session, "client", lambda _, service, **__: clients[service])
@@ -119,7 +119,7 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def run(function: Function, event: object, *, seconds_left: float = PLENTY) -> str | None:
+def run(function: AuthoritiesHandler, event: object, *, seconds_left: float = PLENTY) -> str | None:
     """Let the function handle an event, and return why it failed."""
     failure: str | None = function.run(event, seconds_left=lambda: seconds_left)["answered"]
     return failure
@@ -139,7 +139,7 @@ class TestCertificate:
     """`Custom::JitrCaCertificate`."""
 
     def test_it_answers_the_cas_id_and_certificate(
-        self, function: Function, cloudformation: CloudFormation, pca: Any
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, pca: Any
     ) -> None:
         """What the registration and the functions are given."""
         arn = make_root(pca)
@@ -151,7 +151,9 @@ class TestCertificate:
         assert (answer["Status"], answer["Data"]["Id"]) == ("SUCCESS", fingerprint(ca))
         assert x509.load_pem_x509_certificates(answer["Data"]["Certificate"].encode()) == [ca]
 
-    def test_with_the_chain_those_above_follow(self, function: Function, cloudformation: CloudFormation) -> None:
+    def test_with_the_chain_those_above_follow(
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation
+    ) -> None:
         """A subordinate CA is installed with them; moto has none, so the answer is given."""
         above = pki.CertificateAuthority.create("Root")
         parent = pki.CertificateAuthority.create("Parent")
@@ -168,7 +170,7 @@ class TestCertificate:
         assert found == [parent.certificate, above.certificate]
 
     def test_a_ca_that_is_not_there_fails_the_deploy_by_name(
-        self, function: Function, cloudformation: CloudFormation
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation
     ) -> None:
         """The ARN is in the reason, and its code in the runbook."""
         run(function, cloudformation.event("Create", ResourceType.CA_CERTIFICATE, about_certificate(UNKNOWN)))
@@ -178,7 +180,7 @@ class TestCertificate:
         assert "(aws_refused: see docs/runbook.md)" in answer["Reason"]
 
     def test_a_key_that_aws_iot_does_not_take_fails_the_deploy(
-        self, function: Function, cloudformation: CloudFormation
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation
     ) -> None:
         """Before anything is registered."""
         weak = pki.CertificateAuthority.create(key="RSA-1024")
@@ -191,7 +193,7 @@ class TestCertificate:
         assert "an RSA key of 1024 bits; 2048 are required (weak_key" in failure
 
     def test_what_does_not_fit_into_an_answer_fails_with_a_sentence(
-        self, function: Function, cloudformation: CloudFormation
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation
     ) -> None:
         """CloudFormation reads 4,096 bytes, and would otherwise wait for the rest."""
         parent = pki.CertificateAuthority.create("Parent")
@@ -212,7 +214,7 @@ class TestProof:
     """`Custom::JitrVerificationCertificate`."""
 
     def test_aws_iot_takes_what_it_answers(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot, pca: Any
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot, pca: Any
     ) -> None:
         """The registration code, signed by the CA as an end entity for a day."""
         arn = make_root(pca)
@@ -231,7 +233,7 @@ class TestProof:
         assert (issued["Validity"], issued["SigningAlgorithm"]) == ({"Value": 1, "Type": "DAYS"}, "SHA256WITHRSA")
 
     def test_the_key_leaves_the_process_in_no_way(
-        self, function: Function, cloudformation: CloudFormation, pca: Any, caplog: pytest.LogCaptureFixture
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, pca: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Neither in a request, nor in the answer, nor in the log."""
         arn = make_root(pca)
@@ -240,7 +242,7 @@ class TestProof:
         assert "PRIVATE KEY" not in f"{pca.asked}{cloudformation.answers}{caplog.text}"
 
     def test_an_update_keeps_the_proof_that_the_registration_was_made_with(
-        self, function: Function, cloudformation: CloudFormation, pca: Any
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, pca: Any
     ) -> None:
         """Another certificate would look like another registration, and AWS IoT refuses a second one."""
         arn = make_root(pca)
@@ -261,7 +263,7 @@ class TestProof:
         assert [name for name, _ in pca.asked].count("IssueCertificate") == 1
 
     def test_a_certificate_that_is_not_the_cas_is_refused_before_anything_is_signed(
-        self, function: Function, cloudformation: CloudFormation, pca: Any
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, pca: Any
     ) -> None:
         """The file beside the ARN was another CA's."""
         arn = make_root(pca)
@@ -273,7 +275,7 @@ class TestProof:
         assert "IssueCertificate" not in [name for name, _ in pca.asked]
 
     def test_a_proof_that_would_be_refused_fails_the_deploy(
-        self, function: Function, cloudformation: CloudFormation, pca: Any
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, pca: Any
     ) -> None:
         """With the reason, which AWS IoT's own answer does not give."""
         arn = make_root(pca)
@@ -284,7 +286,7 @@ class TestProof:
         assert failure.startswith("the verification certificate would be refused: it expired at ")
 
     def test_a_kind_of_key_that_aws_iot_does_not_know_signs_nothing(
-        self, function: Function, cloudformation: CloudFormation
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation
     ) -> None:
         """AWS Private CA has keys that AWS IoT does not take."""
         ca = pki.CertificateAuthority.create().certificate
@@ -333,7 +335,7 @@ class TestGuard:
         )
 
     def test_a_ca_with_active_devices_does_not_leave(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
     ) -> None:
         """The deploy stops, and says what to do."""
         run(function, self.leave(cloudformation, registered(iot, "ACTIVE")))
@@ -347,14 +349,14 @@ class TestGuard:
 
     @pytest.mark.parametrize("status", ["INACTIVE", "REVOKED", "PENDING_ACTIVATION"])
     def test_a_ca_without_active_devices_may_leave(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot, status: str
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot, status: str
     ) -> None:
         """Whatever other devices it has, on however many pages."""
         assert run(function, self.leave(cloudformation, registered(iot, status, devices=300))) is None
         assert iot.calls == ["ListCertificatesByCA"] * 2
 
     def test_one_active_device_on_the_last_page_is_enough(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
     ) -> None:
         """Every page is read."""
         identifier = registered(iot, "REVOKED", devices=300)
@@ -364,7 +366,7 @@ class TestGuard:
         assert failure.startswith("CA gone left the fleet file")
 
     def test_an_operator_may_release_it_by_name_or_id(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
     ) -> None:
         """To another deployment, say."""
         identifier = registered(iot, "ACTIVE")
@@ -377,14 +379,14 @@ class TestGuard:
         ["UPDATE_ROLLBACK_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"],
     )
     def test_a_rollback_takes_out_what_the_deploy_had_added(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot, status: str
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot, status: str
     ) -> None:
         """Refusing that would leave the stack in a state that only support gets it out of."""
         undone = replace(function, cloudformation=Stacks(status))
         assert run(undone, self.leave(cloudformation, registered(iot, "ACTIVE"))) is None
 
     def test_without_knowing_whether_it_is_a_rollback_nothing_leaves(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
     ) -> None:
         """Unknown is not good."""
 
@@ -397,7 +399,7 @@ class TestGuard:
 
     @pytest.mark.parametrize("kind", ["Create", "Update"])
     def test_where_none_leaves_nobody_is_asked(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot, kind: str
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot, kind: str
     ) -> None:
         """A first deploy, a new CA, another name for one."""
         identifier = registered(iot, "ACTIVE")
@@ -407,7 +409,7 @@ class TestGuard:
         assert iot.calls == []
 
     def test_too_many_devices_to_look_at_end_in_a_sentence(
-        self, function: Function, cloudformation: CloudFormation, iot: FakeIot
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
     ) -> None:
         """Not in a function that Lambda ends, which nobody would hear from."""
         event = self.leave(cloudformation, registered(iot, "REVOKED"))
@@ -420,7 +422,7 @@ class TestGuard:
 
 @pytest.mark.parametrize("kind", list(ResourceType))
 def test_a_delete_leaves_everything(
-    function: Function, cloudformation: CloudFormation, iot: FakeIot, pca: Any, kind: ResourceType
+    function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot, pca: Any, kind: ResourceType
 ) -> None:
     """Registrations, certificates and CAs stay when a stack goes."""
     assert run(function, cloudformation.event("Delete", kind, {})) is None
@@ -430,7 +432,7 @@ def test_a_delete_leaves_everything(
 
 @pytest.mark.parametrize("kind", [*ResourceType, "Custom::Other"])
 def test_properties_that_are_not_ours_are_answered_too(
-    function: Function, cloudformation: CloudFormation, kind: str
+    function: AuthoritiesHandler, cloudformation: CloudFormation, kind: str
 ) -> None:
     """An exception is no reason to let CloudFormation wait."""
     run(function, cloudformation.event("Update", kind, {}, ResourceProperties={"x": 1}))
@@ -439,7 +441,7 @@ def test_properties_that_are_not_ours_are_answered_too(
 
 
 def test_a_permission_that_was_granted_a_moment_ago_is_waited_for(
-    function: Function, cloudformation: CloudFormation, pca: Any
+    function: AuthoritiesHandler, cloudformation: CloudFormation, pca: Any
 ) -> None:
     """For a minute; then it is refused for good."""
     pauses: list[float] = []
@@ -456,7 +458,7 @@ def test_a_function_that_cannot_begin_answers_too(
 ) -> None:
     """A missing variable fails the deploy at once."""
 
-    def broken() -> Function:
+    def broken() -> AuthoritiesHandler:
         raise KeyError("JITR_ACCOUNT")
 
     monkeypatch.setattr(authorities, "_function", broken)
@@ -470,7 +472,7 @@ def test_a_function_that_cannot_begin_answers_too(
 
 
 @pytest.mark.parametrize("event", [None, {}, "text", {"RequestType": "Create"}])
-def test_any_other_event_is_refused(function: Function, iot: FakeIot, event: object) -> None:
+def test_any_other_event_is_refused(function: AuthoritiesHandler, iot: FakeIot, event: object) -> None:
     """Nobody can make it write to an address by inventing half a request."""
     with pytest.raises(ValueError, match="no custom resource request"):
         run(function, event)

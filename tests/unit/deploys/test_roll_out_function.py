@@ -15,7 +15,7 @@ import pytest
 
 from jitr.handlers import roll_out
 from jitr.handlers.custom_resources import RESERVED_SECONDS
-from jitr.handlers.roll_out import Function, RolloutFailed, build_function
+from jitr.handlers.roll_out import RolloutFailed, RollOutHandler, build_function
 from jitr.messages.custom_resource import PAUSE_SECONDS, TRIES, AnswerFailedError, Answers, ResourceRequest
 from jitr.settings import Configuration, Environment
 from tests.aws.aws_faults import failing
@@ -47,7 +47,7 @@ def iot() -> FakeIot:
 
 
 @pytest.fixture
-def function(iot: FakeIot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
+def function(iot: FakeIot, monkeypatch: pytest.MonkeyPatch) -> Iterator[RollOutHandler]:
     """The function as its container builds it, with the strict AWS IoT in place of the real one."""
     client = iot.client()
     monkeypatch.setattr(boto3.Session, "client", lambda *_, **__: client)
@@ -58,13 +58,13 @@ def function(iot: FakeIot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function
     built.answers.http.clear()
 
 
-def run(function: Function, event: object, *, seconds_left: float = PLENTY) -> dict[str, Any]:
+def run(function: RollOutHandler, event: object, *, seconds_left: float = PLENTY) -> dict[str, Any]:
     """Let the function handle an event."""
     return function.run(event, seconds_left=lambda: seconds_left)
 
 
 def test_a_first_deploy_creates_the_policies_and_says_so(
-    function: Function, cloudformation: CloudFormation, iot: FakeIot
+    function: RollOutHandler, cloudformation: CloudFormation, iot: FakeIot
 ) -> None:
     """With the ids of the request, as CloudFormation wants them back."""
     answer = run(function, request(cloudformation, "Create", {"jitr-test_a": policy("a")}))
@@ -82,14 +82,14 @@ def test_a_first_deploy_creates_the_policies_and_says_so(
     ]
 
 
-def test_the_answer_has_no_content_type(function: Function, cloudformation: CloudFormation) -> None:
+def test_the_answer_has_no_content_type(function: RollOutHandler, cloudformation: CloudFormation) -> None:
     """The URL is signed without one; S3 refuses any other."""
     run(function, request(cloudformation, "Create", {}))
     assert cloudformation.content_types == [""]
 
 
 def test_an_update_changes_what_means_something_else_and_keeps_the_id(
-    function: Function, cloudformation: CloudFormation, iot: FakeIot
+    function: RollOutHandler, cloudformation: CloudFormation, iot: FakeIot
 ) -> None:
     """Another physical id would make CloudFormation delete "the old one"."""
     run(function, request(cloudformation, "Create", {"jitr-test_a": policy("a"), "jitr-test_b": policy("b")}))
@@ -101,7 +101,7 @@ def test_an_update_changes_what_means_something_else_and_keeps_the_id(
 
 
 def test_a_malformed_document_fails_the_deploy_and_its_rollback_brings_the_old_meaning_back(
-    function: Function, cloudformation: CloudFormation, iot: FakeIot
+    function: RollOutHandler, cloudformation: CloudFormation, iot: FakeIot
 ) -> None:
     """CloudFormation then sends an update with the old properties; the new bundle's templates do not matter."""
     before = {"jitr-test_a": policy("a"), "jitr-test_b": policy("b")}
@@ -119,7 +119,7 @@ def test_a_malformed_document_fails_the_deploy_and_its_rollback_brings_the_old_m
     assert {name: found.document for name, found in iot.policies.items()} == before
 
 
-def test_a_delete_leaves_the_policies(function: Function, cloudformation: CloudFormation, iot: FakeIot) -> None:
+def test_a_delete_leaves_the_policies(function: RollOutHandler, cloudformation: CloudFormation, iot: FakeIot) -> None:
     """Devices depend on them; no call is made."""
     run(function, request(cloudformation, "Create", {"jitr-test_a": policy("a")}))
     iot.calls.clear()
@@ -138,7 +138,7 @@ def test_a_delete_leaves_the_policies(function: Function, cloudformation: CloudF
     ],
 )
 def test_a_failing_aws_call_fails_the_deploy_with_its_reason_code(
-    function: Function, cloudformation: CloudFormation, code: str, reason: str
+    function: RollOutHandler, cloudformation: CloudFormation, code: str, reason: str
 ) -> None:
     """The code has a section in the runbook."""
     with failing(function.registry.client, "GetPolicy", code):
@@ -149,7 +149,7 @@ def test_a_failing_aws_call_fails_the_deploy_with_its_reason_code(
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
 def test_a_refusal_that_passes_fails_no_deploy(
-    function: Function, cloudformation: CloudFormation, iot: FakeIot, code: str
+    function: RollOutHandler, cloudformation: CloudFormation, iot: FakeIot, code: str
 ) -> None:
     """IAM knows the permissions of a role that was made a moment ago some seconds later."""
     pauses: list[float] = []
@@ -167,7 +167,9 @@ def test_a_refusal_that_passes_fails_no_deploy(
     assert sum(pauses) == 60
 
 
-def test_a_refusal_that_stays_fails_the_deploy_in_time(function: Function, cloudformation: CloudFormation) -> None:
+def test_a_refusal_that_stays_fails_the_deploy_in_time(
+    function: RollOutHandler, cloudformation: CloudFormation
+) -> None:
     """Waiting ends as soon as it has reached into the time that is kept for the last call and the answer."""
     left = [PLENTY]
 
@@ -186,7 +188,7 @@ def test_a_refusal_that_stays_fails_the_deploy_in_time(function: Function, cloud
     "properties", [{}, {"Policies": "text"}, {"Policies": [{"Name": "x"}]}, {"Policies": 1}, {"Policies": None}, "text"]
 )
 def test_properties_that_are_not_ours_are_answered_too(
-    function: Function, cloudformation: CloudFormation, properties: Any
+    function: RollOutHandler, cloudformation: CloudFormation, properties: Any
 ) -> None:
     """An exception is no reason to let CloudFormation wait."""
     run(function, request(cloudformation, "Update", ResourceProperties=properties))
@@ -196,7 +198,7 @@ def test_properties_that_are_not_ours_are_answered_too(
 
 
 def test_before_the_time_is_over_the_function_gives_up_and_answers(
-    function: Function, cloudformation: CloudFormation, iot: FakeIot
+    function: RollOutHandler, cloudformation: CloudFormation, iot: FakeIot
 ) -> None:
     """No call begins that might not end in time, and the answer keeps its share of it."""
     answer = run(
@@ -212,7 +214,7 @@ def test_a_function_that_cannot_begin_answers_too(
 ) -> None:
     """A bundle without configuration, a missing variable: the deploy fails at once, not after twenty minutes."""
 
-    def broken() -> Function:
+    def broken() -> RollOutHandler:
         raise KeyError("JITR_ACCOUNT")
 
     monkeypatch.setattr(roll_out, "_function", broken)
@@ -287,7 +289,9 @@ def test_an_emulators_address_that_is_none_is_an_answer_that_failed(
         Answers(anywhere=True).send(parsed, failure=None)
 
 
-def test_an_answer_is_sent_again_when_the_bucket_stumbles(function: Function, cloudformation: CloudFormation) -> None:
+def test_an_answer_is_sent_again_when_the_bucket_stumbles(
+    function: RollOutHandler, cloudformation: CloudFormation
+) -> None:
     """Once is not enough to rely on."""
     cloudformation.statuses += [503, 500]
     run(function, request(cloudformation, "Create", {}))
@@ -295,7 +299,9 @@ def test_an_answer_is_sent_again_when_the_bucket_stumbles(function: Function, cl
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_an_answer_that_is_not_taken_is_raised(function: Function, cloudformation: CloudFormation, status: int) -> None:
+def test_an_answer_that_is_not_taken_is_raised(
+    function: RollOutHandler, cloudformation: CloudFormation, status: int
+) -> None:
     """Lambda then invokes the function again: it finds everything done, and answers again. The URL is not repeated."""
     cloudformation.statuses += [status] * 10
     with pytest.raises(AnswerFailedError) as caught:
@@ -307,7 +313,7 @@ def test_an_answer_that_is_not_taken_is_raised(function: Function, cloudformatio
     assert len(cloudformation.answers) == 1
 
 
-def test_an_address_where_nobody_listens_is_raised_without_repeating_it(function: Function) -> None:
+def test_an_address_where_nobody_listens_is_raised_without_repeating_it(function: RollOutHandler) -> None:
     """The address is as good as a password."""
     event = request(CloudFormation(url="http://127.0.0.1:9/?Signature=secret"), "Create", {})
     with pytest.raises(AnswerFailedError) as caught:
@@ -315,21 +321,23 @@ def test_an_address_where_nobody_listens_is_raised_without_repeating_it(function
     assert "secret" not in f"{caught.value}{caught.value.__cause__}"
 
 
-def test_an_answer_fits_into_what_cloudformation_reads(function: Function, cloudformation: CloudFormation) -> None:
+def test_an_answer_fits_into_what_cloudformation_reads(
+    function: RollOutHandler, cloudformation: CloudFormation
+) -> None:
     """4,096 bytes for the whole of it, however long AWS's reason is and whatever it is written in."""
     parsed = ResourceRequest.parse(request(cloudformation, "Update", {}))
     function.answers.send(parsed, failure="ä" * 10_000)
     assert len(json.dumps(cloudformation.answers[0]).encode()) < 4096
 
 
-def test_an_operator_rolls_out_the_bundles_templates(function: Function, iot: FakeIot) -> None:
+def test_an_operator_rolls_out_the_bundles_templates(function: RollOutHandler, iot: FakeIot) -> None:
     """With an empty event; templates with device values are not shared, and left out."""
     iot.client().create_policy(policyName="jitr-test_default", policyDocument=policy("changed by hand"))
     assert run(function, {}) == {"policies": {"jitr-test_default": "updated"}, "failure": None}
     assert json.loads(iot.policies["jitr-test_default"].document) == json.loads(policy(f"{REGION}/x"))
 
 
-def test_an_operator_learns_of_a_failure(function: Function) -> None:
+def test_an_operator_learns_of_a_failure(function: RollOutHandler) -> None:
     """By an error, which `aws lambda invoke` shows."""
     denied = failing(function.registry.client, "GetPolicy", "AccessDeniedException")
     with denied, pytest.raises(RolloutFailed, match="GetPolicy failed: AccessDeniedException"):
@@ -337,7 +345,7 @@ def test_an_operator_learns_of_a_failure(function: Function) -> None:
 
 
 @pytest.mark.parametrize("event", [None, [], "text", {"RequestType": "Create"}, {"detail": {}}])
-def test_any_other_event_is_refused_and_changes_nothing(function: Function, iot: FakeIot, event: object) -> None:
+def test_any_other_event_is_refused_and_changes_nothing(function: RollOutHandler, iot: FakeIot, event: object) -> None:
     """Nobody can make it roll out, or write to an address, by inventing half a request."""
     with pytest.raises(ValueError, match="no custom resource request"):
         run(function, event)
@@ -345,7 +353,7 @@ def test_any_other_event_is_refused_and_changes_nothing(function: Function, iot:
 
 
 def test_what_was_done_is_logged(
-    function: Function, cloudformation: CloudFormation, caplog: pytest.LogCaptureFixture
+    function: RollOutHandler, cloudformation: CloudFormation, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each policy with what became of it, in one line."""
     run(function, request(cloudformation, "Create", {"jitr-test_a": policy("a")}))
@@ -354,7 +362,7 @@ def test_what_was_done_is_logged(
 
 
 def test_a_failure_is_logged_with_what_was_done_before_it(
-    function: Function, cloudformation: CloudFormation, caplog: pytest.LogCaptureFixture
+    function: RollOutHandler, cloudformation: CloudFormation, caplog: pytest.LogCaptureFixture
 ) -> None:
     """CloudFormation shows 500 characters, the log all and the traceback."""
     wrong = policy("b").replace("Allow", "Permit")

@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 from jitr.policies.template import render_policy
 from jitr.policies.values import DEPLOYMENT_VALUES, DEVICE_VALUES
 from jitr_cli.tree import COMMANDS, CommandGroup, root
-from jitr_fleet.policies.authoring.diff import Side, Status, diff_policies
+from jitr_fleet.policies.authoring.diff import DiffStatus, Side, diff_policies
 from jitr_fleet.policies.authoring.diff_report import summary
 from jitr_fleet.policies.authoring.lint import lint_policy
 from jitr_fleet.policies.context import LintContext
@@ -125,5 +125,5 @@ def test_the_words_that_the_page_explains_are_those_of_the_diff() -> None:
         for each in ("a", "b")
     )
     found = diff_policies("x", Side(label="a", text=once), Side(label="b", text=twice))
-    assert found.status is Status.REWRITTEN
+    assert found.status is DiffStatus.REWRITTEN
     assert f"`{summary(found).partition(';')[0]}`" in PAGE

@@ -8,12 +8,12 @@ from typing import Any
 import boto3
 import pytest
 
-from jitr.handlers.enforce import Function, build_function
+from jitr.handlers.enforce import EnforcementHandler, build_function
 from tests.worlds.deployment import ENVIRONMENT, TestDeployment
 
 
 @pytest.fixture
-def function(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> Function:
+def function(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> EnforcementHandler:
     """The function as its container builds it, with the strict AWS IoT in place of the real one."""
     real = boto3.Session.client
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from cryptography import x509
 
-from jitr.handlers.enforce import Function, SweepsFailed, build_function, published_at, published_object
+from jitr.handlers.enforce import EnforcementHandler, SweepsFailed, build_function, published_at, published_object
 from jitr.settings import CaStatus, Mode
 from jitr_local import pki
 from tests.aws.aws_faults import CallLog, failing
@@ -40,7 +40,7 @@ def figures(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
 
 
 def test_a_published_crl_is_enforced_at_once(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """S3 says so, the device is off, and how long it took is measured."""
     device = deployment.ca.issue("device-1", serial=1)
@@ -67,7 +67,7 @@ def test_a_published_crl_is_enforced_at_once(
     assert measured["CaDaysLeft"] > 3000
 
 
-def test_another_object_in_the_bucket_is_nobodys_crl(deployment: TestDeployment, function: Function) -> None:
+def test_another_object_in_the_bucket_is_nobodys_crl(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """Nothing is swept."""
     assert function.run(created("notes.txt"), request_id="r") == {"sweeps": []}
 
@@ -95,7 +95,7 @@ def test_a_schedule_sweeps_every_ca_whatever_its_status(
 
 
 def test_an_unusable_crl_is_reported_and_not_retried(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The next schedule looks again; Lambda's retries could not make it better."""
     deployment.publish(b"garbage")
@@ -104,7 +104,7 @@ def test_an_unusable_crl_is_reported_and_not_retried(
     assert figures(capsys)["SweepFailed"] == 1
 
 
-def test_a_failing_aws_call_is_raised(deployment: TestDeployment, function: Function) -> None:
+def test_a_failing_aws_call_is_raised(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """So that Lambda delivers the event again, and at last dead-letters it."""
     device = deployment.ca.issue("device-1", serial=1)
     deployment.knock(device)
@@ -117,7 +117,7 @@ def test_a_failing_aws_call_is_raised(deployment: TestDeployment, function: Func
 
 
 def test_a_certificate_that_others_activated_is_found_and_revoked(
-    deployment: TestDeployment, function: Function
+    deployment: TestDeployment, function: EnforcementHandler
 ) -> None:
     """Never seen by us, ACTIVE, and on the CRL since long: the next schedule brings it in and switches it off."""
     deployment.publish(deployment.ca.crl([1], number=2))
@@ -130,7 +130,7 @@ def test_a_certificate_that_others_activated_is_found_and_revoked(
 
 
 def test_where_only_certificates_say_where_the_crl_is_those_of_others_say_so_too(
-    deployment: TestDeployment, function: Function
+    deployment: TestDeployment, function: EnforcementHandler
 ) -> None:
     """No device was ever activated here: the schedule finds theirs, and by them the CRL that lists one."""
     url = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/{CRL_KEY}"
@@ -147,7 +147,7 @@ def test_where_only_certificates_say_where_the_crl_is_those_of_others_say_so_too
     assert deployment.iot.status(device) == "REVOKED"
 
 
-def test_known_certificates_are_not_described_again(deployment: TestDeployment, function: Function) -> None:
+def test_known_certificates_are_not_described_again(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """The search for unknown ones costs one list call, however many there are."""
     for serial in range(1, 6):
         deployment.knock(deployment.ca.issue(f"device-{serial}", serial=serial))
@@ -156,7 +156,7 @@ def test_known_certificates_are_not_described_again(deployment: TestDeployment, 
     assert "DescribeCertificate" not in deployment.iot.calls
 
 
-def test_an_adopted_cas_crl_is_swept(deployment: TestDeployment, function: Function) -> None:
+def test_an_adopted_cas_crl_is_swept(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """Adoption brings enforcement with it."""
     other = pki.CertificateAuthority.create("Other CA")
     deployment.iot.register_ca(other)
@@ -199,7 +199,7 @@ TEMPLATE_MEANS = "arn:aws:iot:us-east-1:000000000000:client/x"
 )
 def test_a_schedule_measures_how_many_policies_are_not_what_their_templates_say(
     deployment: TestDeployment,
-    function: Function,
+    function: EnforcementHandler,
     capsys: pytest.CaptureFixture[str],
     deployed: str | None,
     drifted: int,
@@ -213,7 +213,7 @@ def test_a_schedule_measures_how_many_policies_are_not_what_their_templates_say(
 
 
 def test_a_drifted_policy_is_named_in_the_log(
-    deployment: TestDeployment, function: Function, caplog: pytest.LogCaptureFixture
+    deployment: TestDeployment, function: EnforcementHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The metric only counts."""
     deployment.iot_client.create_policy(policyName="jitr-test_default", policyDocument=policy_allowing("*"))
@@ -222,7 +222,7 @@ def test_a_drifted_policy_is_named_in_the_log(
     assert [(each["outcome"], each["policy"]) for each in warned] == [("drifted", "jitr-test_default")]
 
 
-def test_a_published_crl_does_not_wait_for_policies(deployment: TestDeployment, function: Function) -> None:
+def test_a_published_crl_does_not_wait_for_policies(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """Only a schedule compares them."""
     function.run(created(), request_id="r")
     assert "GetPolicy" not in deployment.iot.calls
@@ -230,7 +230,7 @@ def test_a_published_crl_does_not_wait_for_policies(deployment: TestDeployment, 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalFailureException"])
 def test_policies_that_cannot_be_read_disturb_no_sweep(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], code: str
+    deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     """The device is off, the sweep is no failure, and nothing is measured rather than 0."""
     device = deployment.ca.issue("device-1", serial=1)
@@ -246,7 +246,7 @@ def test_policies_that_cannot_be_read_disturb_no_sweep(
 
 
 def test_a_template_that_cannot_be_used_keeps_no_sweep_from_running(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Templates are read when they are compared, not when the function starts."""
     deployment.configuration.policies["default"] = "{"  # type: ignore[index]
@@ -255,7 +255,7 @@ def test_a_template_that_cannot_be_used_keeps_no_sweep_from_running(
 
 
 def test_a_failing_sweep_does_not_hide_drift(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+    deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The policies are compared before the sweep's failure is raised."""
     deployment.iot_client.create_policy(policyName="jitr-test_default", policyDocument=policy_allowing("*"))
@@ -265,7 +265,9 @@ def test_a_failing_sweep_does_not_hide_drift(
     assert figures(capsys)["DriftedPolicies"] == 1
 
 
-def test_after_sweeps_that_took_long_policies_have_to_wait(deployment: TestDeployment, function: Function) -> None:
+def test_after_sweeps_that_took_long_policies_have_to_wait(
+    deployment: TestDeployment, function: EnforcementHandler
+) -> None:
     """The function's time is the sweeps'; the next schedule compares."""
 
     def slow(**_: Any) -> None:
@@ -278,7 +280,7 @@ def test_after_sweeps_that_took_long_policies_have_to_wait(deployment: TestDeplo
 
 
 def test_a_deployment_that_only_observes_enforces_nothing(
-    deployment: TestDeployment, function: Function, caplog: pytest.LogCaptureFixture
+    deployment: TestDeployment, function: EnforcementHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says so, and asks nobody for anything."""
     device = deployment.ca.issue("device-1", serial=1)
@@ -297,7 +299,7 @@ class TestDeviceLines:
     """What happens to a device is in the log under its certificate id, not only in a count."""
 
     @pytest.fixture(autouse=True)
-    def _followed(self, function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _followed(self, function: EnforcementHandler, monkeypatch: pytest.MonkeyPatch) -> None:
         """The logger is there once the function is."""
         follow_stdout(monkeypatch)
 
@@ -306,7 +308,7 @@ class TestDeviceLines:
         return [line for line in logged(written(capsys)) if line.get("certificate_id") == device.certificate_id]
 
     def test_each_device_that_a_crl_switches_off_has_a_line(
-        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+        self, deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """With the reason, what it is now, and the CRL's number and address."""
         revoked, held = (deployment.ca.issue(f"device-{n}", serial=n) for n in (1, 2))
@@ -325,7 +327,11 @@ class TestDeviceLines:
         assert (told["reason"], told["status"]) == ("certificate_hold", "INACTIVE")
 
     def test_a_braked_device_says_that_it_is_one(
-        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+        self,
+        deployment: TestDeployment,
+        function: EnforcementHandler,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: Any,
     ) -> None:
         """INACTIVE, and with a reason of its own."""
         monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 0)
@@ -338,7 +344,7 @@ class TestDeviceLines:
         assert (told["outcome"], told["reason"], told["status"]) == ("switched_off", "revocation_braked", "INACTIVE")
 
     def test_a_device_that_could_not_be_switched_off_is_named(
-        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+        self, deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The sweep failed at this one."""
         device = deployment.ca.issue("device-1", serial=1)
@@ -353,7 +359,7 @@ class TestDeviceLines:
         assert (told["outcome"], told["reason"], told["level"]) == ("failed", "access_denied", "ERROR")
 
     def test_a_certificate_that_others_registered_has_a_line(
-        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+        self, deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """From then on the CRL reaches it."""
         device = deployment.ca.issue("device-1", serial=1)
@@ -364,7 +370,7 @@ class TestDeviceLines:
         assert (told["outcome"], told["ca_certificate_id"]) == ("imported", deployment.ca.ca_certificate_id)
 
     def test_an_import_that_fails_is_told(
-        self, deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str]
+        self, deployment: TestDeployment, function: EnforcementHandler, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """With the certificate at which it failed, by whatever looked for it."""
         device = deployment.ca.issue("device-1", serial=1)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from jitr.enforcement.one_by_one import IN_A_ROW
 from jitr.enforcement.sweep import SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
-from jitr.handlers.enforce import Function, SweepsFailed
+from jitr.handlers.enforce import EnforcementHandler, SweepsFailed
 from jitr_local import pki
 from tests.aws.aws_faults import failing, refusing
 from tests.worlds.deployment import BUCKET, TABLE, TestDeployment
@@ -87,7 +87,7 @@ def test_what_fails_again_and_again_is_given_up(deployment: TestDeployment) -> N
 
 
 def test_a_ca_that_breaks_the_reading_does_not_keep_another_cas_devices(
-    deployment: TestDeployment, function: Function, monkeypatch: pytest.MonkeyPatch
+    deployment: TestDeployment, function: EnforcementHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first CA's trouble is its own, and is reported."""
     other = adopted(deployment, "other")
@@ -109,7 +109,7 @@ def test_a_ca_that_breaks_the_reading_does_not_keep_another_cas_devices(
 
 
 def test_a_damaged_record_of_a_ca_does_not_keep_another_cas_devices(
-    deployment: TestDeployment, function: Function
+    deployment: TestDeployment, function: EnforcementHandler
 ) -> None:
     """It is named in the answer, and the first CA's CRL is enforced."""
     device = active(deployment, 1)
@@ -125,7 +125,7 @@ def test_a_damaged_record_of_a_ca_does_not_keep_another_cas_devices(
 
 
 def test_an_adopted_ca_whose_policy_is_no_longer_deployed_is_still_enforced(
-    deployment: TestDeployment, function: Function
+    deployment: TestDeployment, function: EnforcementHandler
 ) -> None:
     """Revocation does not depend on what only activation needs."""
     other = adopted(deployment, "other", policy="gone")
@@ -142,7 +142,7 @@ def test_an_adopted_ca_whose_policy_is_no_longer_deployed_is_still_enforced(
 
 
 def test_a_certificate_that_cannot_be_imported_does_not_keep_the_others(
-    deployment: TestDeployment, function: Function
+    deployment: TestDeployment, function: EnforcementHandler
 ) -> None:
     """Others registered three; the newest breaks the reading, and the others are listed."""
     devices = [deployment.ca.issue(f"device-{serial}", serial=serial) for serial in (1, 2, 3)]
@@ -157,7 +157,7 @@ def test_a_certificate_that_cannot_be_imported_does_not_keep_the_others(
     assert [deployment.iot.status(each) for each in devices] == ["REVOKED", "ACTIVE", "REVOKED"]
 
 
-def test_a_throttled_table_stops_nothing_for_good(deployment: TestDeployment, function: Function) -> None:
+def test_a_throttled_table_stops_nothing_for_good(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """The next schedule goes on."""
     device = active(deployment, 1)
     deployment.publish(deployment.ca.crl([1], number=2))

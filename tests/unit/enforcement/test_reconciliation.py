@@ -17,7 +17,7 @@ from jitr.enforcement.coverage import Coverage
 from jitr.enforcement.passes import Counts, Passes, PassKind, PassState
 from jitr.enforcement.reconciliation import in_turns
 from jitr.errors import Outcome, Undecided
-from jitr.handlers.enforce import NEWEST, Function, build_function
+from jitr.handlers.enforce import NEWEST, EnforcementHandler, build_function
 from jitr.registry.claims import Claims
 from jitr.registry.row import job_claim, row_key
 from jitr_local import pki
@@ -63,7 +63,7 @@ def active(deployment: TestDeployment, serial: int, **options: Any) -> pki.Devic
     return device
 
 
-def revoked(deployment: TestDeployment, function: Function, *serials: int) -> list[pki.Device]:
+def revoked(deployment: TestDeployment, function: EnforcementHandler, *serials: int) -> list[pki.Device]:
     """Devices that a CRL switched off."""
     devices = [active(deployment, serial) for serial in serials]
     deployment.publish(deployment.ca.crl(serials, number=2))
@@ -71,7 +71,7 @@ def revoked(deployment: TestDeployment, function: Function, *serials: int) -> li
     return devices
 
 
-def inactive(deployment: TestDeployment, function: Function, serial: int) -> pki.Device:
+def inactive(deployment: TestDeployment, function: EnforcementHandler, serial: int) -> pki.Device:
     """A device that a CRL puts on hold."""
     device = active(deployment, serial)
     hold = pki.revoked_entry(serial, reason=x509.ReasonFlags.certificate_hold)
@@ -106,13 +106,16 @@ def due(deployment: TestDeployment) -> None:
         passes(deployment).release(found, owner="test")
 
 
-def other_function(deployment: TestDeployment, **configuration: Any) -> Function:
+def other_function(deployment: TestDeployment, **configuration: Any) -> EnforcementHandler:
     """The function with another configuration."""
     return build_function(replace(deployment.configuration, enforcement_tps=1000.0, **configuration), ENVIRONMENT)
 
 
 def test_a_device_that_somebody_set_active_again_goes_off_again(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    deployment: TestDeployment,
+    function: EnforcementHandler,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On hold, set ACTIVE in the console: with the next pass it is INACTIVE, and the log says what to do instead."""
     device = inactive(deployment, function, 1)
@@ -131,7 +134,7 @@ def test_a_device_that_somebody_set_active_again_goes_off_again(
 
 
 def test_a_revoked_certificate_that_is_registered_again_as_active_is_revoked_again(
-    deployment: TestDeployment, function: Function
+    deployment: TestDeployment, function: EnforcementHandler
 ) -> None:
     """Deleted, and registered by hand: AWS IoT knows nothing of what it was."""
     (device,) = revoked(deployment, function, 1)
@@ -141,7 +144,7 @@ def test_a_revoked_certificate_that_is_registered_again_as_active_is_revoked_aga
     assert deployment.iot.status(device) == "REVOKED"
 
 
-def test_more_than_the_brake_in_one_pass_go_inactive(deployment: TestDeployment, function: Function) -> None:
+def test_more_than_the_brake_in_one_pass_go_inactive(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """I7: whatever made so many differ, it must be possible to take it back."""
     devices = revoked(deployment, function, 1, 2, 3)
     for device in devices:
@@ -156,7 +159,7 @@ def test_more_than_the_brake_in_one_pass_go_inactive(deployment: TestDeployment,
 
 @pytest.mark.parametrize("how", ["undone", "reinstated"])
 def test_a_device_that_is_being_brought_back_is_left_alone(
-    deployment: TestDeployment, function: Function, how: str
+    deployment: TestDeployment, function: EnforcementHandler, how: str
 ) -> None:
     """Its certificate is ACTIVE for a moment while its row still wants it off."""
     device = active(deployment, 1)
@@ -183,7 +186,9 @@ def test_a_device_that_is_being_brought_back_is_left_alone(
     assert deployment.iot.status(device) == "ACTIVE"
 
 
-def test_a_certificate_that_is_not_among_the_newest_is_found(deployment: TestDeployment, function: Function) -> None:
+def test_a_certificate_that_is_not_among_the_newest_is_found(
+    deployment: TestDeployment, function: EnforcementHandler
+) -> None:
     """Others registered a listed one, and a hundred after it."""
     listed = deployment.ca.issue("device-1", serial=1)
     deployment.iot.connect(listed, deployment.ca)
@@ -198,7 +203,7 @@ def test_a_certificate_that_is_not_among_the_newest_is_found(deployment: TestDep
     assert deployment.iot.status(listed) == "REVOKED"
 
 
-def test_a_pass_goes_on_where_the_time_was_over(deployment: TestDeployment, function: Function) -> None:
+def test_a_pass_goes_on_where_the_time_was_over(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """A step at a time; the second run does not look at the first certificate again."""
     devices = [deployment.ca.issue(f"device-{serial}", serial=serial) for serial in (1, 2)]
     for device in devices:
@@ -216,7 +221,9 @@ def test_a_pass_goes_on_where_the_time_was_over(deployment: TestDeployment, func
     assert state(deployment, PassKind.UNKNOWN).ended_at is not None
 
 
-def test_a_marker_that_aws_refuses_begins_the_pass_anew(deployment: TestDeployment, function: Function) -> None:
+def test_a_marker_that_aws_refuses_begins_the_pass_anew(
+    deployment: TestDeployment, function: EnforcementHandler
+) -> None:
     """It is from yesterday; the pass keeps its age, so that one that never ends alarms."""
     device = inactive(deployment, function, 1)
     set_active(deployment, device)
@@ -247,7 +254,7 @@ def test_a_pass_that_never_ends_grows_old() -> None:
     assert ended.is_due(at=at + timedelta(hours=25), period=timedelta(hours=24))
 
 
-def test_two_runs_do_not_share_a_pass(deployment: TestDeployment, function: Function) -> None:
+def test_two_runs_do_not_share_a_pass(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """The second finds the lease of the first."""
     active(deployment, 1)
     table = passes(deployment)
@@ -259,7 +266,9 @@ def test_two_runs_do_not_share_a_pass(deployment: TestDeployment, function: Func
     assert state(deployment).ended_at is None
 
 
-def test_a_known_fleet_costs_pages_and_batch_reads_only(deployment: TestDeployment, function: Function) -> None:
+def test_a_known_fleet_costs_pages_and_batch_reads_only(
+    deployment: TestDeployment, function: EnforcementHandler
+) -> None:
     """Two of them, and nothing that is limited by AWS IoT's quotas of ten a second."""
     for serial in (1, 2, 3):
         active(deployment, serial)
@@ -269,7 +278,9 @@ def test_a_known_fleet_costs_pages_and_batch_reads_only(deployment: TestDeployme
     assert deployment.iot.calls.count("ListCertificatesByCA") == 3  # the newest, and a page of each pass
 
 
-def test_rows_of_earlier_versions_get_their_distribution_points(deployment: TestDeployment, function: Function) -> None:
+def test_rows_of_earlier_versions_get_their_distribution_points(
+    deployment: TestDeployment, function: EnforcementHandler
+) -> None:
     """Described once, and never again."""
     device = active(deployment, 1)
     row = deployment.row(device)
@@ -283,7 +294,10 @@ def test_rows_of_earlier_versions_get_their_distribution_points(deployment: Test
 
 
 def test_what_no_crl_in_use_covers_is_counted_and_named(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    deployment: TestDeployment,
+    function: EnforcementHandler,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The configured CRL became that of one partition; a device names another one."""
     device = deployment.ca.issue("device-1", serial=1, extensions=[named("http://crl.example/b.crl")])
@@ -300,7 +314,10 @@ def test_what_no_crl_in_use_covers_is_counted_and_named(
 
 
 def test_what_cannot_be_read_is_counted_and_named(
-    deployment: TestDeployment, function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    deployment: TestDeployment,
+    function: EnforcementHandler,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`Cannot be read` is not `does not exist`."""
     deployment.iot.add_active("a" * 64, deployment.ca.ca_certificate_id)
@@ -368,7 +385,9 @@ class TestBrakeOverTime:
         deployment.publish(deployment.ca.crl(range(1, 121), number=3))
         assert deployment.sweep().outcome == "enforced"
 
-    def test_the_share_is_of_devices_that_are_active_now(self, deployment: TestDeployment, function: Function) -> None:
+    def test_the_share_is_of_devices_that_are_active_now(
+        self, deployment: TestDeployment, function: EnforcementHandler
+    ) -> None:
         """Twenty thousand activations were counted over the years; three devices are ACTIVE."""
         for _ in range(3):
             deployment.activation.authorities.records.count_device(deployment.ca.ca_certificate_id)

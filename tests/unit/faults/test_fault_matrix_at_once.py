@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from jitr.activation.steps import TIME_LIMIT
-from jitr.bulk.job import JobKind, Plan
+from jitr.bulk.job import JobKind, JobPlan
 from jitr.bulk.queue import Shift
 from tests.aws.aws_faults import Killed
 from tests.faults.machine.cloud import Cloud
@@ -69,7 +69,7 @@ def _activate(found: Arranged) -> Act:
 def _revoke_all(aws: Cloud) -> None:
     """Order a job that makes all of the CA's certificates INACTIVE, and let it be done."""
     total = len(aws.account.iot.certificates)
-    plan = Plan(kind=JobKind.REVOKE, ca_certificate_id=factory().ca_certificate_id, total=total, wanted=INACTIVE)
+    plan = JobPlan(kind=JobKind.REVOKE, ca_certificate_id=factory().ca_certificate_id, total=total, wanted=INACTIVE)
     jobs(aws).create("all", plan, by="somebody", at=aws.account.clock())
     way = bulk_jobs.worker(aws)
     way.send(Shift("all", 1).to_json())

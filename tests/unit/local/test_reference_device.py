@@ -17,7 +17,7 @@ from jitr_local import pki
 from jitr_local.device.back_off import BackOff
 from jitr_local.device.device_identity import DeviceIdentity, UnusableFileError
 from jitr_local.device.mqtt_attempt import Attempted, Ending, Message, MqttAttempt, WrongServerError
-from jitr_local.device.reference_device import Attempt, DeviceReport, Endpoint, ReferenceDevice, Result
+from jitr_local.device.reference_device import Attempt, DeviceReport, Endpoint, ReferenceDevice, RunResult
 from tests.unit.local.mqtt_server import Behaviour, MqttServer, serving
 from tests.worlds.seeded import seeded
 
@@ -60,7 +60,7 @@ def test_the_drop_of_the_first_connects_is_outlived_and_the_message_delivered(tm
     script = (Behaviour.DROP, Behaviour.DROP, Behaviour.ADMIT)
     with serving(tmp_path, *script, trusting=AUTHORITY) as server:
         report = device_at(server, identity_in(tmp_path)).run(MESSAGE, timeout=20)
-    assert report.result is Result.DELIVERED
+    assert report.result is RunResult.DELIVERED
     assert report.done
     assert endings(report) == [Ending.DROPPED, Ending.DROPPED, Ending.DELIVERED]
     assert server.published == [("devices/device-1/up", b"hello")]
@@ -83,14 +83,14 @@ def test_the_ca_certificate_is_sent_beside_the_leaf(tmp_path: Path) -> None:
     issuer = pki.CertificateAuthority(certificate=subordinate.certificate, key=subordinate.key)
     with serving(tmp_path, Behaviour.ADMIT, trusting=AUTHORITY) as server:
         report = device_at(server, identity_in(tmp_path, issuer=issuer)).run(timeout=20)
-    assert report.result is Result.ADMITTED
+    assert report.result is RunResult.ADMITTED
 
 
 def test_without_a_message_admission_is_enough(tmp_path: Path) -> None:
     """Nothing to publish: the CONNACK ends the run."""
     with serving(tmp_path, Behaviour.ADMIT, trusting=AUTHORITY) as server:
         report = device_at(server, identity_in(tmp_path)).run(timeout=20)
-    assert report.result is Result.ADMITTED
+    assert report.result is RunResult.ADMITTED
     assert server.published == []
 
 
@@ -99,7 +99,7 @@ def test_a_device_that_is_never_admitted_gives_up_in_time_and_tells_each_attempt
     heard: list[Attempt] = []
     with serving(tmp_path, Behaviour.REFUSE, trusting=AUTHORITY) as server:
         report = device_at(server, identity_in(tmp_path)).run(MESSAGE, timeout=0.5, observe=heard.append)
-    assert report.result is Result.NOT_ADMITTED
+    assert report.result is RunResult.NOT_ADMITTED
     assert report.seconds < 5
     assert tuple(heard) == report.attempts
     assert set(endings(report)) == {Ending.REFUSED}
@@ -126,7 +126,7 @@ def test_a_publish_that_is_cut_off_is_unacknowledged(tmp_path: Path) -> None:
     """Admitted, then disconnected at the publish, as AWS IoT does when no policy allows the topic."""
     with serving(tmp_path, Behaviour.ADMIT_AND_CLOSE_ON_PUBLISH, trusting=AUTHORITY) as server:
         report = device_at(server, identity_in(tmp_path)).run(MESSAGE, timeout=0.3)
-    assert report.result is Result.UNACKNOWLEDGED
+    assert report.result is RunResult.UNACKNOWLEDGED
     assert not report.done
 
 
@@ -183,7 +183,7 @@ def test_what_is_activated_shortly_before_the_time_is_over_is_seen(tmp_path: Pat
         clock=lambda: now[0],
         attempt=At,
     )
-    assert device.run().result is Result.ADMITTED
+    assert device.run().result is RunResult.ADMITTED
     assert 114.9 <= connects[-1] <= 115
     assert all(later - earlier >= 10 for earlier, later in itertools.pairwise(connects[:-1]))
 
@@ -193,7 +193,7 @@ def test_a_certificate_that_the_server_does_not_trust_never_gets_in(tmp_path: Pa
     impostor = pki.CertificateAuthority.create()
     with serving(tmp_path, Behaviour.ADMIT, trusting=AUTHORITY) as server:
         report = device_at(server, identity_in(tmp_path, issuer=impostor)).run(MESSAGE, timeout=0.3)
-    assert report.result is Result.NOT_ADMITTED
+    assert report.result is RunResult.NOT_ADMITTED
     assert set(endings(report)) <= {Ending.HANDSHAKE_REFUSED, Ending.DROPPED}
 
 
@@ -232,7 +232,7 @@ def test_a_resolver_that_is_away_for_now_is_tried_again(tmp_path: Path, monkeypa
         device = device_at(server, identity_in(tmp_path))
     monkeypatch.setattr(socket, "getaddrinfo", resolver_that_says(socket.EAI_AGAIN))
     report = device.run(timeout=0.3)
-    assert report.result is Result.UNREACHABLE
+    assert report.result is RunResult.UNREACHABLE
     assert report.attempts[0].detail == "name lookup failed for now"
 
 
@@ -250,7 +250,7 @@ def test_a_closed_port_is_unreachable(tmp_path: Path) -> None:
     with serving(tmp_path, Behaviour.ADMIT, trusting=AUTHORITY) as server:
         pass
     report = device_at(server, identity_in(tmp_path)).run(timeout=0.3)
-    assert report.result is Result.UNREACHABLE
+    assert report.result is RunResult.UNREACHABLE
     assert report.attempts[0].detail == "connection refused"
 
 

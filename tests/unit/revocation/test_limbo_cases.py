@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from jitr.errors import Reason
-from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr.revocation import Options, RevocationStatus, RevocationVerdict, decide
 from jitr_local import pki
 from tests.worlds import raw_der
 
@@ -32,7 +32,9 @@ def device(ca: pki.CertificateAuthority) -> x509.Certificate:
     return ca.issue(serial=0x5EED).certificate
 
 
-def verdict(ca: pki.CertificateAuthority, device: x509.Certificate, *crls: bytes, strict: bool = False) -> Verdict:
+def verdict(
+    ca: pki.CertificateAuthority, device: x509.Certificate, *crls: bytes, strict: bool = False
+) -> RevocationVerdict:
     """Return what the CRLs say."""
     return decide(device, ca.certificate, crls, at=AT, options=Options(require_number=strict, require_crl_sign=strict))
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from jitr.errors import Reason
-from jitr.revocation import Options, RevocationStatus, Verdict, decide
+from jitr.revocation import Options, RevocationStatus, RevocationVerdict, decide
 from jitr_local import pki
 from tests.worlds import raw_der
 
@@ -68,7 +68,7 @@ def crl(
     return CA.crl(revoked, number=number, extensions=[(scope, critical)])
 
 
-def decided(certificate: x509.Certificate, *crls: bytes, options: Options | None = None) -> Verdict:
+def decided(certificate: x509.Certificate, *crls: bytes, options: Options | None = None) -> RevocationVerdict:
     """Return the verdict of this module's CA."""
     return decide(certificate, CA.certificate, crls, at=pki.now(), options=options or Options())
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from jitr.errors import Reason
-from jitr.revocation import RevocationStatus, Verdict, VerifiedCrl, decide, verify_crl
+from jitr.revocation import RevocationStatus, RevocationVerdict, VerifiedCrl, decide, verify_crl
 from jitr_local import pki
 from tests.worlds import raw_der
 
@@ -22,7 +22,7 @@ GOOD, REVOKED, UNDETERMINED = RevocationStatus.GOOD, RevocationStatus.REVOKED, R
 DELTA = (x509.DeltaCRLIndicator(1), True)
 
 
-def decided(*crls: bytes | VerifiedCrl) -> Verdict:
+def decided(*crls: bytes | VerifiedCrl) -> RevocationVerdict:
     """Return the verdict, which must be the same for every order and with every CRL given twice."""
     verdicts = [decide(DEVICE, CA.certificate, order, at=AT) for order in itertools.permutations(crls)]
     verdicts.append(decide(DEVICE, CA.certificate, [*crls, *crls], at=AT))

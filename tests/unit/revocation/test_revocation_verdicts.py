@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from jitr.errors import Reason
-from jitr.revocation import CrlRefused, Options, RevocationStatus, Verdict, decide, verify_crl
+from jitr.revocation import CrlRefused, Options, RevocationStatus, RevocationVerdict, decide, verify_crl
 from jitr_local import pki
 from tests.worlds import raw_der
 
@@ -37,7 +37,7 @@ def verdict(
     *crls: bytes,
     at: datetime = AT,
     options: Options | None = None,
-) -> Verdict:
+) -> RevocationVerdict:
     """Return the verdict at `at`."""
     return decide(certificate, ca.certificate, crls, at=at, options=options or Options())
 

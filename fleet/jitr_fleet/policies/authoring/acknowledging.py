@@ -10,10 +10,10 @@ from pathlib import Path
 from jitr_fleet.policies.cases.exceptions import ReviewedException, read_exceptions
 from jitr_fleet.policies.cases.file import cases_of, read_document
 from jitr_fleet.policies.lint_rules import RULES
-from jitr_fleet.policies.source import Finding, Severity
+from jitr_fleet.policies.source import LintFinding, Severity
 
 
-def acknowledge(template: Path, findings: list[Finding], *, today: date | None) -> list[Finding]:
+def acknowledge(template: Path, findings: list[LintFinding], *, today: date | None) -> list[LintFinding]:
     """Return a template's findings with those of its cases file's exceptions that hold today; never raises.
 
     Added are an error for each exception that cannot be read or has run out, a warning for each that nothing needs.
@@ -38,7 +38,9 @@ def exceptions_of(template: Path) -> tuple[ReviewedException, ...]:
     return () if document is None or mistakes is None else read_exceptions(document, mistakes)
 
 
-def _marked(findings: Iterable[Finding], exceptions: Iterable[ReviewedException], day: date) -> Iterator[Finding]:
+def _marked(
+    findings: Iterable[LintFinding], exceptions: Iterable[ReviewedException], day: date
+) -> Iterator[LintFinding]:
     holding = {(each.rule, each.path): each for each in exceptions if each.until >= day}
     for finding in findings:
         found = holding.get((finding.rule, finding.path))
@@ -50,8 +52,8 @@ def _marked(findings: Iterable[Finding], exceptions: Iterable[ReviewedException]
 
 
 def _own(
-    file: Path, exceptions: Iterable[ReviewedException], findings: Iterable[Finding], day: date
-) -> Iterator[Finding]:
+    file: Path, exceptions: Iterable[ReviewedException], findings: Iterable[LintFinding], day: date
+) -> Iterator[LintFinding]:
     """Yield what is wrong with the exceptions themselves."""
     places = {(finding.rule, finding.path) for finding in findings}
     for each in exceptions:
@@ -65,5 +67,5 @@ def _own(
             yield _finding("unused-exception", str(file), each.line, message)
 
 
-def _finding(rule: str, file: str, line: int, message: str) -> Finding:
-    return Finding(rule=rule, severity=RULES[rule].severity, file=file, line=line, path="", message=message)
+def _finding(rule: str, file: str, line: int, message: str) -> LintFinding:
+    return LintFinding(rule=rule, severity=RULES[rule].severity, file=file, line=line, path="", message=message)

@@ -31,7 +31,7 @@ _VARIABLE: Final = "${"
 _NO_SPACE: Final = str.maketrans("", "", string.whitespace)
 
 
-class Status(StrEnum):
+class DiffStatus(StrEnum):
     """How a policy compares: `rewritten` means other words for the same rights, as far as can be shown."""
 
     SAME = "same"
@@ -42,7 +42,7 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What happens to a right; the first and the last give devices more."""
 
     NEWLY_ALLOWED = "newly_allowed"
@@ -70,8 +70,8 @@ class PolicyDiff:
     name: str
     before: str
     after: str
-    status: Status
-    changes: tuple[tuple[Kind, Atom], ...] = ()
+    status: DiffStatus
+    changes: tuple[tuple[ChangeKind, Atom], ...] = ()
     text: tuple[str, ...] = ()
     problem: str | None = None
     undetermined: bool = False
@@ -80,21 +80,21 @@ class PolicyDiff:
     @property
     def differs(self) -> bool:
         """Return whether the documents mean something else, or cannot be shown to mean the same."""
-        return self.status is not Status.SAME
+        return self.status is not DiffStatus.SAME
 
     @property
     def widens(self) -> bool:
         """Return whether devices may do something that they could not do, or this cannot be ruled out."""
-        widening = (Kind.NEWLY_ALLOWED, Kind.NO_LONGER_DENIED)
-        return self.status is Status.UNREADABLE or any(kind in widening for kind, _ in self.changes)
+        widening = (ChangeKind.NEWLY_ALLOWED, ChangeKind.NO_LONGER_DENIED)
+        return self.status is DiffStatus.UNREADABLE or any(kind in widening for kind, _ in self.changes)
 
     @property
     def narrows(self) -> bool:
         """Return whether devices may no longer do something that they could do, or this cannot be ruled out."""
-        narrowing = (Kind.NO_LONGER_ALLOWED, Kind.NEWLY_DENIED)
-        return self.status is Status.UNREADABLE or any(kind in narrowing for kind, _ in self.changes)
+        narrowing = (ChangeKind.NO_LONGER_ALLOWED, ChangeKind.NEWLY_DENIED)
+        return self.status is DiffStatus.UNREADABLE or any(kind in narrowing for kind, _ in self.changes)
 
-    def of(self, kind: Kind) -> tuple[Atom, ...]:
+    def of(self, kind: ChangeKind) -> tuple[Atom, ...]:
         """Return the changes of one kind, in order of action and resource."""
         return tuple(atom for found, atom in self.changes if found is kind)
 
@@ -105,7 +105,7 @@ def diff_policies(name: str, before: Side, after: Side) -> PolicyDiff:
     Not checked: what the lint checks. A document that AWS IoT would refuse is `unreadable`, whatever the other one is.
     """
     compared = PolicyDiff(
-        name=name, before=before.label, after=after.label, status=Status.UNREADABLE, text=_unified(before, after)
+        name=name, before=before.label, after=after.label, status=DiffStatus.UNREADABLE, text=_unified(before, after)
     )
     documents: list[PolicyDocument | None] = []
     for side in (after, before):
@@ -116,10 +116,10 @@ def diff_policies(name: str, before: Side, after: Side) -> PolicyDiff:
     new, old = documents
     changes = tuple(_changes(_Rights.of(old), _Rights.of(new)))
     if old is None or new is None:
-        return replace(compared, status=Status.ADDED if old is None else Status.REMOVED, changes=changes)
+        return replace(compared, status=DiffStatus.ADDED if old is None else DiffStatus.REMOVED, changes=changes)
     if same_meaning(old, new):
-        return replace(compared, status=Status.SAME, text=())
-    return replace(compared, status=Status.CHANGED if changes else Status.REWRITTEN, changes=changes)
+        return replace(compared, status=DiffStatus.SAME, text=())
+    return replace(compared, status=DiffStatus.CHANGED if changes else DiffStatus.REWRITTEN, changes=changes)
 
 
 class _Atoms:
@@ -164,12 +164,12 @@ class _Rights:
         return self.version == other.version or not any(_VARIABLE in text for text in _texts(atom))
 
 
-def _changes(old: _Rights, new: _Rights) -> Iterator[tuple[Kind, Atom]]:
+def _changes(old: _Rights, new: _Rights) -> Iterator[tuple[ChangeKind, Atom]]:
     for kind, found in (
-        (Kind.NEWLY_ALLOWED, _gained(old, new)),
-        (Kind.NO_LONGER_ALLOWED, _gained(new, old)),
-        (Kind.NEWLY_DENIED, _denied(old, new)),
-        (Kind.NO_LONGER_DENIED, _denied(new, old)),
+        (ChangeKind.NEWLY_ALLOWED, _gained(old, new)),
+        (ChangeKind.NO_LONGER_ALLOWED, _gained(new, old)),
+        (ChangeKind.NEWLY_DENIED, _denied(old, new)),
+        (ChangeKind.NO_LONGER_DENIED, _denied(new, old)),
     ):
         yield from ((kind, atom) for atom in _widest(found))
 

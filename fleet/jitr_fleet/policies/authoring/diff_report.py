@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from jitr.policies.comparison import Atom
-from jitr_fleet.policies.authoring.diff import Kind, PolicyDiff, Status
+from jitr_fleet.policies.authoring.diff import ChangeKind, DiffStatus, PolicyDiff
 
 COLUMNS: Final = ("change", "action", "resource", "condition")
 WORDS: Final = {
-    Kind.NEWLY_ALLOWED: "newly allowed",
-    Kind.NO_LONGER_ALLOWED: "no longer allowed",
-    Kind.NEWLY_DENIED: "newly denied",
-    Kind.NO_LONGER_DENIED: "no longer denied",
+    ChangeKind.NEWLY_ALLOWED: "newly allowed",
+    ChangeKind.NO_LONGER_ALLOWED: "no longer allowed",
+    ChangeKind.NEWLY_DENIED: "newly denied",
+    ChangeKind.NO_LONGER_DENIED: "no longer denied",
 }
 _ARN: Final = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:")
 _PLAIN: Final = re.compile(r"[^a-zA-Z0-9 /:.,=-]")
@@ -25,17 +25,17 @@ _SHORTEST_FENCE: Final = 3
 def summary(diff: PolicyDiff) -> str:
     """Return in one sentence what has happened to a policy."""
     match diff.status:
-        case Status.SAME:
+        case DiffStatus.SAME:
             return "no difference"
-        case Status.REWRITTEN:
+        case DiffStatus.REWRITTEN:
             return "written differently, the same rights; a deploy makes a new version"
-        case Status.ADDED:
+        case DiffStatus.ADDED:
             return "a new policy"
-        case Status.REMOVED:
+        case DiffStatus.REMOVED:
             return "there is no such template any more; what is deployed stays"
-        case Status.UNREADABLE:
+        case DiffStatus.UNREADABLE:
             return f"cannot be compared: {diff.problem}"
-        case Status.CHANGED:
+        case DiffStatus.CHANGED:
             words = ("gives devices more",) * diff.widens + ("takes rights from devices",) * diff.narrows
             return " and ".join(words)
 
@@ -55,7 +55,7 @@ def as_data(diff: PolicyDiff) -> dict[str, Any]:
         "widens": diff.widens,
         "narrows": diff.narrows,
         "problem": diff.problem,
-        **{kind.value: [_atom_data(atom) for atom in diff.of(kind)] for kind in Kind},
+        **{kind.value: [_atom_data(atom) for atom in diff.of(kind)] for kind in ChangeKind},
         "text_diff": "\n".join(diff.text),
         "exceptions": [each.as_data() for each in diff.exceptions],
     }

@@ -17,16 +17,16 @@ from jitr_fleet.policies.rules.denials import check_denials
 from jitr_fleet.policies.rules.grammar import check_grammar
 from jitr_fleet.policies.rules.pairs import check_pairs
 from jitr_fleet.policies.rules.reach import check_reach
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import written_statements
 from jitr_fleet.policies.rules.resources import check_resources
 from jitr_fleet.policies.rules.topics import check_topics
 from jitr_fleet.policies.rules.values import check_values
 from jitr_fleet.policies.rules.variables import check_variables
-from jitr_fleet.policies.source import Finding, PolicySource, read_policy_file, read_policy_source
+from jitr_fleet.policies.source import LintFinding, PolicySource, read_policy_file, read_policy_source
 
 
-def lint_file(path: Path, context: LintContext, *, name: str | None = None) -> list[Finding]:
+def lint_file(path: Path, context: LintContext, *, name: str | None = None) -> list[LintFinding]:
     """Return the findings in a file, by line; a file that cannot be read is a finding. Never raises.
 
     What the file of cases beside it acknowledges is marked so, and no error.
@@ -36,18 +36,18 @@ def lint_file(path: Path, context: LintContext, *, name: str | None = None) -> l
     return _sorted(acknowledge(path, found, today=context.today))
 
 
-def lint_bytes(name: str, raw: bytes, context: LintContext) -> list[Finding]:
+def lint_bytes(name: str, raw: bytes, context: LintContext) -> list[LintFinding]:
     """Return the findings in a file's bytes, by line; `name` is what the findings call the file. Never raises."""
     source, findings = read_policy_source(name, raw)
     return _sorted([*findings, *(lint_policy(source, context) if source is not None else ())])
 
 
-def lint_policy(source: PolicySource, context: LintContext) -> list[Finding]:
+def lint_policy(source: PolicySource, context: LintContext) -> list[LintFinding]:
     """Return the findings in a policy that was read, by line. Never raises.
 
     A template without an error is one that `jitr.policies.document` accepts, and that renders within AWS IoT's size.
     """
-    report = Report(source)
+    report = LintReport(source)
     check_grammar(source.value, report)
     check_values(source.value, context, report)
     statements = written_statements(source.value)
@@ -66,5 +66,5 @@ def lint_policy(source: PolicySource, context: LintContext) -> list[Finding]:
     return _sorted(report.findings)
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
+def _sorted(findings: list[LintFinding]) -> list[LintFinding]:
     return sorted(findings, key=lambda each: (each.line, each.path, each.rule))

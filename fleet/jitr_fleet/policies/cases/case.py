@@ -14,9 +14,9 @@ from pathlib import Path
 from jitr.policies.document import PolicyDocument, parse_document
 from jitr.policies.template import render_policy
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.evaluation.decision import Decision, Verdict, evaluate
+from jitr_fleet.policies.evaluation.decision import AuthDecision, Decision, evaluate
 from jitr_fleet.policies.evaluation.facts import DeviceFacts
-from jitr_fleet.policies.evaluation.request import Request
+from jitr_fleet.policies.evaluation.request import AccessRequest
 
 
 class Expectation(StrEnum):
@@ -27,10 +27,10 @@ class Expectation(StrEnum):
     EXPLICIT_DENY = "explicit_deny"
     IMPLICIT_DENY = "implicit_deny"
 
-    def met_by(self, verdict: Verdict) -> bool:
+    def met_by(self, verdict: AuthDecision) -> bool:
         """Say whether an answer is the right one."""
         if self is Expectation.DENIED:
-            return verdict is not Verdict.ALLOWED
+            return verdict is not AuthDecision.ALLOWED
         return self.value == verdict.value
 
 
@@ -63,7 +63,7 @@ class CaseResult:
     explanation: tuple[str, ...]
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> AuthDecision | None:
         """The answer; None where there is none."""
         return None if self.decision is None else self.decision.decision
 
@@ -95,7 +95,7 @@ def policy_of(template: str, values: Mapping[str, str], facts: DeviceFacts) -> P
 def run_case(case: Case, template: str, values: Mapping[str, str], *, name: str) -> CaseResult:
     """Ask the template one case's question; `name` is what explanations call it. Never raises for what is in either."""
     try:
-        request = Request.of(case.action, case.resource, case.facts, values)
+        request = AccessRequest.of(case.action, case.resource, case.facts, values)
         decision = evaluate([policy_of(template, values, case.facts)], request)
     except PolicyError as error:
         return CaseResult(case=case, decision=None, problem=str(error), explanation=(str(error),))

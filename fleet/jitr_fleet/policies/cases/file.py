@@ -24,7 +24,7 @@ from jitr_fleet.policies.cases.devices import read_device, said_in
 from jitr_fleet.policies.cases.exceptions import read_exceptions
 from jitr_fleet.policies.cases.keys import AT, CASE_KEYS, ONE_OR_MANY, REQUEST_KEYS_OF_CASES
 from jitr_fleet.policies.evaluation.facts import DeviceFacts
-from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request, unfitting_resource, unknown_action
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, AccessRequest, unfitting_resource, unknown_action
 
 SUFFIX: Final = ".cases.toml"
 _MAXIMUM_BYTES: Final = 1024 * 1024
@@ -133,7 +133,7 @@ class _Reader:
             self.mistakes.add(f"{path}.action", *wrong)
             return
         try:
-            request = Request.of(case.action, case.resource, case.facts, EXAMPLE_VALUES)
+            request = AccessRequest.of(case.action, case.resource, case.facts, EXAMPLE_VALUES)
         except PolicyError as error:
             self.mistakes.add(f"{path}.resource", str(error), "")
             return

@@ -26,11 +26,11 @@ from jitr.policies.document import (
 from jitr.policies.values import PolicyError
 from jitr_fleet.policies.evaluation.conditions import ConditionResult, Filled, evaluate_condition
 from jitr_fleet.policies.evaluation.facts import DeviceFacts
-from jitr_fleet.policies.evaluation.request import Request
+from jitr_fleet.policies.evaluation.request import AccessRequest
 from jitr_fleet.policies.language.variables import LITERALS, VariableUse, split_at_variables
 
 
-class Verdict(StrEnum):
+class AuthDecision(StrEnum):
     """The three answers of AWS IoT (API reference, TestAuthorization)."""
 
     ALLOWED = "allowed"
@@ -69,7 +69,7 @@ class Decision:
     that may decide.
     """
 
-    decision: Verdict | None
+    decision: AuthDecision | None
     policy: int | None
     statement: Statement | None
     results: tuple[StatementResult, ...]
@@ -78,7 +78,7 @@ class Decision:
     @property
     def allowed(self) -> bool:
         """Whether the device may, for certain."""
-        return self.decision is Verdict.ALLOWED
+        return self.decision is AuthDecision.ALLOWED
 
     @property
     def problem(self) -> str:
@@ -106,7 +106,7 @@ class Decision:
         return f"{'allowed' if self.allowed else 'explicitly denied'} by {name}"
 
 
-def evaluate(documents: Sequence[PolicyDocument], request: Request) -> Decision:
+def evaluate(documents: Sequence[PolicyDocument], request: AccessRequest) -> Decision:
     """Decide a request by all policies that are attached to the device's certificate.
 
     Not checked: whether the certificate is ACTIVE, whether MQTT itself allows the topic, and AWS's quotas. Raises
@@ -163,15 +163,15 @@ class _Filler:
         return self.filled[use.name]
 
 
-def _deciding(results: Iterable[StatementResult]) -> tuple[Verdict | None, StatementResult | None]:
+def _deciding(results: Iterable[StatementResult]) -> tuple[AuthDecision | None, StatementResult | None]:
     """Return the answer and the statement it comes from: what may deny hides every Allow, what may allow only none."""
     possible = [result for result in results if result.applies is not False]
-    for effect, verdict in ((Effect.DENY, Verdict.EXPLICIT_DENY), (Effect.ALLOW, Verdict.ALLOWED)):
+    for effect, verdict in ((Effect.DENY, AuthDecision.EXPLICIT_DENY), (Effect.ALLOW, AuthDecision.ALLOWED)):
         of_effect = [result for result in possible if result.statement.effect is effect]
         certain = [result for result in of_effect if result.applies]
         if certain or of_effect:
             return (verdict, certain[0]) if certain else (None, of_effect[0])
-    return Verdict.IMPLICIT_DENY, None
+    return AuthDecision.IMPLICIT_DENY, None
 
 
 def _stricter(effect: Effect, readings: Sequence[StatementResult]) -> StatementResult:
@@ -180,7 +180,7 @@ def _stricter(effect: Effect, readings: Sequence[StatementResult]) -> StatementR
     return min(readings, key=lambda result: order.index(result.applies))
 
 
-def _result(policy: int, statement: Statement, request: Request, filler: _Filler) -> StatementResult:
+def _result(policy: int, statement: Statement, request: AccessRequest, filler: _Filler) -> StatementResult:
     # Conditions first, and all of them: one that cannot be evaluated must not hide behind another action.
     conditions = _conditions(statement, filler)
     if not any(matches(pattern.lower(), request.action.lower()) for pattern in statement.actions):

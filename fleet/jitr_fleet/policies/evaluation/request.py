@@ -41,7 +41,7 @@ _ARN: Final = re.compile(r"arn:(aws[a-z-]*):iot:([a-z0-9-]+):([0-9]{12}):")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class AccessRequest:
     """One question: may this device do `action` on `resource`, an ARN or `*` for actions that have no resource."""
 
     action: str
@@ -49,7 +49,7 @@ class Request:
     facts: DeviceFacts
 
     @classmethod
-    def of(cls, action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> Request:
+    def of(cls, action: str, resource: str | None, facts: DeviceFacts, values: Mapping[str, str]) -> AccessRequest:
         """Return the request with its resource in full; without one, a connection is to the device's client id.
 
         `values` are the deployment's account, region and partition. Not checked: whether the action exists. Raises
@@ -82,7 +82,7 @@ def unknown_action(action: str) -> tuple[str, str] | None:
     return f"there is no action {action}", did_you_mean(action, ACTIONS)
 
 
-def unfitting_resource(request: Request) -> tuple[str, str] | None:
+def unfitting_resource(request: AccessRequest) -> tuple[str, str] | None:
     """Return what is wrong with a request's resource and what is right, or None where its action may be asked for it.
 
     Not checked: whether the action exists.

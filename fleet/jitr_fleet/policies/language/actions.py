@@ -34,7 +34,7 @@ MQTT, HTTPS, BOTH = (Protocol.MQTT,), (Protocol.HTTPS,), (Protocol.MQTT, Protoco
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class SourcePage:
     """Where a row comes from: a page of AWS's documentation, and the day on which it was read."""
 
     page: str
@@ -57,7 +57,7 @@ class Action:
     resource_types: tuple[str, ...]
     about: str
     protocols: tuple[Protocol, ...]
-    source: Source
+    source: SourcePage
     names_thing: bool = False
 
     @property
@@ -79,19 +79,19 @@ class Action:
 
 _Row = tuple[str, tuple[str, ...], str]
 _GUIDE: Final = "IoT developer guide"
-_ACTIONS: Final = Source(page=f"{_GUIDE}, iot-policy-actions and iot-action-resources")
-_DIRECT: Final = Source(page=f"{_GUIDE}, direct-messaging; service authorization reference, list_iot")
-_CONNECTIONS: Final = Source(page=f"{_GUIDE}, mqtt; service authorization reference, list_iot")
-_NAMED_SHADOWS: Final = Source(
+_ACTIONS: Final = SourcePage(page=f"{_GUIDE}, iot-policy-actions and iot-action-resources")
+_DIRECT: Final = SourcePage(page=f"{_GUIDE}, direct-messaging; service authorization reference, list_iot")
+_CONNECTIONS: Final = SourcePage(page=f"{_GUIDE}, mqtt; service authorization reference, list_iot")
+_NAMED_SHADOWS: Final = SourcePage(
     page="service authorization reference, list_iot; API reference, ListNamedShadowsForThing"
 )
-_JOBS_DATA: Final = Source(page=f"{_GUIDE}, iot-policy-actions; service authorization reference, list_iotjobsdata")
-_ROLE: Final = Source(page=f"{_GUIDE}, authorizing-direct-aws")
-_DEVICE_AUTH: Final = Source(page="Greengrass developer guide, device-auth; service authorization reference")
+_JOBS_DATA: Final = SourcePage(page=f"{_GUIDE}, iot-policy-actions; service authorization reference, list_iotjobsdata")
+_ROLE: Final = SourcePage(page=f"{_GUIDE}, authorizing-direct-aws")
+_DEVICE_AUTH: Final = SourcePage(page="Greengrass developer guide, device-auth; service authorization reference")
 
 
 def _rows(
-    source: Source, protocols: tuple[Protocol, ...], rows: Iterable[_Row], *, names_thing: bool = False
+    source: SourcePage, protocols: tuple[Protocol, ...], rows: Iterable[_Row], *, names_thing: bool = False
 ) -> list[Action]:
     return [
         Action(

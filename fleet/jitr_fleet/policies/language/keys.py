@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from jitr_fleet.policies.language.actions import Source, action_named
+from jitr_fleet.policies.language.actions import SourcePage, action_named
 
 CONNECT_ATTRIBUTES: Final = "iot:ConnectAttributes"
 LAST_WILL_TOPIC: Final = "iot:LastWillTopic"
@@ -32,7 +32,7 @@ class RequestKey:
     about: str
     option: str
     case_key: str
-    source: Source
+    source: SourcePage
     actions: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     multi_valued: bool = False
@@ -45,9 +45,9 @@ class RequestKey:
 
 
 _GUIDE: Final = "IoT developer guide"
-_CONNECT: Final = Source(page=f"{_GUIDE}, connect-policy and mqtt (Using connectAttributes)")
-_VPC: Final = Source(page=f"{_GUIDE}, IoTCore-VPC; IAM user guide, reference_policies_condition-keys")
-_GLOBAL: Final = Source(page="IAM user guide, reference_policies_condition-keys")
+_CONNECT: Final = SourcePage(page=f"{_GUIDE}, connect-policy and mqtt (Using connectAttributes)")
+_VPC: Final = SourcePage(page=f"{_GUIDE}, IoTCore-VPC; IAM user guide, reference_policies_condition-keys")
+_GLOBAL: Final = SourcePage(page="IAM user guide, reference_policies_condition-keys")
 _ALL: Final = (
     RequestKey(
         name=CONNECT_ATTRIBUTES,
@@ -74,7 +74,7 @@ _ALL: Final = (
         may_lack=False,
         option="--topic",
         case_key="topic",
-        source=Source(page=f"{_GUIDE}, direct-messaging-policy-examples"),
+        source=SourcePage(page=f"{_GUIDE}, direct-messaging-policy-examples"),
     ),
     RequestKey(
         name="iot:IncludeSocketInformation",
@@ -83,7 +83,7 @@ _ALL: Final = (
         values=("true", "false"),
         option="--include-socket-information",
         case_key="include_socket_information",
-        source=Source(page="service authorization reference, list_iot"),
+        source=SourcePage(page="service authorization reference, list_iot"),
     ),
     RequestKey(
         name="iot:JobId",
@@ -92,7 +92,7 @@ _ALL: Final = (
         may_lack=False,
         option="--job-id",
         case_key="job_id",
-        source=Source(page="service authorization reference, list_iotjobsdata"),
+        source=SourcePage(page="service authorization reference, list_iotjobsdata"),
     ),
     RequestKey(
         name="aws:SourceVpc",

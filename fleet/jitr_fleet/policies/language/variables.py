@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from jitr_fleet.policies.language.actions import Source
+from jitr_fleet.policies.language.actions import SourcePage
 
 Kind = Literal["connection", "thing", "certificate"]
 
@@ -54,7 +54,7 @@ class Variable:
     kind: Kind
     option: str
     case_key: str
-    source: Source
+    source: SourcePage
     # Whether AWS's documents show it for many devices alike: then it names no single device.
     shared: bool = False
 
@@ -112,9 +112,9 @@ def split_at_variables(text: str) -> list[str | VariableUse]:
 
 _MOST_DIGITS = 6
 _GUIDE: Final = "IoT developer guide"
-_BASIC: Final = Source(page=f"{_GUIDE}, basic-policy-variables")
-_THING: Final = Source(page=f"{_GUIDE}, thing-policy-variables")
-_CERTIFICATE: Final = Source(page=f"{_GUIDE}, cert-policy-variables")
+_BASIC: Final = SourcePage(page=f"{_GUIDE}, basic-policy-variables")
+_THING: Final = SourcePage(page=f"{_GUIDE}, thing-policy-variables")
+_CERTIFICATE: Final = SourcePage(page=f"{_GUIDE}, cert-policy-variables")
 # Fields that certificates of one maker share; an issuer's are one CA's, and shared by all of its devices.
 _SHARED_FIELDS: Final = frozenset(
     {"Country", "Organization", "OrganizationalUnit", "State", "Title", "GenerationQualifier"}
@@ -141,7 +141,7 @@ def _of_certificate(
     *,
     multi_valued: bool = True,
     shared: bool = False,
-    source: Source = _CERTIFICATE,
+    source: SourcePage = _CERTIFICATE,
 ) -> Variable:
     return Variable(
         name, about, multi_valued=multi_valued, kind="certificate", option="--certificate", case_key=case_key,
@@ -193,7 +193,7 @@ _ALL: Final = (
         "id of the certificate: SHA-256 in hex",
         "certificate.id",
         multi_valued=False,
-        source=Source(page=f"{_GUIDE}, certificate-policy-examples"),
+        source=SourcePage(page=f"{_GUIDE}, certificate-policy-examples"),
     ),
     _of_certificate(
         "iot:Certificate.SerialNumber",

@@ -5,20 +5,20 @@ from __future__ import annotations
 from jitr_fleet.files.tables import show
 from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES, SERVICES
 from jitr_fleet.policies.language.control_plane import is_control_plane
-from jitr_fleet.policies.rules.reading.report import Report, nearest
+from jitr_fleet.policies.rules.reading.report import LintReport, nearest
 from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 
 _FOLDED = {name.casefold(): name for name in ACTIONS}
 
 
-def check_actions(statements: tuple[WrittenStatement, ...], report: Report) -> None:
+def check_actions(statements: tuple[WrittenStatement, ...], report: LintReport) -> None:
     """Report each action that is no plain name of ACTIONS."""
     for statement in statements:
         for action in statement.actions:
             _check_action(action, report)
 
 
-def _check_action(action: Text, report: Report) -> None:
+def _check_action(action: Text, report: LintReport) -> None:
     name = action.text
     if not name or name in ACTIONS:
         return
@@ -42,7 +42,7 @@ def _check_action(action: Text, report: Report) -> None:
         _report_unknown(action, report)
 
 
-def _report_unknown(action: Text, report: Report) -> None:
+def _report_unknown(action: Text, report: LintReport) -> None:
     service, colon, _ = action.text.partition(":")
     if colon and service not in SERVICES:
         message = f"{show(action.text)} is an action of another service; AWS IoT's policies know {', '.join(SERVICES)}"

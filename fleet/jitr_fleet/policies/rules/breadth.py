@@ -21,7 +21,7 @@ from jitr_fleet.policies.language.actions import (
 )
 from jitr_fleet.policies.rules.clients import CONNECT
 from jitr_fleet.policies.rules.reading.arns import Arn, iot_arns, names_device
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenStatement
 
 _THINGS = "$aws/things/"
@@ -35,7 +35,7 @@ _NO_DEVICES = ("$aws/rules/", "$aws/certificates/", "$aws/provisioning-templates
 _ELSEWHERE = frozenset({CONNECT, _RECEIVE})
 
 
-def check_breadth(statements: Iterable[WrittenStatement], report: Report) -> None:
+def check_breadth(statements: Iterable[WrittenStatement], report: LintReport) -> None:
     """Report Allow statements that reach the resources of other devices."""
     for statement in statements:
         if statement.allows:
@@ -58,7 +58,7 @@ def _excused(statement: WrittenStatement) -> set[str]:
     return {_DIRECT} if narrowed else set()
 
 
-def _check_broad(arn: Arn, names: set[str], report: Report) -> bool:
+def _check_broad(arn: Arn, names: set[str], report: LintReport) -> bool:
     """Report a resource that reaches every device; returns whether it does."""
     for name in sorted(names):
         if name in _ELSEWHERE or name not in ACTIONS:
@@ -77,7 +77,7 @@ def _check_broad(arn: Arn, names: set[str], report: Report) -> bool:
     return False
 
 
-def _check_wildcard(arn: Arn, names: set[str], report: Report) -> None:
+def _check_wildcard(arn: Arn, names: set[str], report: LintReport) -> None:
     """Report a wildcard with nothing of the device's own before it, where it may stand for another device's name."""
     if arn.type not in (TOPIC, TOPIC_FILTER, THING) or not arn.has_wildcard:
         return
@@ -129,13 +129,13 @@ def _narrow(arn: Arn, action: str) -> str:
     )
 
 
-def _check_after_variable(arn: Arn, report: Report) -> None:
+def _check_after_variable(arn: Arn, report: LintReport) -> None:
     if arn.type != CLIENT and arn.reaches_longer_names:
         message = f"{show(arn.name)} reaches devices whose names begin with this one's; write a / behind the name"
         report.add("wildcard-after-variable", arn.pointer, message)
 
 
-def _check_receive(arn: Arn, names: set[str], report: Report) -> None:
+def _check_receive(arn: Arn, names: set[str], report: LintReport) -> None:
     """Report iot:Receive on all topics: it is harmless for subscriptions, and lets every direct message in."""
     if _RECEIVE in names and arn.type in (TOPIC, "*") and not arn.prefix:
         message = (

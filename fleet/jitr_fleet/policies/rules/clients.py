@@ -13,7 +13,7 @@ from jitr_fleet.files.tables import show
 from jitr_fleet.policies.language.actions import CLIENT
 from jitr_fleet.policies.language.variables import variables_in
 from jitr_fleet.policies.rules.reading.arns import Arn, iot_arns, names_one_device
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenStatement
 from jitr_fleet.policies.rules.variables import IS_ATTACHED
 
@@ -23,7 +23,7 @@ _THING = "iot:Connection.Thing."
 _OWN = "client/${iot:Connection.Thing.ThingName}"
 
 
-def check_clients(statements: tuple[WrittenStatement, ...], report: Report) -> None:
+def check_clients(statements: tuple[WrittenStatement, ...], report: LintReport) -> None:
     """Report client ids that are other devices' too, and topics named after a client id that may be chosen."""
     allowing = [statement for statement in statements if statement.allows]
     is_free = not _ties_client_id(allowing)
@@ -46,7 +46,7 @@ def uses_client_id(arn: Arn) -> bool:
 
 
 def _check_client(
-    arn: Arn, statement: WrittenStatement, statements: tuple[WrittenStatement, ...], report: Report
+    arn: Arn, statement: WrittenStatement, statements: tuple[WrittenStatement, ...], report: LintReport
 ) -> None:
     attached = _requires_thing(statement, arn, statements)
     if uses_client_id(arn) or (arn.has_wildcard and not arn.prefix):
@@ -67,7 +67,7 @@ def _check_client(
         report.add("thing-not-required", arn.pointer, message)
 
 
-def _check_any(arn: Arn, report: Report, *, attached: bool) -> None:
+def _check_any(arn: Arn, report: LintReport, *, attached: bool) -> None:
     """Report a resource that is any client id: a wildcard at its beginning, or the connection's own."""
     if attached:
         message = f"jitr attaches Things exclusively, and such a device may connect with any client id; write {_OWN}"
@@ -81,7 +81,7 @@ def _check_any(arn: Arn, report: Report, *, attached: bool) -> None:
         report.add("overly-permissive", arn.pointer, message)
 
 
-def _check_shared(arn: Arn, report: Report) -> None:
+def _check_shared(arn: Arn, report: LintReport) -> None:
     """Report client ids with nothing that is one device's alone."""
     mend = f"and disconnect it; use a variable of the device's own, as in {_OWN}"
     if arn.has_wildcard:

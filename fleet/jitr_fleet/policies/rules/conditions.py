@@ -13,7 +13,7 @@ from jitr_fleet.policies.language.actions import Action, action_named
 from jitr_fleet.policies.language.keys import CONNECT_ATTRIBUTES, REQUEST_KEYS
 from jitr_fleet.policies.language.operators import NULL, read_operator
 from jitr_fleet.policies.language.variables import ATTRIBUTES, AVAILABLE_KEYS, VARIABLES, VariableUse
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenCondition, WrittenStatement
 from jitr_fleet.policies.rules.variables import nearest_variable
 
@@ -22,7 +22,7 @@ _FILLED_IN = re.compile(r"@\{[^{}]*\}")
 _THING = "iot:Connection.Thing."
 
 
-def check_conditions(statements: Iterable[WrittenStatement], report: Report) -> None:
+def check_conditions(statements: Iterable[WrittenStatement], report: LintReport) -> None:
     """Report what does not exist, what the evaluator would refuse, and conditions that a missing key meets."""
     for statement in statements:
         for condition in statement.conditions:
@@ -32,7 +32,7 @@ def check_conditions(statements: Iterable[WrittenStatement], report: Report) -> 
                 _check_actions(condition, statement, report)
 
 
-def _check_operator(condition: WrittenCondition, report: Report) -> bool:
+def _check_operator(condition: WrittenCondition, report: LintReport) -> bool:
     try:
         read_operator(condition.operator)
     except ValueError as error:
@@ -41,7 +41,7 @@ def _check_operator(condition: WrittenCondition, report: Report) -> bool:
     return True
 
 
-def _check_key(condition: WrittenCondition, report: Report) -> bool:
+def _check_key(condition: WrittenCondition, report: LintReport) -> bool:
     use = VariableUse.parse(condition.key)
     if use.variable is not None or condition.key in REQUEST_KEYS:
         return True
@@ -54,7 +54,7 @@ def _check_key(condition: WrittenCondition, report: Report) -> bool:
     return False
 
 
-def _check_values(condition: WrittenCondition, report: Report) -> bool:
+def _check_values(condition: WrittenCondition, report: LintReport) -> bool:
     """Report what the evaluator would refuse; returns whether it would not."""
     values = tuple(value.text for value in condition.values if not _FILLED_IN.search(value.text))
     try:
@@ -71,7 +71,7 @@ def _check_values(condition: WrittenCondition, report: Report) -> bool:
     return True
 
 
-def _check_missing(condition: WrittenCondition, statement: WrittenStatement, report: Report) -> None:
+def _check_missing(condition: WrittenCondition, statement: WrittenStatement, report: LintReport) -> None:
     """Report an Allow whose condition holds where the request has no such key, without a Null beside it."""
     written = read_operator(condition.operator)
     # A plain connection has no attributes: AWS's own examples mean it so.
@@ -102,7 +102,7 @@ def _is_required(key: str, statement: WrittenStatement) -> bool:
     )
 
 
-def _check_actions(condition: WrittenCondition, statement: WrittenStatement, report: Report) -> None:
+def _check_actions(condition: WrittenCondition, statement: WrittenStatement, report: LintReport) -> None:
     """Report a key that the requests of none of the statement's actions have."""
     actions = [action_named(action.text) for action in statement.actions]
     known = [action for action in actions if action is not None]

@@ -12,11 +12,11 @@ from jitr.policies.document import Effect
 from jitr_fleet.files.tables import show
 from jitr_fleet.policies.language.actions import TOPIC, TOPIC_FILTER
 from jitr_fleet.policies.rules.reading.arns import Arn, read_arn
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenStatement
 
 
-def check_denials(statements: tuple[WrittenStatement, ...], report: Report) -> None:
+def check_denials(statements: tuple[WrittenStatement, ...], report: LintReport) -> None:
     """Report a Deny with MQTT's wildcards, and a denied topic filter whose messages a wider filter still brings."""
     for statement in statements:
         if statement.denies:
@@ -24,7 +24,7 @@ def check_denials(statements: tuple[WrittenStatement, ...], report: Report) -> N
     _check_denied_filters(statements, report)
 
 
-def _check_mqtt_wildcards(statement: WrittenStatement, report: Report) -> None:
+def _check_mqtt_wildcards(statement: WrittenStatement, report: LintReport) -> None:
     for resource in statement.resources:
         arn = read_arn(resource)
         if arn is not None and arn.type in (TOPIC, TOPIC_FILTER) and arn.has_mqtt_wildcard:
@@ -35,7 +35,7 @@ def _check_mqtt_wildcards(statement: WrittenStatement, report: Report) -> None:
             report.add("mqtt-wildcard-in-deny", arn.pointer, message)
 
 
-def _check_denied_filters(statements: tuple[WrittenStatement, ...], report: Report) -> None:
+def _check_denied_filters(statements: tuple[WrittenStatement, ...], report: LintReport) -> None:
     subscribable = _names(statements, Effect.ALLOW, "iot:Subscribe", TOPIC_FILTER)
     receivable = _names(statements, Effect.ALLOW, "iot:Receive", TOPIC)
     not_received = _names(statements, Effect.DENY, "iot:Receive", TOPIC)

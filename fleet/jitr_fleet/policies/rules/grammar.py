@@ -8,7 +8,7 @@ from jitr.policies.document import VERSION_WITH_VARIABLES, Effect
 from jitr_fleet.files.json_positions import escape
 from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.language.operators import FOR_ALL
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 
 _DOCUMENT_KEYS = ("Version", "Id", "Statement")
 _STATEMENT_KEYS = ("Sid", "Effect", "Action", "Resource", "Condition")
@@ -23,7 +23,7 @@ _PRINCIPAL = (
 )
 
 
-def check_grammar(value: object, report: Report) -> None:
+def check_grammar(value: object, report: LintReport) -> None:
     """Report everything that is not the grammar; the other rules go on with whatever is."""
     if not isinstance(value, Mapping):
         kind = _KINDS.get(type(value), "nothing usable")
@@ -34,7 +34,7 @@ def check_grammar(value: object, report: Report) -> None:
     _check_statements(value, report)
 
 
-def _check_version(value: Mapping[str, object], report: Report) -> None:
+def _check_version(value: Mapping[str, object], report: LintReport) -> None:
     version = value.get("Version")
     if version == VERSION_WITH_VARIABLES:
         return
@@ -42,7 +42,7 @@ def _check_version(value: Mapping[str, object], report: Report) -> None:
     report.add("policy-version", "/Version", f'{found}; write "Version": "{VERSION_WITH_VARIABLES}"')
 
 
-def _check_statements(value: Mapping[str, object], report: Report) -> None:
+def _check_statements(value: Mapping[str, object], report: LintReport) -> None:
     found = value.get("Statement")
     if "Statement" not in value or found in ([], {}):
         report.add("no-statement", "/Statement", "there is no statement; write at least one, or delete the template")
@@ -57,7 +57,7 @@ def _check_statements(value: Mapping[str, object], report: Report) -> None:
             report.add("wrong-type", pointer, f"found {show(statement)}; a statement is an object: {{ … }}")
 
 
-def _check_statement(statement: Mapping[str, object], pointer: str, sids: dict[str, str], report: Report) -> None:
+def _check_statement(statement: Mapping[str, object], pointer: str, sids: dict[str, str], report: LintReport) -> None:
     _note_keys(statement, _STATEMENT_KEYS, pointer, report)
     replaced = {"Action": "NotAction", "Resource": "NotResource"}
     for key in _REQUIRED:
@@ -78,14 +78,14 @@ def _check_statement(statement: Mapping[str, object], pointer: str, sids: dict[s
         report.add("wrong-type", f"{pointer}/Sid", f"found {show(sid)}; a Sid is a text")
 
 
-def _check_effect(statement: Mapping[str, object], pointer: str, report: Report) -> None:
+def _check_effect(statement: Mapping[str, object], pointer: str, report: LintReport) -> None:
     effect = statement.get("Effect")
     if "Effect" in statement and effect not in tuple(Effect):
         meant = did_you_mean(effect, tuple(Effect)) if isinstance(effect, str) else "write Allow or Deny"
         report.add("unknown-effect", f"{pointer}/Effect", f"found {show(effect)}; {meant}")
 
 
-def _check_texts(value: object, pointer: str, report: Report) -> None:
+def _check_texts(value: object, pointer: str, report: LintReport) -> None:
     if isinstance(value, list) and value:
         for index, item in enumerate(value):
             if not isinstance(item, str) or not item:
@@ -94,7 +94,7 @@ def _check_texts(value: object, pointer: str, report: Report) -> None:
         report.add("wrong-type", pointer, f"found {show(value)}; a text is expected here, or a list of texts")
 
 
-def _check_condition(value: object, pointer: str, report: Report) -> None:
+def _check_condition(value: object, pointer: str, report: LintReport) -> None:
     if not isinstance(value, Mapping):
         report.add("wrong-type", pointer, f"found {show(value)}; a Condition is an object of operators")
         return
@@ -107,7 +107,7 @@ def _check_condition(value: object, pointer: str, report: Report) -> None:
             _check_condition_values(operator, found, f"{place}/{escape(key)}", report)
 
 
-def _check_condition_values(operator: str, found: object, pointer: str, report: Report) -> None:
+def _check_condition_values(operator: str, found: object, pointer: str, report: LintReport) -> None:
     listed = found if isinstance(found, list) else [found]
     # An empty list means none at all, which is documented for ForAllValues (developer guide, connect-policy).
     is_empty = not listed and not operator.startswith(FOR_ALL)
@@ -115,7 +115,7 @@ def _check_condition_values(operator: str, found: object, pointer: str, report: 
         report.add("wrong-type", pointer, f"found {show(found)}; a text is expected here, or a list of texts")
 
 
-def _note_keys(table: Mapping[str, object], known: Collection[str], pointer: str, report: Report) -> None:
+def _note_keys(table: Mapping[str, object], known: Collection[str], pointer: str, report: LintReport) -> None:
     for key in table:
         place = f"{pointer}/{escape(key)}"
         if key in _NEGATED:

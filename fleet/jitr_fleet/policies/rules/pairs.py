@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jitr.policies.document import matches
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenStatement
 
 _OVER_MQTT = ("iot:Publish", "iot:RetainPublish", "iot:Subscribe")
 
 
-def check_pairs(statements: Iterable[WrittenStatement], report: Report) -> None:
+def check_pairs(statements: Iterable[WrittenStatement], report: LintReport) -> None:
     """Report retained messages without messages, subscriptions without delivery, and MQTT without a connection."""
     allowed = [(action.text, action.pointer) for each in statements if each.allows for action in each.actions]
     for name, needed, rule, message in (

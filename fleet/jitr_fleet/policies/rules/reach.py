@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jitr.policies.comparison import Atom
 from jitr.policies.document import Condition, Effect
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenCondition, WrittenStatement
 
 # A policy that AWS IoT takes has far fewer; what is larger has been reported as too long.
@@ -25,7 +25,7 @@ class _Placed:
     resource: str
 
 
-def check_reach(statements: tuple[WrittenStatement, ...], report: Report) -> None:
+def check_reach(statements: tuple[WrittenStatement, ...], report: LintReport) -> None:
     """Report entries that another entry covers, and each Allow that a Deny without conditions takes back."""
     placed = list(_placed(statements))
     if len(placed) > _MOST_ATOMS:
@@ -67,7 +67,7 @@ def _report_redundant(
     own: list[_Placed],
     covering: dict[int, _Placed],
     statements: tuple[WrittenStatement, ...],
-    report: Report,
+    report: LintReport,
 ) -> None:
     if own and all(id(each) in covering for each in own):
         places = _lines((statements[covering[id(each)].statement].pointer for each in own), report)
@@ -89,7 +89,7 @@ def _report_denied(
     own: list[_Placed],
     placed: list[_Placed],
     statements: tuple[WrittenStatement, ...],
-    report: Report,
+    report: LintReport,
 ) -> None:
     denies = [each for each in placed if each.atom.effect is Effect.DENY and not each.atom.conditions]
     found: list[_Placed] = []
@@ -101,7 +101,7 @@ def _report_denied(
         report.add("denied-statement", statement.pointer, f"denied in full by {places}; remove one of the two")
 
 
-def _lines(pointers: Iterable[str], report: Report) -> str:
+def _lines(pointers: Iterable[str], report: LintReport) -> str:
     """Return where the other statements or entries are, for people: lines, and the first one's JSON Pointer."""
     places = sorted({(report.line_of(pointer), pointer) for pointer in pointers})
     lines = sorted({line for line, _ in places})

@@ -15,14 +15,14 @@ from jitr_fleet.policies.language.actions import (
     TOPIC_FILTER,
 )
 from jitr_fleet.policies.rules.reading.arns import Arn, names_device, read_arn
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import Text, WrittenStatement
 from jitr_fleet.policies.source import Severity
 
 _SHAPE = "arn:@{partition}:iot:@{region}:@{account}:type/name"
 
 
-def check_resources(statements: Iterable[WrittenStatement], context: LintContext, report: Report) -> None:
+def check_resources(statements: Iterable[WrittenStatement], context: LintContext, report: LintReport) -> None:
     """Report resources that match nothing, or not in this deployment, or that no action of the statement applies to."""
     for statement in statements:
         arns = []
@@ -50,7 +50,7 @@ def _is_of_service(arn: Arn, statement: WrittenStatement) -> bool:
     return arn.service == "greengrass" and bool(actions) and all(each.startswith("greengrass:") for each in actions)
 
 
-def _check_arn(arn: Arn, context: LintContext, report: Report, *, denies: bool) -> None:
+def _check_arn(arn: Arn, context: LintContext, report: LintReport, *, denies: bool) -> None:
     if arn.text == "*":
         return
     if not arn.region or not arn.account or not arn.name:
@@ -67,7 +67,7 @@ def _check_arn(arn: Arn, context: LintContext, report: Report, *, denies: bool) 
         _check_mqtt_wildcard(arn, report)
 
 
-def _check_place(arn: Arn, context: LintContext, report: Report) -> None:
+def _check_place(arn: Arn, context: LintContext, report: LintReport) -> None:
     """Report parts that are another deployment's, and those written out where there is none to compare with."""
     literal: list[str] = []
     for name, found, expected in (
@@ -88,7 +88,7 @@ def _check_place(arn: Arn, context: LintContext, report: Report) -> None:
         report.add("literal-deployment-value", arn.pointer, message, severity=severity)
 
 
-def _check_mqtt_wildcard(arn: Arn, report: Report) -> None:
+def _check_mqtt_wildcard(arn: Arn, report: LintReport) -> None:
     if arn.type == TOPIC:
         message = f"{show(arn.name)} holds + or #, and no message has such a topic; write * or ?"
         report.add("mqtt-wildcard-in-topic", arn.pointer, message)
@@ -105,7 +105,7 @@ def _what_filter_brings(arn: Arn) -> str:
     )
 
 
-def _check_types(statement: WrittenStatement, arns: list[Arn], report: Report) -> None:
+def _check_types(statement: WrittenStatement, arns: list[Arn], report: LintReport) -> None:
     """Report actions without a resource that fits, and resources without an action that fits."""
     known = [Text(each.pointer, FORMER_NAMES.get(each.text, each.text)) for each in statement.actions]
     typed = [(action, ACTIONS[action.text].resource_types) for action in known if action.text in ACTIONS]

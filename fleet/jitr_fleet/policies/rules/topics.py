@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from jitr_fleet.files.tables import show
 from jitr_fleet.policies.language.actions import TOPIC, TOPIC_FILTER
 from jitr_fleet.policies.rules.reading.arns import Arn, iot_arns
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import WrittenStatement
 
 MOST_SLASHES = 7
@@ -21,7 +21,7 @@ _PUBLISHING = frozenset({"iot:Publish", "iot:RetainPublish"})
 _NOT_COUNTED = re.compile(r"\$(aws/[^/]*/[^/]*|share/[^/]*)/")
 
 
-def check_topics(statements: Iterable[WrittenStatement], report: Report) -> None:
+def check_topics(statements: Iterable[WrittenStatement], report: LintReport) -> None:
     """Report Allow statements about topics that no message of a device can have."""
     for statement in statements:
         if not statement.allows:

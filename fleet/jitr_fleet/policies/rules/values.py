@@ -11,7 +11,7 @@ from jitr.policies.values import DEPLOYMENT_VALUES, DEVICE_VALUES, longest_devic
 from jitr.settings import ThingNameSource
 from jitr_fleet.files.tables import did_you_mean, show
 from jitr_fleet.policies.context import LintContext
-from jitr_fleet.policies.rules.reading.report import Report
+from jitr_fleet.policies.rules.reading.report import LintReport
 from jitr_fleet.policies.rules.reading.written import Text, all_texts
 from jitr_fleet.policies.rules.variables import NO_THING
 
@@ -26,7 +26,7 @@ _SPACE = re.compile(r"\s")
 _NAMES = (*DEPLOYMENT_VALUES, *DEVICE_VALUES)
 
 
-def check_values(value: object, context: LintContext, report: Report) -> None:
+def check_values(value: object, context: LintContext, report: LintReport) -> None:
     """Report unknown and misplaced values, device values once each, and a policy that could become too long."""
     places: dict[str, str] = {}
     for text in all_texts(value):
@@ -51,7 +51,7 @@ def characters(value: object, values: Mapping[str, str]) -> int:
     return len(_SPACE.sub("", rendered))
 
 
-def _check_text(text: Text, places: dict[str, str], report: Report) -> None:
+def _check_text(text: Text, places: dict[str, str], report: LintReport) -> None:
     for match in _OPEN.finditer(text.text):
         name, closing = match.groups()
         if not closing:
@@ -65,14 +65,14 @@ def _check_text(text: Text, places: dict[str, str], report: Report) -> None:
             places.setdefault(name, text.pointer)
 
 
-def _check_things(pointer: str, context: LintContext, report: Report) -> None:
+def _check_things(pointer: str, context: LintContext, report: LintReport) -> None:
     for ca in context.cas:
         if ca.thing_name is ThingNameSource.OFF:
             message = f"@{{device.thing_name}} has no value for devices of {ca.name}: {NO_THING}; use another value"
             report.add("empty-variable", pointer, message)
 
 
-def _check_size(value: object, context: LintContext, report: Report) -> None:
+def _check_size(value: object, context: LintContext, report: LintReport) -> None:
     values = {**longest_device_values(), **LONGEST_DEPLOYMENT_VALUES, **context.deployment_values()}
     size = characters(value, values)
     if size > MAXIMUM_CHARACTERS:

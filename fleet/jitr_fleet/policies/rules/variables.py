@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from jitr.settings import ThingNameSource
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.context import CaFacts, LintContext
+from jitr_fleet.policies.context import IssuingCa, LintContext
 from jitr_fleet.policies.language.actions import THING, action_named
 from jitr_fleet.policies.language.keys import REQUEST_KEYS
 from jitr_fleet.policies.language.variables import ATTRIBUTES, VARIABLES, VariableUse, variables_in
 from jitr_fleet.policies.rules.reading.arns import Arn, iot_arns
-from jitr_fleet.policies.rules.reading.report import Report, nearest
+from jitr_fleet.policies.rules.reading.report import LintReport, nearest
 from jitr_fleet.policies.rules.reading.written import Text, WrittenCondition, WrittenStatement
 
 NO_THING = 'they have no Thing (thing_name = "off")'
@@ -26,7 +26,7 @@ _LONGEST = 1024
 _SUFFIX = re.compile(r"\.(?:List|[0-9]+)$")
 
 
-def check_variables(statements: Iterable[WrittenStatement], context: LintContext, report: Report) -> None:
+def check_variables(statements: Iterable[WrittenStatement], context: LintContext, report: LintReport) -> None:
     """Report variables that AWS IoT does not have, or would not fill in for the devices of the context's CAs."""
     for statement in statements:
         for text, uses, is_condition in _uses(statement):
@@ -57,7 +57,7 @@ def _uses(statement: WrittenStatement) -> Iterator[tuple[Text, list[VariableUse]
             yield value, variables_in(value.text), True
 
 
-def _is_known(use: VariableUse, text: Text, report: Report, *, is_condition: bool) -> bool:
+def _is_known(use: VariableUse, text: Text, report: LintReport, *, is_condition: bool) -> bool:
     variable = VARIABLES.get(use.base)
     written = show(f"${{{use.name}}}")
     if use.name in REQUEST_KEYS:
@@ -78,7 +78,7 @@ def _is_known(use: VariableUse, text: Text, report: Report, *, is_condition: boo
     return True
 
 
-def _check_filled_in(use: VariableUse, text: Text, context: LintContext, report: Report) -> None:
+def _check_filled_in(use: VariableUse, text: Text, context: LintContext, report: LintReport) -> None:
     for ca in context.cas:
         reason = _why_empty(use, ca)
         if reason is not None:
@@ -87,7 +87,7 @@ def _check_filled_in(use: VariableUse, text: Text, context: LintContext, report:
             )
 
 
-def _why_empty(use: VariableUse, ca: CaFacts) -> str | None:
+def _why_empty(use: VariableUse, ca: IssuingCa) -> str | None:
     """Return why AWS IoT fills in nothing for this CA's devices, or None where it may."""
     if use.base.startswith(_THING):
         if ca.thing_name is ThingNameSource.OFF:
@@ -107,7 +107,7 @@ def _why_empty(use: VariableUse, ca: CaFacts) -> str | None:
     return None
 
 
-def _check_attached(statement: WrittenStatement, context: LintContext, report: Report) -> None:
+def _check_attached(statement: WrittenStatement, context: LintContext, report: LintReport) -> None:
     """Report a condition on the Thing that cannot hold for CAs whose devices have none."""
     for condition in statement.conditions:
         for ca in context.cas:
@@ -119,7 +119,7 @@ def _check_attached(statement: WrittenStatement, context: LintContext, report: R
                 report.add("empty-variable", condition.pointer, message)
 
 
-def _check_thing(statement: WrittenStatement, report: Report) -> None:
+def _check_thing(statement: WrittenStatement, report: LintReport) -> None:
     """Report variables of the connection in resources that are only asked for where there is none."""
     known = [action for each in statement.actions if (action := action_named(each.text)) is not None]
     for arn in iot_arns(statement):

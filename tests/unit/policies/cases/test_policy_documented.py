@@ -20,7 +20,7 @@ from jitr_fleet.policies.authoring.lint import lint_bytes
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.evaluation.decision import evaluate
 from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, ThingFacts
-from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, AccessRequest
 from jitr_fleet.policies.language.actions import Protocol
 from jitr_fleet.policies.language.keys import REQUEST_KEYS
 from jitr_fleet.policies.source import Severity
@@ -71,7 +71,7 @@ def facts(question: dict[str, Any]) -> DeviceFacts:
 def test_the_answer_is_the_documented_one(policy: dict[str, Any], question: dict[str, Any]) -> None:
     """Undetermined where the document's answer hangs on what the question leaves out."""
     action, resource = question["ask"].split(" ", 1)
-    request = Request.of(action, resource, facts(question), EXAMPLE_VALUES)
+    request = AccessRequest.of(action, resource, facts(question), EXAMPLE_VALUES)
     found = evaluate([parse_document(document(policy))], request)
     assert (found.decision or "undetermined") == question["answer"], found.explanation([policy["page"]])
 

@@ -11,7 +11,7 @@ from jitr.policies.document import parse_document
 from jitr.policies.values import PolicyError
 from jitr_fleet.policies.evaluation.decision import Decision, evaluate
 from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, ThingFacts
-from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request, complete_resource, values_in
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, AccessRequest, complete_resource, values_in
 from jitr_fleet.policies.language.actions import Protocol
 
 ARN = "arn:aws:iot:xx-example-1:123456789012:"
@@ -29,7 +29,7 @@ def policy(*statements: dict[str, Any], version: str = "2012-10-17") -> dict[str
 
 def decided(documents: list[dict[str, Any]], facts: DeviceFacts, action: str, resource: str | None) -> Decision:
     """Ask a question in the short form."""
-    request = Request.of(action, resource, facts, EXAMPLE_VALUES)
+    request = AccessRequest.of(action, resource, facts, EXAMPLE_VALUES)
     return evaluate([parse_document(document) for document in documents], request)
 
 
@@ -267,7 +267,7 @@ class TestRequest:
     def test_a_question_without_sense_is_refused(self, action: str, resource: str | None, words: str) -> None:
         """Rather than denied, which would look like an answer."""
         with pytest.raises(PolicyError) as caught:
-            Request.of(action, resource, SENSOR, EXAMPLE_VALUES)
+            AccessRequest.of(action, resource, SENSOR, EXAMPLE_VALUES)
         assert words in str(caught.value)
 
     def test_literal_arns_say_where_they_are(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jitr.policies.document import parse_document
 from jitr_fleet.policies.evaluation.decision import Decision, evaluate
 from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, ThingFacts
-from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, AccessRequest
 from tests.unit.policies.cases.naive_policy import decide
 
 ARN = "arn:aws:iot:xx-example-1:123456789012:"
@@ -96,7 +96,7 @@ topics = st.lists(st.sampled_from(["a", "b", "/", "*", "+", "\\,", "A", "a\\,b",
 
 def decided(documents: list[dict[str, Any]], facts: DeviceFacts, action: str, topic: str) -> Decision:
     """Ask whether a device may do something on a topic."""
-    request = Request.of(action, f"topic/{topic}", facts, EXAMPLE_VALUES)
+    request = AccessRequest.of(action, f"topic/{topic}", facts, EXAMPLE_VALUES)
     return evaluate([parse_document(document) for document in documents], request)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jitr.policies.comparison import Atom
 from jitr.policies.document import matches
-from jitr_fleet.policies.authoring.diff import Kind, PolicyDiff, Side, Status, diff_policies
+from jitr_fleet.policies.authoring.diff import ChangeKind, DiffStatus, PolicyDiff, Side, diff_policies
 
 ARN = "arn:aws:iot:eu-west-1:111122223333:"
 Statement = Mapping[str, Any]
@@ -50,7 +50,7 @@ def seen(found: PolicyDiff) -> dict[str, list[str]]:
     """Return the changes as `action resource`, without the ARN's beginning, by kind."""
     return {
         kind.value: [f"{atom.action} {atom.resource.removeprefix(ARN)}" for atom in found.of(kind)]
-        for kind in Kind
+        for kind in ChangeKind
         if found.of(kind)
     }
 
@@ -60,7 +60,7 @@ def test_a_right_that_is_added_or_taken_away_is_listed_by_action_and_resource() 
     before = document(allow(["iot:Publish", "iot:Receive"], ["topic/a/*", "topic/b"]))
     after = document(allow(["iot:Publish", "iot:Receive"], ["topic/a/*"]), allow("iot:Publish", "topic/c"))
     found = diff(before, after)
-    assert found.status is Status.CHANGED
+    assert found.status is DiffStatus.CHANGED
     assert seen(found) == {
         "newly_allowed": ["iot:Publish topic/c"],
         "no_longer_allowed": ["iot:Publish topic/b", "iot:Receive topic/b"],
@@ -78,14 +78,14 @@ def test_another_order_is_no_difference() -> None:
     """Nor is the text shown then."""
     before = document(allow("iot:Publish", "topic/a"), allow("iot:Connect", "client/x"))
     after = document(allow("iot:Connect", "client/x"), allow(["iot:Publish"], "topic/a"))
-    assert (diff(before, after).status, diff(before, after).text) == (Status.SAME, ())
+    assert (diff(before, after).status, diff(before, after).text) == (DiffStatus.SAME, ())
 
 
 def test_a_right_that_a_wider_one_covers_is_no_change() -> None:
     """But the document is another one, and a deploy makes a new version of it."""
     before = document(allow("iot:Publish", ["topic/a/*", "topic/a/b"]))
     found = diff(before, document(allow("iot:Publish", "topic/a/*")))
-    assert (found.status, found.changes) == (Status.REWRITTEN, ())
+    assert (found.status, found.changes) == (DiffStatus.REWRITTEN, ())
     assert found.text
 
 
@@ -127,7 +127,7 @@ def test_an_allow_that_is_denied_as_a_whole_gives_nothing() -> None:
     """An explicit deny wins."""
     before = document(allow("iot:Connect", "client/x"), deny("iot:Publish", "topic/*"))
     after = document(allow("iot:Connect", "client/x"), deny("iot:Publish", "topic/*"), allow("iot:Publish", "topic/a"))
-    assert diff(before, after).status is Status.REWRITTEN
+    assert diff(before, after).status is DiffStatus.REWRITTEN
 
 
 def test_a_deny_only_under_a_condition_does_not_undo_an_allow_without() -> None:
@@ -161,11 +161,11 @@ def test_a_policy_that_is_new_or_gone_is_said_to_be() -> None:
     """Everything in it is a change."""
     text = document(allow("iot:Publish", "topic/a"))
     assert (diff(None, text).status, seen(diff(None, text))) == (
-        Status.ADDED,
+        DiffStatus.ADDED,
         {"newly_allowed": ["iot:Publish topic/a"]},
     )
     assert (diff(text, None).status, seen(diff(text, None))) == (
-        Status.REMOVED,
+        DiffStatus.REMOVED,
         {"no_longer_allowed": ["iot:Publish topic/a"]},
     )
 
@@ -184,7 +184,7 @@ def test_a_policy_that_is_new_or_gone_is_said_to_be() -> None:
 def test_a_document_that_cannot_be_read_is_never_called_the_same(text: str, problem: str) -> None:
     """Even beside itself: nobody knows what it means."""
     found = diff(text, text)
-    assert (found.status, found.differs, found.widens) == (Status.UNREADABLE, True, True)
+    assert (found.status, found.differs, found.widens) == (DiffStatus.UNREADABLE, True, True)
     assert problem in (found.problem or "")
 
 
@@ -199,7 +199,7 @@ def test_the_diff_is_done_in_time_for_the_widest_documents() -> None:
     """As many patterns as fit, every action, nothing in common."""
     texts = [document(allow("*", [f"*{letter}{number}*" for number in range(60)])) for letter in "ab"]
     begin = time.perf_counter()
-    assert diff(*texts).status is Status.CHANGED
+    assert diff(*texts).status is DiffStatus.CHANGED
     assert time.perf_counter() - begin < 30
 
 
@@ -238,12 +238,16 @@ def test_no_request_changes_its_answer_without_being_listed(before: str, after: 
         for resource in (ARN + each for each in RESOURCES):
             was, will_be = decides(before, action, resource), decides(after, action, resource)
             if will_be and not was:
-                assert tells(found.of(Kind.NEWLY_ALLOWED) + found.of(Kind.NO_LONGER_DENIED), action, resource)
+                assert tells(
+                    found.of(ChangeKind.NEWLY_ALLOWED) + found.of(ChangeKind.NO_LONGER_DENIED), action, resource
+                )
             if was and not will_be:
-                assert tells(found.of(Kind.NO_LONGER_ALLOWED) + found.of(Kind.NEWLY_DENIED), action, resource)
+                assert tells(
+                    found.of(ChangeKind.NO_LONGER_ALLOWED) + found.of(ChangeKind.NEWLY_DENIED), action, resource
+                )
 
 
 @given(DOCUMENTS)
 def test_a_document_does_not_differ_from_itself(text: str) -> None:
     """No false alarm."""
-    assert diff(text, text).status is Status.SAME
+    assert diff(text, text).status is DiffStatus.SAME

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jitr_fleet.policies.authoring.diff import Kind, Side, diff_policies
+from jitr_fleet.policies.authoring.diff import ChangeKind, Side, diff_policies
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.cases.suite import SuiteResult, run_suite
 from jitr_fleet.policies.context import LintContext
@@ -36,8 +36,8 @@ def test_the_mended_edit_passes_every_case_and_the_lint(tmp_path: Path) -> None:
     assert lint_file(tmp_path / "policies" / f"{TEMPLATE}.json", LintContext()) == []
 
 
-@pytest.mark.parametrize("kind", [Kind.NEWLY_ALLOWED, Kind.NEWLY_DENIED])
-def test_the_edit_gives_one_right_and_takes_one(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ChangeKind.NEWLY_ALLOWED, ChangeKind.NEWLY_DENIED])
+def test_the_edit_gives_one_right_and_takes_one(kind: ChangeKind) -> None:
     """Which is what the connected device feels."""
     checkout = (POLICIES / f"{TEMPLATE}.json").read_text(encoding="utf-8")
     found = diff_policies(TEMPLATE, Side(label="a", text=checkout), Side(label="b", text=edited(MENDED)))

@@ -7,8 +7,8 @@ from typing import Any
 
 from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.lint import lint_bytes
-from jitr_fleet.policies.context import CaFacts, LintContext
-from jitr_fleet.policies.source import Finding
+from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.source import LintFinding
 
 NO_CONTEXT = LintContext()
 ARN = "arn:@{partition}:iot:@{region}:@{account}:"
@@ -27,12 +27,12 @@ def statement(action: object, resource: object, *, effect: str = "Allow", **more
 PAIRS = frozenset({"no-connect", "subscribe-without-receive", "retain-without-publish"})
 
 
-def findings(*statements: object, context: LintContext = NO_CONTEXT) -> list[Finding]:
+def findings(*statements: object, context: LintContext = NO_CONTEXT) -> list[LintFinding]:
     """Lint a policy with these statements; what they lack for a whole policy is left out."""
     return [finding for finding in all_findings(*statements, context=context) if finding.rule not in PAIRS]
 
 
-def all_findings(*statements: object, context: LintContext = NO_CONTEXT) -> list[Finding]:
+def all_findings(*statements: object, context: LintContext = NO_CONTEXT) -> list[LintFinding]:
     """Lint a policy with these statements."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     return lint_bytes("policy.json", json.dumps(document).encode(), context)
@@ -45,5 +45,5 @@ def rules(*statements: object, context: LintContext = NO_CONTEXT) -> set[str]:
 
 def ca(thing_name: str = "cn", **issuer_fields: tuple[str, ...]) -> LintContext:
     """Return a context of one CA and nothing else."""
-    facts = CaFacts(name="factory-1", thing_name=ThingNameSource(thing_name), issuer_fields=issuer_fields)
+    facts = IssuingCa(name="factory-1", thing_name=ThingNameSource(thing_name), issuer_fields=issuer_fields)
     return LintContext(cas=(facts,))

@@ -18,7 +18,7 @@ from jitr_fleet.policies.cases.case import policy_of
 from jitr_fleet.policies.context import LintContext
 from jitr_fleet.policies.evaluation.decision import evaluate
 from jitr_fleet.policies.evaluation.facts import CertificateFacts, DeviceFacts, ThingFacts
-from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, AccessRequest
 from jitr_fleet.policies.language.actions import action_named
 
 DOCS = Path(__file__).parents[4] / "docs"
@@ -66,7 +66,7 @@ def allows(document: dict[str, Any], resource: str, name: str) -> bool:
     action = ACTIONS[resource.partition("/")[0]]
     facts = device(name) if action != "iot:Connect" else DeviceFacts(client_id="sensor-1", thing=device(name).thing)
     policies = [policy_of(json.dumps(document), EXAMPLE_VALUES, facts)]
-    return evaluate(policies, Request.of(action, resource, facts, EXAMPLE_VALUES)).allowed
+    return evaluate(policies, AccessRequest.of(action, resource, facts, EXAMPLE_VALUES)).allowed
 
 
 def test_every_mend_is_clean_and_is_for_its_own_device_only(tmp_path: Path) -> None:

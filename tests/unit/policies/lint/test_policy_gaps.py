@@ -10,11 +10,11 @@ import pytest
 
 from jitr.policies.document import parse_document
 from jitr.policies.values import PolicyError
-from jitr_fleet.policies.authoring.diff import Side, Status, diff_policies
+from jitr_fleet.policies.authoring.diff import DiffStatus, Side, diff_policies
 from jitr_fleet.policies.cases.suite import run_suite
 from jitr_fleet.policies.evaluation.decision import Decision, evaluate
 from jitr_fleet.policies.evaluation.facts import DeviceFacts, ThingFacts
-from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, Request
+from jitr_fleet.policies.evaluation.request import EXAMPLE_VALUES, AccessRequest
 from jitr_fleet.policies.source import Severity
 from tests.unit.policies.lint.linted import ARN, ATTACHED, THING, all_findings, findings, rules, statement
 
@@ -27,7 +27,7 @@ WILL = {"ForAllValues:StringEquals": {"iot:ConnectAttributes": ["LastWill"]}}
 def decided(action: str, resource: str, *statements: dict[str, Any], facts: DeviceFacts = SENSOR) -> Decision:
     """Ask a policy of these statements."""
     document = parse_document({"Version": "2012-10-17", "Statement": list(statements)})
-    return evaluate([document], Request.of(action, resource, facts, EXAMPLE_VALUES))
+    return evaluate([document], AccessRequest.of(action, resource, facts, EXAMPLE_VALUES))
 
 
 class TestConnectAttributes:
@@ -41,7 +41,7 @@ class TestConnectAttributes:
             found = statement("iot:Connect", f"{ARN}client/{THING}", Condition={**condition, **ATTACHED})
             assert rules(found) == set()
             text = json.dumps({"Version": "2012-10-17", "Statement": [found]})
-            assert diff_policies("p", Side(label="a", text=text), Side(label="b", text=text)).status is Status.SAME
+            assert diff_policies("p", Side(label="a", text=text), Side(label="b", text=text)).status is DiffStatus.SAME
 
     @pytest.mark.parametrize(
         ("said", "expected"),
@@ -89,24 +89,24 @@ class TestQuestionsWithoutAnswer:
     def test_what_the_question_says_must_be_possible(self, said: dict[str, tuple[str, ...]], message: str) -> None:
         """Contradictions, a topic with its type before it, an empty topic of a direct message, no address."""
         with pytest.raises(PolicyError, match=message):
-            Request.of("iot:Connect", "client/a", DeviceFacts(client_id="a", said=said), EXAMPLE_VALUES)
+            AccessRequest.of("iot:Connect", "client/a", DeviceFacts(client_id="a", said=said), EXAMPLE_VALUES)
 
     def test_a_source_address_that_is_none_is_refused(self) -> None:
         """NotIpAddress would hold for it."""
         with pytest.raises(PolicyError, match="is no IP address"):
-            Request.of("iot:Publish", "topic/a", DeviceFacts(source_ip="10.0.0.300"), EXAMPLE_VALUES)
+            AccessRequest.of("iot:Publish", "topic/a", DeviceFacts(source_ip="10.0.0.300"), EXAMPLE_VALUES)
 
     @pytest.mark.parametrize("resource", ["arn:", "arn:x", "arn:aws:iot:topic/x"])
     def test_an_arn_with_too_few_parts_is_refused(self, resource: str) -> None:
         """It would match a Resource of *."""
         with pytest.raises(PolicyError, match="is no ARN"):
-            Request.of("iot:Publish", resource, SENSOR, EXAMPLE_VALUES)
+            AccessRequest.of("iot:Publish", resource, SENSOR, EXAMPLE_VALUES)
 
     def test_a_connection_is_one_whatever_the_case_of_its_action(self) -> None:
         """Only with its own client id, which is the resource if none is said."""
         with pytest.raises(PolicyError, match="connects as 'sensor-1'"):
-            Request.of("iot:connect", "client/other", SENSOR, EXAMPLE_VALUES)
-        assert Request.of("iot:connect", None, SENSOR, EXAMPLE_VALUES).resource == f"{AWS}client/sensor-1"
+            AccessRequest.of("iot:connect", "client/other", SENSOR, EXAMPLE_VALUES)
+        assert AccessRequest.of("iot:connect", None, SENSOR, EXAMPLE_VALUES).resource == f"{AWS}client/sensor-1"
 
 
 def test_a_case_with_a_misspelt_action_does_not_pass(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.examples import Example, RuleExamples, read_examples
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.authoring.pages import language_page, lint_page
-from jitr_fleet.policies.context import CaFacts, LintContext
+from jitr_fleet.policies.context import IssuingCa, LintContext
 from jitr_fleet.policies.language.actions import ACTIONS
 from jitr_fleet.policies.language.keys import REQUEST_KEYS
 from jitr_fleet.policies.language.variables import VARIABLES
 from jitr_fleet.policies.lint_rules import RULES
-from jitr_fleet.policies.source import Finding
+from jitr_fleet.policies.source import LintFinding
 
 DOCS = Path(__file__).parents[4] / "docs"
 DEPLOYMENT = LintContext(
@@ -24,7 +24,7 @@ DEPLOYMENT = LintContext(
     region="eu-west-1",
     partition="aws",
     cas=(
-        CaFacts(
+        IssuingCa(
             name="factory-1",
             thing_name=ThingNameSource.OFF,
             issuer_fields={"Organization": ("Example",), "CommonName": ("Factory CA 1",)},
@@ -34,7 +34,7 @@ DEPLOYMENT = LintContext(
 EXAMPLES = [each for section in read_examples() for each in section.rules]
 
 
-def findings(example: Example, folder: Path) -> list[Finding]:
+def findings(example: Example, folder: Path) -> list[LintFinding]:
     """Lint an example as the file that it stands for."""
     file = folder / "policy.json"
     if example.kind == "sh":

@@ -15,16 +15,16 @@ from jitr.policies.template import render_policy
 from jitr.policies.values import longest_device_values
 from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.lint import lint_bytes
-from jitr_fleet.policies.context import CaFacts, LintContext
+from jitr_fleet.policies.context import IssuingCa, LintContext
 from jitr_fleet.policies.language.actions import ACTIONS
 from jitr_fleet.policies.lint_rules import RULES
-from jitr_fleet.policies.source import MAXIMUM_BYTES, Finding, Severity
+from jitr_fleet.policies.source import MAXIMUM_BYTES, LintFinding, Severity
 
 DEPLOYMENT = LintContext(
     account="111122223333",
     region="eu-west-1",
     partition="aws",
-    cas=(CaFacts(name="a", thing_name=ThingNameSource.OFF), CaFacts(name="b", thing_name=ThingNameSource.CN)),
+    cas=(IssuingCa(name="a", thing_name=ThingNameSource.OFF), IssuingCa(name="b", thing_name=ThingNameSource.CN)),
 )
 SECONDS = 10
 PIECES = [
@@ -76,7 +76,7 @@ GOOD_DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-def verify(raw: bytes) -> list[Finding]:
+def verify(raw: bytes) -> list[LintFinding]:
     """Lint bytes with and without a deployment; anything raised fails the test. Returns the findings without."""
     lines = raw.count(b"\n") + 1
     for context in (DEPLOYMENT, LintContext()):

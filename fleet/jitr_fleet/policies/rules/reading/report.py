@@ -6,20 +6,20 @@ import difflib
 from collections.abc import Collection
 
 from jitr_fleet.policies.lint_rules import RULES
-from jitr_fleet.policies.source import Finding, PolicySource, Severity
+from jitr_fleet.policies.source import LintFinding, PolicySource, Severity
 
 
-class Report:
+class LintReport:
     """Collects the findings of one file."""
 
     def __init__(self, source: PolicySource) -> None:
         self._source = source
-        self.findings: list[Finding] = []
+        self.findings: list[LintFinding] = []
 
     def add(self, rule: str, pointer: str, message: str, *, severity: Severity | None = None) -> None:
         """Note a finding; the severity is the rule's own unless given."""
         self.findings.append(
-            Finding(
+            LintFinding(
                 rule=rule,
                 severity=severity or RULES[rule].severity,
                 file=self._source.file,
