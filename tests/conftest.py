@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.aws import botocore_once
 from tests.faults.machine import counting
@@ -18,6 +19,10 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
 
 botocore_once.install()
+
+# How long an example takes says how busy the computer is, not whether the code is right.
+settings.register_profile("any-computer", deadline=None)
+settings.load_profile("any-computer")
 
 # One emulator serves all end-to-end tests but these, which want one of their own or none.
 OWN_WORKER = ("tests/e2e/test_permissions.py", "tests/e2e/test_runtime_client.py")

@@ -1,13 +1,17 @@
 """`jitr policy diff`: what the templates of this checkout change, beside what is deployed or beside other files.
 
-Exit codes: 0 no difference; 1 differences, also where only the wording differs; 2 a template cannot be read, so that
-it is not known what it changes; 64 a name or file that is not there; 69 AWS unreachable or refused.
+The cases beside a template are asked of both documents: which answers change is shown too.
+Exit codes: 0 no difference; 1 differences, also where only the wording differs; 2 it is not known what a template
+changes: it or its cases cannot be read, or a case does not say what its answer depends on; 64 a name or file that is
+not there; 69 AWS unreachable or refused.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +29,21 @@ from jitr_cli.console.output import emit_table, printable, say
 from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.policies.authoring.acknowledging import exceptions_of
-from jitr_fleet.policies.authoring.diff import PolicyDiff, Side, diff_policies
-from jitr_fleet.policies.authoring.diff_report import COLUMNS, acknowledged, as_data, markdown, rows, summary
+from jitr_fleet.policies.authoring.answers import changed_answers
+from jitr_fleet.policies.authoring.diff import DiffStatus, PolicyDiff, Side, diff_policies
+from jitr_fleet.policies.authoring.diff_report import (
+    ANSWER_COLUMNS,
+    COLUMNS,
+    acknowledged,
+    answer_rows,
+    as_data,
+    markdown,
+    open_questions,
+    rows,
+    summary,
+)
+from jitr_fleet.policies.cases.file import cases_of, read_cases
+from jitr_fleet.policies.cases.suite import own_values
 from jitr_fleet.policies.source import MAXIMUM_BYTES
 
 if TYPE_CHECKING:
@@ -49,8 +66,9 @@ def command(call: Call, *, names: tuple[str, ...], against: Path | None, fleet: 
     """Show which rights the templates NAME (all of them unless named) give and take.
 
     Compares with what is deployed; with --against, the templates beside the fleet file (with --deployment, those of its
-    folder) with other files, without AWS.
-    Exit code: 0 no difference, 1 differences, 2 a template that cannot be read.
+    folder) with other files, without AWS. The cases beside a template are asked of both sides.
+    Exit code: 0 no difference, 1 differences, 2 undetermined: a template or its cases cannot be read, or a case does
+    not say what its answer depends on.
     """
     if as_markdown and call.as_json:
         raise CommandFailed("--markdown and --json are two ways to print one thing: choose one")
@@ -63,7 +81,11 @@ def command(call: Call, *, names: tuple[str, ...], against: Path | None, fleet: 
         folder = named.policies_folder if named else fleet.parent / "policies"
         diffs = tuple(_with_files(folder, against, names))
         title = "Policies: what this changes"
-    words = (lambda: click.echo(markdown(diffs, title=title))) if as_markdown else (lambda: _print_all(diffs))
+    words = (
+        (lambda: click.echo(markdown(diffs, title=title, today=_today())))
+        if as_markdown
+        else (lambda: _print_all(diffs))
+    )
     return call.finish({"policies": [as_data(each) for each in diffs]}, _exit_code(diffs), words=words)
 
 
@@ -92,8 +114,8 @@ def _with_deployed(aws: Aws, target: Deployment, names: Sequence[str]) -> Iterat
             say(f"{name}: one policy for each device, made at its activation; an edit reaches only devices to come")
             continue
         after = Side(label=str(_file_of(target, name)), text=document)
-        compared = diff_policies(name, _deployed(client, configuration.policy_name(name)), after)
-        yield replace(compared, exceptions=exceptions_of(_file_of(target, name)))
+        before = _deployed(client, configuration.policy_name(name))
+        yield _compared(name, before, after, template=_file_of(target, name), values=deployment_values(target))
 
 
 def _rendered(target: Deployment, name: str) -> str | None:
@@ -138,8 +160,29 @@ def _with_files(folder: Path, against: Path, names: Sequence[str]) -> Iterator[P
         chosen = _chosen(names or (against.stem,), after)
         before = {chosen[0]: against}
     for name in chosen:
-        exceptions = exceptions_of(after[name]) if name in after else ()
-        yield replace(diff_policies(name, _file(before.get(name)), _file(after.get(name))), exceptions=exceptions)
+        yield _compared(name, _file(before.get(name)), _file(after.get(name)), template=after.get(name))
+
+
+def _compared(
+    name: str, before: Side, after: Side, *, template: Path | None, values: Mapping[str, str] | None = None
+) -> PolicyDiff:
+    """Compare two documents, with what was acknowledged for the later one and the answers that its cases get.
+
+    `values` are the deployment's; without, each document's own ARNs say them, or examples do.
+    """
+    compared = diff_policies(name, before, after)
+    if template is None:
+        return compared
+    compared = replace(compared, exceptions=exceptions_of(template))
+    file = cases_of(template)
+    if not file.is_file() or compared.status in {DiffStatus.SAME, DiffStatus.UNREADABLE}:
+        return compared
+    cases, mistakes = read_cases(file)
+    if mistakes:
+        return replace(compared, unread_cases=str(mistakes[0]))
+    sides = before.text, after.text
+    first, second = (values or own_values(None if text is None else json.loads(text)) for text in sides)
+    return replace(compared, answers=tuple(changed_answers(cases, *sides, (first, second))))
 
 
 def _templates(folder: Path) -> dict[str, Path]:
@@ -153,6 +196,10 @@ def _file(path: Path | None) -> Side:
     return Side(label=str(path), text=read_file(path, maximum=MAXIMUM_BYTES).decode("utf-8", errors="replace"))
 
 
+def _today() -> date:
+    return date.today()  # noqa: DTZ011 - the day of whoever reviews, as the lint takes it
+
+
 def _print_all(diffs: Sequence[PolicyDiff]) -> None:
     for each in diffs:
         _print(each)
@@ -160,10 +207,15 @@ def _print_all(diffs: Sequence[PolicyDiff]) -> None:
 
 def _print(diff: PolicyDiff) -> None:
     click.echo(f"{diff.name}: {printable(summary(diff))}")
-    for each in acknowledged(diff):
+    for each in acknowledged(diff, today=_today()):
         click.echo(f"  {printable(each)}")
     if diff.changes:
         emit_table(COLUMNS, rows(diff))
+    if diff.answers:
+        click.echo("  cases whose answer changes or is undetermined:")
+        emit_table(ANSWER_COLUMNS, answer_rows(diff))
+    for told in open_questions(diff):
+        say(printable(told))
     for line in diff.text:
         click.secho(printable(line), fg=_COLOURS.get(line[:1]))
     if diff.text:

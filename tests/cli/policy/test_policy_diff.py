@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -237,7 +238,7 @@ def test_nothing_in_a_policy_becomes_markup_in_the_comment() -> None:
     """Templates come from pull requests: their text is shown, not obeyed."""
     before = Side(label="x", text=None)
     after = Side(label="policies/default.json", text=policy(HOSTILE, "</details>\n```\n# heading"))
-    comment = markdown([diff_policies(HOSTILE, before, after)], title=HOSTILE)
+    comment = markdown([diff_policies(HOSTILE, before, after)], title=HOSTILE, today=date(2026, 11, 30))
     page = _Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(comment))
     table = {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.tags == {"h3", "p", "strong", "em", "code", "pre", "details", "summary", *table}

@@ -22,6 +22,7 @@ from jitr.policies.comparison import Atom, atoms, same_meaning
 from jitr.policies.document import Effect, PolicyDocument, matches, parse_document
 from jitr.policies.template import MAXIMUM_CHARACTERS
 from jitr.policies.values import PolicyError
+from jitr_fleet.policies.authoring.answers import AnswerChange
 from jitr_fleet.policies.cases.exceptions import ReviewedException
 from jitr_fleet.policies.language.actions import ACTIONS, FORMER_NAMES
 
@@ -63,8 +64,9 @@ class Side:
 class PolicyDiff:
     """How one policy differs; `text` holds the lines of a unified diff, `problem` why a document cannot be read.
 
-    `undetermined`: it is the later document that cannot be read, so nobody can say what it would change. `exceptions`
-    are the findings of the lint that were acknowledged for the later one.
+    `unreadable_after`: it is the later document that cannot be read, so it is not known what it would change.
+    `exceptions` are the findings of the lint that were acknowledged for the later one; `answers` are the cases that the
+    documents answer differently or leave undetermined, `unread_cases` says why they could not be asked.
     """
 
     name: str
@@ -74,13 +76,21 @@ class PolicyDiff:
     changes: tuple[tuple[ChangeKind, Atom], ...] = ()
     text: tuple[str, ...] = ()
     problem: str | None = None
-    undetermined: bool = False
+    unreadable_after: bool = False
     exceptions: tuple[ReviewedException, ...] = ()
+    answers: tuple[AnswerChange, ...] = ()
+    unread_cases: str | None = None
 
     @property
     def differs(self) -> bool:
         """Return whether the documents mean something else, or cannot be shown to mean the same."""
         return self.status is not DiffStatus.SAME
+
+    @property
+    def undetermined(self) -> bool:
+        """Return whether it is not known what the later document changes, as a whole or for the device of a case."""
+        open_answers = any(answer.undetermined for answer in self.answers)
+        return self.unreadable_after or open_answers or self.unread_cases is not None
 
     @property
     def widens(self) -> bool:
@@ -112,7 +122,7 @@ def diff_policies(name: str, before: Side, after: Side) -> PolicyDiff:
         try:
             documents.append(None if side.text is None else parse_document(_parsed(side.text)))
         except PolicyError as error:
-            return replace(compared, problem=f"{side.label}: {error}", undetermined=side is after)
+            return replace(compared, problem=f"{side.label}: {error}", unreadable_after=side is after)
     new, old = documents
     changes = tuple(_changes(_Rights.of(old), _Rights.of(new)))
     if old is None or new is None:

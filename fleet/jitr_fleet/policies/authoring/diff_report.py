@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any, Final
 
 from jitr.policies.comparison import Atom
+from jitr_fleet.policies.authoring.answers import AnswerChange
 from jitr_fleet.policies.authoring.diff import ChangeKind, DiffStatus, PolicyDiff
+from jitr_fleet.policies.evaluation.decision import AuthDecision
 
 COLUMNS: Final = ("change", "action", "resource", "condition")
+ANSWER_COLUMNS: Final = ("case", "device", "action", "resource", "before", "after")
 WORDS: Final = {
     ChangeKind.NEWLY_ALLOWED: "newly allowed",
     ChangeKind.NO_LONGER_ALLOWED: "no longer allowed",
@@ -40,9 +44,9 @@ def summary(diff: PolicyDiff) -> str:
             return " and ".join(words)
 
 
-def acknowledged(diff: PolicyDiff) -> list[str]:
-    """Return the reviewed exceptions of the later document, a sentence each."""
-    return [f"{each.rule} at {each.path}: {each}" for each in diff.exceptions]
+def acknowledged(diff: PolicyDiff, *, today: date) -> list[str]:
+    """Return the reviewed exceptions of the later document, a sentence each; those that ran out say so."""
+    return [f"{each.rule} at {each.path}: {each.on(today)}" for each in diff.exceptions]
 
 
 def as_data(diff: PolicyDiff) -> dict[str, Any]:
@@ -58,6 +62,8 @@ def as_data(diff: PolicyDiff) -> dict[str, Any]:
         **{kind.value: [_atom_data(atom) for atom in diff.of(kind)] for kind in ChangeKind},
         "text_diff": "\n".join(diff.text),
         "exceptions": [each.as_data() for each in diff.exceptions],
+        "answers": [_answer_data(each) for each in diff.answers],
+        "unread_cases": diff.unread_cases,
     }
 
 
@@ -71,14 +77,43 @@ def rows(diff: PolicyDiff) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def markdown(diffs: Sequence[PolicyDiff], *, title: str) -> str:
+def answer_rows(diff: PolicyDiff) -> list[tuple[str, str, str, str, str, str]]:
+    """Return the cases that are answered differently, or not for certain, as rows."""
+    return [
+        (
+            f"{each.case.file.name}:{each.case.line}",
+            each.case.device,
+            each.case.action,
+            each.case.resource or "",
+            _word(each.before),
+            _word(each.after),
+        )
+        for each in diff.answers
+    ]
+
+
+def open_questions(diff: PolicyDiff) -> list[str]:
+    """Return what it would take to know the answers that are undetermined, a sentence each."""
+    told = [
+        f"{each.case.file.name}:{each.case.line}: {each.case.question}: {each.problem}"
+        for each in diff.answers
+        if each.undetermined
+    ]
+    return [*told, *([] if diff.unread_cases is None else [f"its cases were not asked: {diff.unread_cases}"])]
+
+
+def markdown(diffs: Sequence[PolicyDiff], *, title: str, today: date) -> str:
     """Return a comment for a pull request; nothing in a policy can become markup, a mention or a link."""
     lines = [f"### {_escaped(title)}", ""]
     for diff in diffs:
         lines += [f"**{_code(diff.name)}**: {_escaped(summary(diff))}", ""]
         if diff.changes:
-            lines += _table(rows(diff))
-        lines += [f"- {_escaped(each)}" for each in acknowledged(diff)] + [""] * bool(diff.exceptions)
+            lines += _table(COLUMNS, rows(diff))
+        if diff.answers:
+            lines += ["Cases whose answer changes or is undetermined:", "", *_table(ANSWER_COLUMNS, answer_rows(diff))]
+        if told := open_questions(diff):
+            lines += [*(f"- {_escaped(each)}" for each in told), ""]
+        lines += [f"- {_escaped(each)}" for each in acknowledged(diff, today=today)] + [""] * bool(diff.exceptions)
         if diff.text:
             lines += _details(diff.text)
     lines.append("_AWS IoT takes 6 to 8 minutes to apply what is deployed._")
@@ -101,11 +136,30 @@ def _conditions(atom: Atom) -> str:
     return "; ".join(f"{operator} {key} = {', '.join(values)}" for operator, key, values in found)
 
 
-def _table(found: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
-    yield f"| {' | '.join(COLUMNS)} |"
-    yield "|---|---|---|---|"
-    for change, *cells in found:
-        yield f"| {change} | {' | '.join(_code(cell) for cell in cells)} |"
+def _word(verdict: AuthDecision | None) -> str:
+    return "undetermined" if verdict is None else verdict.value.replace("_", " ")
+
+
+def _answer_data(answer: AnswerChange) -> dict[str, Any]:
+    case = answer.case
+    return {
+        "file": str(case.file),
+        "line": case.line,
+        "why": case.why,
+        "device": case.device,
+        "action": case.action,
+        "resource": case.resource,
+        "before": None if answer.before is None else answer.before.value,
+        "after": None if answer.after is None else answer.after.value,
+        "problem": answer.problem or None,
+    }
+
+
+def _table(columns: Sequence[str], found: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
+    for first, *cells in found:
+        yield f"| {_escaped(first)} | {' | '.join(_code(cell) for cell in cells)} |"
     yield ""
 
 

@@ -32,6 +32,10 @@ class ReviewedException:
         """Return what was acknowledged by whom, until when and why."""
         return f"acknowledged until {self.until} by {self.reviewer}: {self.reason}"
 
+    def on(self, day: date) -> str:
+        """Return the same as it stands on a day: from the one after `until` on it acknowledges nothing."""
+        return str(self) if self.until >= day else f"ran out on {self.until}, was {self}"
+
     def as_data(self) -> dict[str, str]:
         """Return it as JSON shows it."""
         return {

@@ -69,17 +69,21 @@ def run_suite(template: Path, values: Mapping[str, str] | None = None) -> SuiteR
         )
         return SuiteResult(template=template, cases=file, mistakes=mistakes)
     cases, mistakes = read_cases(file)
-    chosen = values or _own_values(source.value) or EXAMPLE_VALUES
+    chosen = values or own_values(source.value)
     results = tuple(run_case(case, source.text, chosen, name=template.name) for case in cases)
     return SuiteResult(template=template, cases=file, results=results, mistakes=mistakes)
 
 
-def _own_values(document: object) -> dict[str, str] | None:
+def own_values(document: object) -> Mapping[str, str]:
+    """Return the account, Region and partition that a policy's own ARNs name, or examples; never raises.
+
+    `document` is parsed JSON of any shape.
+    """
     try:
         statements = parse_document(document).statements
     except PolicyError:
-        return None
-    return values_in(text for statement in statements for text in statement.texts)
+        return EXAMPLE_VALUES
+    return values_in(text for statement in statements for text in statement.texts) or EXAMPLE_VALUES
 
 
 def _mistaken(template: Path, file: Path, found: str, allowed: str) -> SuiteResult:

@@ -117,7 +117,9 @@ def _narrow(arn: Arn, action: str) -> str:
     kind = arn.type if arn.type in types else types[0]
     thing = "${iot:Connection.Thing.ThingName}"
     own = f"devices/{thing}/*"
-    if arn.name.startswith(_COMMANDS):
+    if arn.name.startswith(f"{_COMMANDS}clients/"):
+        own = f"{_COMMANDS}clients/${{iot:ClientId}}/executions/*"
+    elif arn.name.startswith(_COMMANDS):
         own = f"{_COMMANDS}things/{thing}/executions/*"
     elif arn.name.startswith("$aws"):
         own = f"{_THINGS}{thing}/shadow/*"

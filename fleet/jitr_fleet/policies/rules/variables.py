@@ -23,6 +23,8 @@ _UNCLOSED = re.compile(r"\$\{[^{}]*(?:\{|$)")
 # AWS IoT fills in no value with one of these, and none that is longer (developer guide, certificate variables).
 _NOT_FILLED_IN = frozenset("*$+?#")
 _LONGEST = 1024
+# IAM fills these in for its users and roles (IAM user guide, "Policy variables"); AWS IoT knows none of them.
+_OF_IAM_PRINCIPALS = ("aws:user", "aws:principal")
 _SUFFIX = re.compile(r"\.(?:List|[0-9]+)$")
 
 
@@ -43,6 +45,8 @@ def nearest_variable(name: str) -> str:
     """Return the variable that was probably meant by a name without `${` and `}`."""
     if name.startswith(f"{ATTRIBUTES}."):
         return f"write Attributes[{name.removeprefix(ATTRIBUTES + '.')}]"
+    if name.casefold().startswith(_OF_IAM_PRINCIPALS):
+        return "a device is no principal of IAM; ${iot:Connection.Thing.ThingName} and ${iot:ClientId} name it"
     # These are for the roles of AWS IoT's credentials provider, and name the same things.
     name = name.replace("credentials-iot:", _THING)
     known = [*VARIABLES, *REQUEST_KEYS]

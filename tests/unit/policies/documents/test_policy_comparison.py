@@ -146,10 +146,10 @@ def test_a_variable_is_a_text_that_nobody_knows(pattern: str, other: str, answer
 
 def test_covering_is_fast_for_hostile_patterns() -> None:
     """Two patterns as long as a policy may be, of the kind that makes backtracking exponential."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert not covers("*a" * 1000 + "b", "a" * 2000)
     assert covers("*a" * 1000, "?a*" * 700 + "a" * 300)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_writing_a_policy_differently_does_not_change_its_meaning() -> None:

@@ -198,9 +198,9 @@ def test_characters_that_deceive_a_reader_are_spelled_out_in_the_text() -> None:
 def test_the_diff_is_done_in_time_for_the_widest_documents() -> None:
     """As many patterns as fit, every action, nothing in common."""
     texts = [document(allow("*", [f"*{letter}{number}*" for number in range(60)])) for letter in "ab"]
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert diff(*texts).status is DiffStatus.CHANGED
-    assert time.perf_counter() - begin < 30
+    assert time.process_time() - begin < 30
 
 
 ACTIONS = ["iot:Publish", "iot:Receive", "iot:Connect"]

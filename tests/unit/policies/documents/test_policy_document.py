@@ -146,6 +146,6 @@ def test_what_stands_for_itself_may_hold_wildcards() -> None:
 )
 def test_a_hostile_pattern_takes_no_longer_than_a_long_one(pattern: str) -> None:
     """Backtracking over these would outlast the sun; a second is three hundred times what it takes."""
-    began = time.perf_counter()
+    began = time.process_time()
     assert not matches(pattern, "a" * 5000)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

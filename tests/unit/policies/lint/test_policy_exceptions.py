@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,7 @@ import pytest
 from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_fleet.fleet_file.warnings import notes_of
 from jitr_fleet.policies.authoring.acknowledging import exceptions_of
-from jitr_fleet.policies.authoring.diff import Side, diff_policies
+from jitr_fleet.policies.authoring.diff import PolicyDiff, Side, diff_policies
 from jitr_fleet.policies.authoring.diff_report import as_data, markdown
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.context import LintContext
@@ -57,7 +58,12 @@ def test_the_diff_shows_it_to_whoever_reviews(template: Path) -> None:
     diff = replace(diff_policies("core", side, side), exceptions=exceptions_of(template))
     (data,) = as_data(diff)["exceptions"]
     assert (data["rule"], data["until"]) == ("client-id-of-others", "2027-06-30")
-    assert "fleet security lead" in markdown([diff], title="t")
+    assert "acknowledged until 2027-06-30 by fleet" in _comment(diff, date(2027, 6, 30))
+    assert "ran out on 2027-06-30" in _comment(diff, date(2027, 7, 1))
+
+
+def _comment(diff: PolicyDiff, today: date) -> str:
+    return html.unescape(markdown([diff], title="t", today=today))
 
 
 def test_synth_says_it_again(template: Path) -> None:

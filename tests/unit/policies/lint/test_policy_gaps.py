@@ -284,6 +284,8 @@ def test_direct_messages_to_any_client_need_their_topics_named() -> None:
         (statement("iot:Receive", None), "found null"),
         (statement("iot:Receive", []), "found []"),
         (statement("iot:Publish", f"{ARN}topic/$aws/commands/things/*"), "$aws/commands/things/${iot:Conn"),
+        (statement("iot:Publish", f"{ARN}topic/$aws/commands/clients/*"), "$aws/commands/clients/${iot:ClientId}/"),
+        (statement("iot:Publish", f"{ARN}topic/d/${{aws:username}}"), "a device is no principal of IAM"),
         (
             statement("iot:Receive", f"{ARN}topic/a", Condition={"StringEquals": {"iot:Topic": "a"}}),
             "nobody can set iot:Topic here",
