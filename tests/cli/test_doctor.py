@@ -113,6 +113,15 @@ def test_the_life_of_a_ca_is_judged(days: int, status: str) -> None:
     assert lifetime(seen(authority), end - timedelta(days=days, seconds=-1)).status == status
 
 
+def test_a_ca_that_is_not_valid_yet_keeps_its_devices_out() -> None:
+    """However many days it will last then."""
+    authority = CertificateAuthority.create()
+    begins = authority.certificate.not_valid_before_utc
+    early = lifetime(seen(authority), begins - timedelta(seconds=1))
+    assert (early.status, "is not valid before" in early.message) == ("error", True)
+    assert lifetime(seen(authority), begins).status != "error"
+
+
 def seen(authority: CertificateAuthority, **changes: Any) -> SeenCa:
     """A CA that is registered as it should be."""
     registration = RegisteredCa(

@@ -11,7 +11,6 @@ from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, CrlSources
 from jitr.errors import Undecided
 from jitr.revocation import CrlRefused, verify_crl
 from jitr_cli.authorities.management import DeployedCas, Owner, describe_management
-from jitr_cli.authorities.registry import RegisteredCa
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.output import progress
 from jitr_fleet.deployments.stack_outputs import StackOutputs
@@ -29,16 +28,6 @@ def manager_warnings(here: str, deployments: Iterable[DeployedCas], ca_certifica
             yield f"the fleet file wins, so adopting changes nothing: {describe_management(found)}"
         else:
             yield f"it is adopted already, and what is given here takes its place: {describe_management(found)}"
-
-
-def registration_notes(known: RegisteredCa, *, at: datetime) -> Iterator[str]:
-    """Yield a sentence for each thing in AWS IoT that keeps the CA's devices out."""
-    if not known.active:
-        yield "the CA is INACTIVE in AWS IoT; no device gets in until it is ACTIVE: jitr ca activate"
-    if not known.auto_registration:
-        yield "auto-registration is off: unknown devices are not registered: jitr ca auto-registration on"
-    if known.certificate.not_valid_after_utc < at:
-        yield "the CA's certificate has expired; none of its devices becomes ACTIVE"
 
 
 def crl_problem(aws: Aws, stack: StackOutputs, source: str, ca: AnyCertificate, *, at: datetime) -> str | None:

@@ -27,7 +27,7 @@ def obstacles(known: RegisteredCa, deployments: Iterable[DeployedCas], *, at: da
     A CA with a provisioning template is among them, although its devices do get in: past every check.
     """
     deployments = list(deployments)
-    found = [*_in_aws(known, at), *(each for deployed in deployments for each in _in(deployed, known, at))]
+    found = [*obstacles_in_aws(known, at=at), *(each for deployed in deployments for each in _in(deployed, known, at))]
     unknown = any(deployed.configuration is None for deployed in deployments)
     managed = any(deployed.management(known.ca_certificate_id) for deployed in deployments)
     if not managed and not unknown:
@@ -35,7 +35,8 @@ def obstacles(known: RegisteredCa, deployments: Iterable[DeployedCas], *, at: da
     return found
 
 
-def _in_aws(known: RegisteredCa, at: datetime) -> Iterator[str]:
+def obstacles_in_aws(known: RegisteredCa, *, at: datetime) -> Iterator[str]:
+    """Yield a sentence for each reason that AWS IoT and the CA's certificate give."""
     for obstacle in rules.obstacles(replace(known.facts, certificate=known.certificate), at=at):
         yield _of_validity(known, at) if obstacle is Obstacle.OUTSIDE_VALIDITY else _IN_AWS[obstacle]
 

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 import click
 
+from jitr.authorities.obstacles import Obstacle, obstacles
 from jitr.authorities.records import CaRecords
 from jitr.aws.state_table import StateTable
 from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location
-from jitr_cli.authorities.adoption import crl_problem, manager_warnings, registration_notes
+from jitr_cli.authorities.adoption import crl_problem, manager_warnings
 from jitr_cli.authorities.management import DeployedCas
+from jitr_cli.authorities.obstacles import obstacles_in_aws
 from jitr_cli.authorities.registry import CaRegistry, RegisteredCa
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call, writing_command
@@ -41,18 +43,18 @@ def command(call: Call, *, ca_certificate_id: str, crl: str, policy: str) -> Exi
     aws, stack = call.aws, call.stack
     _verify_policy(stack, policy)
     _verify_crl_source(stack, crl)
-    registered = CaRegistry(aws.client("iot")).describe(ca_certificate_id)
-    _verify_adoptable(registered)
+    registered, at = CaRegistry(aws.client("iot")).describe(ca_certificate_id), datetime.now(UTC)
+    _verify_adoptable(registered, at)
     call.announce()
     say(f"adopt CA {ca_certificate_id}: CRL {crl}, policy {policy}, Things named by common name")
     warnings = list(_warnings(aws, stack, crl, registered))
     for warning in warnings:
         say(f"warning: {warning}")
-    for note in registration_notes(registered, at=datetime.now(UTC)):
+    for note in obstacles_in_aws(registered, at=at):
         say(f"note: {note}")
     if call.confirm("Adopt this CA?"):
         records = CaRecords(StateTable(aws.client("dynamodb"), stack.state_table))
-        records.adopt(ca_certificate_id, crl=crl, policy=policy, by=aws.caller(), at=datetime.now(UTC))
+        records.adopt(ca_certificate_id, crl=crl, policy=policy, by=aws.caller(), at=at)
         say("adopted; the function knows within half a minute")
     return call.finish(
         {
@@ -101,9 +103,9 @@ def _verify_crl_source(stack: StackOutputs, crl: str) -> None:
         raise CommandFailed(f"--crl: only the deployment's bucket is read for adopted CAs: s3://{stack.crl_bucket}/…")
 
 
-def _verify_adoptable(registered: RegisteredCa) -> None:
+def _verify_adoptable(registered: RegisteredCa, at: datetime) -> None:
     """Check that no provisioning template would bypass the check; raises CommandFailed."""
-    if registered.provisions_itself:
+    if Obstacle.PROVISIONING_TEMPLATE in obstacles(registered.facts, at=at):
         raise CommandFailed(
             "this CA has a provisioning template (JITP): AWS IoT activates its devices itself, before any CRL is read; "
             "remove it first: aws iot update-ca-certificate --remove-auto-registration --certificate-id …"

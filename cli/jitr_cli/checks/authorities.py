@@ -16,6 +16,7 @@ from jitr.certificates import fingerprint, load_certificate
 from jitr.errors import Undecided
 from jitr.settings import CaStatus, ManagedCa
 from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry, RegisteredCa
+from jitr_cli.console.files import zulu
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
 
@@ -147,12 +148,12 @@ def lifetime(seen: SeenCa, at: datetime) -> Finding:
     if found is None:
         return ok(f"CA {ca.name} is not registered: nothing to look at")
     left = found.certificate.not_valid_after_utc - at
+    if ca.status is not CaStatus.RETIRED and obstacles(CaFacts(certificate=found.certificate), at=at):
+        begins = found.certificate.not_valid_before_utc
+        when = f"expired {-left.days} days ago" if begins <= at else f"is not valid before {zulu(begins)}"
+        return error(f"the certificate of CA {ca.name} {when}", fix="docs/runbook/reasons.md#ca_expired")
     if ca.status is CaStatus.RETIRED or left >= _SOON:
         return ok(f"the certificate of CA {ca.name} is valid for {left.days} days")
-    if left < timedelta(0):
-        return error(
-            f"the certificate of CA {ca.name} expired {-left.days} days ago", fix="docs/runbook/reasons.md#ca_expired"
-        )
     return warning(
         f"the certificate of CA {ca.name} expires in {left.days} days", fix="docs/runbook/alarms.md#ca-days-left"
     )

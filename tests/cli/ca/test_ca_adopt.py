@@ -174,7 +174,7 @@ def test_what_keeps_its_devices_out_is_said(stack: TestDeployment, other: Certif
     ca = stack.iot.cas[other.ca_certificate_id]
     ca.status, ca.auto_registration = "INACTIVE", "DISABLE"
     words = adopt(jitr, other)
-    assert "note: the CA is INACTIVE in AWS IoT" in words
+    assert "note: it is INACTIVE in AWS IoT: jitr ca activate" in words
     assert "note: auto-registration is off" in words
 
 
