@@ -16,7 +16,7 @@ _FIELDS = {oid: name for name, oid in NAME_FIELDS.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class IssuingCa:
+class PolicyCa:
     """One CA whose devices get the policy: where Thing names come from, and the issuer's fields with their values.
 
     `issuer_fields` is the CA's subject, which is the issuer of each of its devices' certificates; None where only the
@@ -28,7 +28,7 @@ class IssuingCa:
     issuer_fields: Mapping[str, tuple[str, ...]] | None = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ca: FleetCa) -> IssuingCa:
+    def of(cls, ca: FleetCa) -> PolicyCa:
         """Return what a CA of the fleet file tells; its certificate, where there is a file, was read before."""
         if ca.known_at_deploy:
             created = ca.private_ca if isinstance(ca.private_ca, NewPrivateCa) else None
@@ -54,7 +54,7 @@ class LintContext:
     account: str | None = None
     region: str | None = None
     partition: str | None = None
-    cas: tuple[IssuingCa, ...] = ()
+    cas: tuple[PolicyCa, ...] = ()
     literal_is_error: bool = False
     today: date | None = None
 
@@ -70,5 +70,5 @@ def context_of(deployment: Deployment, policy: str, *, partition: str) -> LintCo
         account=deployment.account,
         region=deployment.region,
         partition=partition,
-        cas=tuple(IssuingCa.of(ca) for ca in deployment.cas if ca.policy == policy),
+        cas=tuple(PolicyCa.of(ca) for ca in deployment.cas if ca.policy == policy),
     )

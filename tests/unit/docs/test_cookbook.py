@@ -12,7 +12,7 @@ from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.cases.case import Expectation
 from jitr_fleet.policies.cases.suite import run_suite
-from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.context import LintContext, PolicyCa
 
 ROOT = Path(__file__).parents[3]
 COOKBOOK = ROOT / "docs" / "cookbook"
@@ -23,7 +23,7 @@ REVIEWED = date(2026, 11, 30)
 
 def without_things() -> LintContext:
     """Return a context whose devices have no Thing."""
-    return LintContext(cas=(IssuingCa(name="factory-1", thing_name=ThingNameSource.OFF),))
+    return LintContext(cas=(PolicyCa(name="factory-1", thing_name=ThingNameSource.OFF),))
 
 
 def test_every_template_has_cases_and_a_line_in_the_readme() -> None:

@@ -17,7 +17,7 @@ from jitr_fleet.deployments.deployment import CrlKind, Fleet, NewPrivateCa, Priv
 from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_fleet.fleet_file.warnings import warnings_of
 from jitr_fleet.issuing.cas import CaRequest, sign_intermediate
-from jitr_fleet.policies.context import IssuingCa
+from jitr_fleet.policies.context import PolicyCa
 from jitr_local import pki
 from tests.worlds.fleet_folder import CA, CA_TABLE, DEPLOYMENT_TABLE, FleetFolder, with_ca_key, with_key
 
@@ -172,8 +172,8 @@ class TestPrivateCas:
 
     def test_the_lint_knows_of_a_created_ca_what_the_file_says(self, fleet: FleetFolder) -> None:
         """And claims nothing about one that only the deploy will see."""
-        assert IssuingCa.of(fleet.read_ca(ROOT)).issuer_fields == {"CommonName": ("Factory 1",)}
-        assert IssuingCa.of(fleet.read_ca(BY_ARN)).issuer_fields is None
+        assert PolicyCa.of(fleet.read_ca(ROOT)).issuer_fields == {"CommonName": ("Factory 1",)}
+        assert PolicyCa.of(fleet.read_ca(BY_ARN)).issuer_fields is None
 
 
 class TestRegistration:

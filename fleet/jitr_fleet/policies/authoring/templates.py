@@ -12,7 +12,7 @@ from jitr_fleet.deployments.names import POLICY_NAME
 from jitr_fleet.files.mistakes import Mistakes
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.cases.suite import run_suite, suites_in
-from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.context import LintContext, PolicyCa
 from jitr_fleet.policies.source import Severity
 
 
@@ -54,7 +54,7 @@ def note_policy_mistakes(
     sound = set()
     for name in names:
         file = folder / f"{name}.json"
-        facts = tuple(IssuingCa.of(ca) for ca in cas if ca.policy == name)
+        facts = tuple(PolicyCa.of(ca) for ca in cas if ca.policy == name)
         context = LintContext(account=account, region=region, partition=partition, cas=facts)
         errors = [finding for finding in lint_file(file, context) if finding.severity is Severity.ERROR]
         for error in errors:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from jitr.settings import ThingNameSource
 from jitr_fleet.files.tables import show
-from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.context import LintContext, PolicyCa
 from jitr_fleet.policies.language.actions import THING, action_named
 from jitr_fleet.policies.language.keys import REQUEST_KEYS
 from jitr_fleet.policies.language.variables import ATTRIBUTES, VARIABLES, VariableUse, variables_in
@@ -91,7 +91,7 @@ def _check_filled_in(use: VariableUse, text: Text, context: LintContext, report:
             )
 
 
-def _why_empty(use: VariableUse, ca: IssuingCa) -> str | None:
+def _why_empty(use: VariableUse, ca: PolicyCa) -> str | None:
     """Return why AWS IoT fills in nothing for this CA's devices, or None where it may."""
     if use.base.startswith(_THING):
         if ca.thing_name is ThingNameSource.OFF:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.lint import lint_bytes
-from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.context import LintContext, PolicyCa
 from jitr_fleet.policies.source import LintFinding
 
 NO_CONTEXT = LintContext()
@@ -45,5 +45,5 @@ def rules(*statements: object, context: LintContext = NO_CONTEXT) -> set[str]:
 
 def ca(thing_name: str = "cn", **issuer_fields: tuple[str, ...]) -> LintContext:
     """Return a context of one CA and nothing else."""
-    facts = IssuingCa(name="factory-1", thing_name=ThingNameSource(thing_name), issuer_fields=issuer_fields)
+    facts = PolicyCa(name="factory-1", thing_name=ThingNameSource(thing_name), issuer_fields=issuer_fields)
     return LintContext(cas=(facts,))

@@ -11,7 +11,7 @@ from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.examples import Example, RuleExamples, read_examples
 from jitr_fleet.policies.authoring.lint import lint_file
 from jitr_fleet.policies.authoring.pages import language_page, lint_page
-from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.context import LintContext, PolicyCa
 from jitr_fleet.policies.language.actions import ACTIONS
 from jitr_fleet.policies.language.keys import REQUEST_KEYS
 from jitr_fleet.policies.language.variables import VARIABLES
@@ -24,7 +24,7 @@ DEPLOYMENT = LintContext(
     region="eu-west-1",
     partition="aws",
     cas=(
-        IssuingCa(
+        PolicyCa(
             name="factory-1",
             thing_name=ThingNameSource.OFF,
             issuer_fields={"Organization": ("Example",), "CommonName": ("Factory CA 1",)},

@@ -15,7 +15,7 @@ from jitr.policies.template import render_policy
 from jitr.policies.values import longest_device_values
 from jitr.settings import ThingNameSource
 from jitr_fleet.policies.authoring.lint import lint_bytes
-from jitr_fleet.policies.context import IssuingCa, LintContext
+from jitr_fleet.policies.context import LintContext, PolicyCa
 from jitr_fleet.policies.language.actions import ACTIONS
 from jitr_fleet.policies.lint_rules import RULES
 from jitr_fleet.policies.source import MAXIMUM_BYTES, LintFinding, Severity
@@ -24,7 +24,7 @@ DEPLOYMENT = LintContext(
     account="111122223333",
     region="eu-west-1",
     partition="aws",
-    cas=(IssuingCa(name="a", thing_name=ThingNameSource.OFF), IssuingCa(name="b", thing_name=ThingNameSource.CN)),
+    cas=(PolicyCa(name="a", thing_name=ThingNameSource.OFF), PolicyCa(name="b", thing_name=ThingNameSource.CN)),
 )
 SECONDS = 10
 PIECES = [
