@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+from jitr_fleet.issuing.signers import PrivateKey, key_usage
+
 DAY = timedelta(days=1)
 _CURVES: dict[str, ec.EllipticCurve] = {"224": ec.SECP224R1(), "256": ec.SECP256R1(), "384": ec.SECP384R1()}
 
@@ -197,17 +198,8 @@ class CertificateAuthority:
 
 def ca_key_usage(*, crl_sign: bool = True, key_cert_sign: bool = True) -> x509.KeyUsage:
     """Return a CA's keyUsage extension."""
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    asked = (("key_cert_sign", key_cert_sign), ("crl_sign", crl_sign))
+    return key_usage("digital_signature", *(name for name, wanted in asked if wanted))
 
 
 def revoked_entry(

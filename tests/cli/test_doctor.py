@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from jitr.settings import Configuration, ManagedCa, Mode
-from jitr_cli.authorities.registry import CertificateMode, RegisteredCa
+from jitr_cli.authorities.registry import CertificateMode, DescribedCa
 from jitr_cli.checks.authorities import SeenCa, lifetime, registered, same_certificate
 from jitr_cli.checks.catalogue import CHECKS
 from jitr_cli.checks.this_computer import judge_clock, judge_fleet_file
@@ -124,7 +124,7 @@ def test_a_ca_that_is_not_valid_yet_keeps_its_devices_out() -> None:
 
 def seen(authority: CertificateAuthority, **changes: Any) -> SeenCa:
     """A CA that is registered as it should be."""
-    registration = RegisteredCa(
+    registration = DescribedCa(
         ca_certificate_id=authority.ca_certificate_id,
         pem=pem(authority.certificate),
         active=True,

@@ -13,11 +13,11 @@ from jitr.certificates import AnyCertificate, Certificate, issuer_key
 from jitr.crls.versions import ScopeState
 from jitr_cli.authorities.management import DeployedCas, Management
 from jitr_cli.authorities.obstacles import obstacles
-from jitr_cli.authorities.registry import RegisteredCa
+from jitr_cli.authorities.registry import DescribedCa
 from jitr_cli.console.files import zulu
 
 
-def describe_ca(known: RegisteredCa, deployments: Iterable[DeployedCas], *, at: datetime) -> dict[str, Any]:
+def describe_ca(known: DescribedCa, deployments: Iterable[DeployedCas], *, at: datetime) -> dict[str, Any]:
     """Return all that is known of a CA, as JSON holds it; `obstacles` are sentences for people."""
     deployments = list(deployments)
     certificate = known.certificate
@@ -47,7 +47,7 @@ def key_kind(certificate: AnyCertificate) -> str:
     return type(key).__name__
 
 
-def _in(deployed: DeployedCas, known: RegisteredCa, certificate: Certificate) -> dict[str, Any] | None:
+def _in(deployed: DeployedCas, known: DescribedCa, certificate: Certificate) -> dict[str, Any] | None:
     """Return what one deployment knows of the CA; None where that is nothing."""
     record = deployed.records.record(known.ca_certificate_id)
     management = deployed.management_of(known.ca_certificate_id, record)

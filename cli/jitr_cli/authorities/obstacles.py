@@ -9,7 +9,7 @@ from datetime import datetime
 from jitr.authorities import obstacles as rules
 from jitr.authorities.obstacles import CaFacts, Obstacle
 from jitr_cli.authorities.management import DeployedCas
-from jitr_cli.authorities.registry import RegisteredCa
+from jitr_cli.authorities.registry import DescribedCa
 from jitr_cli.console.files import zulu
 
 _IN_AWS = {
@@ -21,7 +21,7 @@ _IN_AWS = {
 }
 
 
-def obstacles(known: RegisteredCa, deployments: Iterable[DeployedCas], *, at: datetime) -> list[str]:
+def obstacles(known: DescribedCa, deployments: Iterable[DeployedCas], *, at: datetime) -> list[str]:
     """Return a sentence for each reason why no new device of this CA becomes ACTIVE through a deployment here.
 
     A CA with a provisioning template is among them, although its devices do get in: past every check.
@@ -35,20 +35,20 @@ def obstacles(known: RegisteredCa, deployments: Iterable[DeployedCas], *, at: da
     return found
 
 
-def obstacles_in_aws(known: RegisteredCa, *, at: datetime) -> Iterator[str]:
+def obstacles_in_aws(known: DescribedCa, *, at: datetime) -> Iterator[str]:
     """Yield a sentence for each reason that AWS IoT and the CA's certificate give."""
     for obstacle in rules.obstacles(replace(known.facts, certificate=known.certificate), at=at):
         yield _of_validity(known, at) if obstacle is Obstacle.OUTSIDE_VALIDITY else _IN_AWS[obstacle]
 
 
-def _of_validity(known: RegisteredCa, at: datetime) -> str:
+def _of_validity(known: DescribedCa, at: datetime) -> str:
     found = known.certificate
     if at < found.not_valid_before_utc:
         return f"its certificate is not valid before {zulu(found.not_valid_before_utc)}"
     return f"its certificate expired at {zulu(found.not_valid_after_utc)}"
 
 
-def _in(deployed: DeployedCas, known: RegisteredCa, at: datetime) -> Iterator[str]:
+def _in(deployed: DeployedCas, known: DescribedCa, at: datetime) -> Iterator[str]:
     name = deployed.stack.deployment
     record = deployed.records.record(known.ca_certificate_id)
     management = deployed.management_of(known.ca_certificate_id, record)

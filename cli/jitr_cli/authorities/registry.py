@@ -35,7 +35,7 @@ class CertificateMode(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegisteredCa:
+class DescribedCa:
     """A CA certificate as AWS IoT holds it; `provisions_itself` when a provisioning template is set (JITP)."""
 
     ca_certificate_id: str
@@ -85,14 +85,14 @@ class CaRegistry:
         """Return the account's and Region's registration code; AWS makes one if there is none. It is no secret."""
         return self.client.get_registration_code()["registrationCode"]
 
-    def find(self, ca_certificate_id: str) -> RegisteredCa | None:
+    def find(self, ca_certificate_id: str) -> DescribedCa | None:
         """Return a registered CA, or None."""
         try:
             answer = self.client.describe_ca_certificate(certificateId=ca_certificate_id)
         except self.client.exceptions.ResourceNotFoundException:
             return None
         description, template = answer["certificateDescription"], answer.get("registrationConfig") or {}
-        return RegisteredCa(
+        return DescribedCa(
             ca_certificate_id=description["certificateId"],
             pem=description["certificatePem"],
             active=description["status"] == "ACTIVE",
@@ -102,7 +102,7 @@ class CaRegistry:
             provisions_itself=bool(template.get("templateBody") or template.get("templateName")),
         )
 
-    def describe(self, ca_certificate_id: str) -> RegisteredCa:
+    def describe(self, ca_certificate_id: str) -> DescribedCa:
         """Return a registered CA; raises Undecided (`ca_not_found`)."""
         found = self.find(ca_certificate_id)
         if found is None:
@@ -141,7 +141,7 @@ class CaRegistry:
             certificateId=ca_certificate_id, newAutoRegistrationStatus="ENABLE" if on else "DISABLE"
         )
 
-    def described(self, *, per_second: float, label: str) -> Iterator[RegisteredCa]:
+    def described(self, *, per_second: float, label: str) -> Iterator[DescribedCa]:
         """Yield all registered CAs, the oldest first and at a pace, and show how far it is."""
         pace = Pace(per_second, now=time.monotonic, sleep=time.sleep)
         with progress(label, total=None) as bar:

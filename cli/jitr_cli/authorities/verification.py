@@ -26,7 +26,7 @@ from jitr_cli.console.output import say
 from jitr_cli.signing.key import load_ca_key
 from jitr_cli.signing.private_ca import PrivateCa
 from jitr_fleet.issuing.ca_certificate import CaCertificateError, parse_ca_certificate
-from jitr_fleet.issuing.cas import CaNotIssued, verify_pair
+from jitr_fleet.issuing.signers import NotIssued, verify_pair
 
 _DER = b"\x30"
 
@@ -106,7 +106,7 @@ class Proof:
         try:
             certificate = ca.certificate.for_library()
             key = verify_pair(certificate, load_ca_key(self.ca_key, passphrase_file=self.passphrase_file))
-        except (CaNotIssued, DerError) as error:
+        except (NotIssued, DerError) as error:
             raise CommandFailed(f"{self.ca_key}: {error}") from error
         return Certificate.of(sign_verification(code, ca=certificate, ca_key=key, at=at))
 

@@ -15,7 +15,7 @@ from jitr.crls.sources import CDP, HTTP_SCHEMES, NONE, S3Location
 from jitr_cli.authorities.adoption import crl_problem, manager_warnings
 from jitr_cli.authorities.management import DeployedCas
 from jitr_cli.authorities.obstacles import obstacles_in_aws
-from jitr_cli.authorities.registry import CaRegistry, RegisteredCa
+from jitr_cli.authorities.registry import CaRegistry, DescribedCa
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -68,7 +68,7 @@ def command(call: Call, *, ca_certificate_id: str, crl: str, policy: str) -> Exi
     )
 
 
-def _warnings(aws: Aws, stack: StackOutputs, crl: str, registered: RegisteredCa) -> Iterator[str]:
+def _warnings(aws: Aws, stack: StackOutputs, crl: str, registered: DescribedCa) -> Iterator[str]:
     """Yield what to know before; none of it refuses the adoption, which may be the first of several steps."""
     if crl == NONE:
         yield "with `none` no certificate of this CA is ever checked for revocation"
@@ -103,7 +103,7 @@ def _verify_crl_source(stack: StackOutputs, crl: str) -> None:
         raise CommandFailed(f"--crl: only the deployment's bucket is read for adopted CAs: s3://{stack.crl_bucket}/…")
 
 
-def _verify_adoptable(registered: RegisteredCa, at: datetime) -> None:
+def _verify_adoptable(registered: DescribedCa, at: datetime) -> None:
     """Check that no provisioning template would bypass the check; raises CommandFailed."""
     if Obstacle.PROVISIONING_TEMPLATE in obstacles(registered.facts, at=at):
         raise CommandFailed(

@@ -19,7 +19,7 @@ from jitr_cli.authorities.management import (
     managements,
 )
 from jitr_cli.authorities.registration import Sources, Wish, source_options, wish_options
-from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry, CertificateMode, RegisteredCa
+from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry, CertificateMode, DescribedCa
 from jitr_cli.authorities.verification import CandidateCa
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -85,7 +85,7 @@ def command(call: Call, *, wish: Wish, sources: Sources) -> ExitCode:
     )
 
 
-def _known(call: Call, known: RegisteredCa, wish: Wish, mode: CertificateMode) -> ExitCode:
+def _known(call: Call, known: DescribedCa, wish: Wish, mode: CertificateMode) -> ExitCode:
     """Answer for a CA that is registered: done where it is in the wanted mode; raises CommandFailed."""
     if known.mode is not mode:
         raise CommandFailed(

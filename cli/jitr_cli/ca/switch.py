@@ -10,7 +10,7 @@ import click
 
 from jitr_cli.authorities.management import announce, deployments_here, describe_management, managements
 from jitr_cli.authorities.obstacles import obstacles
-from jitr_cli.authorities.registry import CaRegistry, RegisteredCa
+from jitr_cli.authorities.registry import CaRegistry, DescribedCa
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.options import ca_option
@@ -21,7 +21,7 @@ from jitr_cli.console.output import say
 class Switch:
     """One change: whether it is made already, how to make it, and the words about it."""
 
-    is_on: Callable[[RegisteredCa], bool]
+    is_on: Callable[[DescribedCa], bool]
     make: Callable[[CaRegistry, str], None]
     state: str
     effect: str

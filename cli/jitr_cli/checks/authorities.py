@@ -15,7 +15,7 @@ from jitr.aws.pacing import Pace
 from jitr.certificates import fingerprint, load_certificate
 from jitr.errors import Undecided
 from jitr.settings import CaStatus, ManagedCa
-from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry, RegisteredCa
+from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry, DescribedCa
 from jitr_cli.console.files import zulu
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
@@ -28,7 +28,7 @@ class SeenCa:
     """A CA under management, as AWS IoT and the state table know it; `mode` is what the fleet file wants, if known."""
 
     ca: ManagedCa
-    registration: RegisteredCa | None
+    registration: DescribedCa | None
     record: CaRecord | None
     mode: str | None = None
 

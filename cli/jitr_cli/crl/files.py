@@ -28,7 +28,6 @@ from jitr_cli.console.options import SerialNumber, gathered, passphrase_file_opt
 from jitr_cli.console.output import progress, say
 from jitr_cli.signing.key import load_ca_key
 from jitr_fleet.issuing.crls import (
-    CrlNotIssued,
     Entries,
     Revocation,
     SigningCa,
@@ -39,6 +38,7 @@ from jitr_fleet.issuing.crls import (
     verify_may_sign,
     verify_previous,
 )
+from jitr_fleet.issuing.signers import NotIssued
 
 _LONGEST_DAYS = 3650
 _SHOWN = 10
@@ -61,7 +61,7 @@ class Signing:
         ca = load_issuer(self.issuer)
         try:
             verify_may_sign(ca)
-        except CrlNotIssued as error:
+        except NotIssued as error:
             raise CommandFailed(f"{self.issuer}: {error}") from error
         if ca.not_valid_after_utc < datetime.now(UTC):
             say(f"warning: the CA certificate expired at {zulu(ca.not_valid_after_utc)}")
@@ -98,7 +98,7 @@ class Signing:
                     next_update=at + timedelta(days=self.days),
                     point=previous.point.der if previous and previous.point else None,
                 )
-        except CrlNotIssued as error:
+        except NotIssued as error:
             raise CommandFailed(str(error)) from error
         if not dry_run:
             write_whole(self.out, _as_pem(crl.der) if self.pem else crl.der)

@@ -31,13 +31,13 @@ from jitr_cli.signing.private_ca import PrivateCaArn
 from jitr_fleet.issuing.cas import new_private_key
 from jitr_fleet.issuing.devices import (
     DEVICE_KEY_KINDS,
-    NotIssued,
     device_files,
     request_for,
     verify_activatable,
     verify_common_name,
     verify_serial,
 )
+from jitr_fleet.issuing.signers import NotIssued
 
 _LONGEST_DAYS = 36500
 

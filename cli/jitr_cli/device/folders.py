@@ -24,7 +24,8 @@ from jitr.errors import ActivationError
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.new_files import PRIVATE, PUBLIC, write_new
 from jitr_cli.console.signals import terminable
-from jitr_fleet.issuing.devices import DeviceFiles, NotIssued, verify_activatable
+from jitr_fleet.issuing.devices import DeviceFiles, verify_activatable
+from jitr_fleet.issuing.signers import NotIssued
 
 KEY, REQUEST, CERTIFICATE, CHAIN = "device.key", "device.csr", "device.pem", "chain.pem"
 _PARTIAL = ".jitr-partial"

@@ -18,7 +18,8 @@ from jitr_cli.device.folders import DeviceFolders
 from jitr_cli.devices.lists import NewDevice
 from jitr_cli.signing.key import load_ca_key
 from jitr_cli.signing.private_ca import PrivateCa
-from jitr_fleet.issuing.devices import IssuingCa, NotIssued, new_serial, verify_may_issue
+from jitr_fleet.issuing.devices import IssuingCa, new_serial, verify_may_issue
+from jitr_fleet.issuing.signers import NotIssued
 
 # For clients alone (AWS Private CA User Guide, "Using AWS Private CA certificate templates").
 _TEMPLATE = "EndEntityClientAuthCertificate/V1"

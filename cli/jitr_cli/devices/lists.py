@@ -11,8 +11,9 @@ from pathlib import Path
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import read_file
-from jitr_fleet.issuing.devices import NotIssued, verify_common_name, verify_serial
+from jitr_fleet.issuing.devices import verify_common_name, verify_serial
 from jitr_fleet.issuing.revocation_lists import parse_serial
+from jitr_fleet.issuing.signers import NotIssued
 
 _MAXIMUM_BYTES = 64 * 1024 * 1024
 _SHOWN = 10

@@ -17,16 +17,8 @@ from jitr_cli.console.new_files import PRIVATE, PUBLIC, verify_new, write_new
 from jitr_cli.console.options import gathered
 from jitr_cli.console.output import say
 from jitr_cli.signing.key import load_ca_key, new_passphrase
-from jitr_fleet.issuing.cas import (
-    CaNotIssued,
-    CaRequest,
-    PrivateKey,
-    new_private_key,
-    sign_intermediate,
-    sign_root,
-    verify_may_sign_ca,
-    verify_pair,
-)
+from jitr_fleet.issuing.cas import CaRequest, new_private_key, sign_intermediate, sign_root, verify_may_sign_ca
+from jitr_fleet.issuing.signers import NotIssued, PrivateKey, verify_pair
 
 _DEEPEST = 8
 
@@ -77,7 +69,7 @@ class NewCa:
         try:
             request.subject()
             certificate, key = self._sign(request, key_type)
-        except CaNotIssued as error:
+        except NotIssued as error:
             raise CommandFailed(str(error)) from error
         self._write(self.files.out, self.files.key_out, certificate, key)
         return certificate

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from jitr.certificates import Certificate, Unreadable, certificate_blocks, load_certificate, read_certificate
+from jitr.certificates import (
+    MINIMUM_RSA_BITS,
+    Certificate,
+    Unreadable,
+    certificate_blocks,
+    load_certificate,
+    read_certificate,
+)
 from jitr.certificates.contents import CERTIFICATE, held
 from jitr.certificates.der import DerError
 from jitr.certificates.signature import SignatureRefused
 
-MINIMUM_RSA_BITS = 2048
 _ONE_BLOCK = "expected: one block -----BEGIN CERTIFICATE----- with the CA that directly signs the devices"
 
 

@@ -18,18 +18,13 @@ from cryptography.x509.oid import NameOID
 from jitr.certificates import AnyCertificate, Certificate
 from jitr.certificates.der import DerError
 from jitr.certificates.names import same_name
+from jitr_fleet.issuing.signers import NotIssued, PrivateKey, authority_key_identifier, key_usage
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KEY_KINDS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
-MINIMUM_RSA_BITS = 2048
 _CURVES: dict[str, ec.EllipticCurve] = {"ec-p256": ec.SECP256R1(), "ec-p384": ec.SECP384R1()}
 _PUBLIC_EXPONENT = 65537
 _CLOCK_SKEW = timedelta(minutes=5)  # a CA made here must be valid where clocks are a little behind
 _LONGEST_NAME = 64  # RFC 5280 appendix A.1, ub-common-name and ub-organization-name
-
-
-class CaNotIssued(ValueError):  # noqa: N818 - a refusal, not a defect
-    """A CA that must not be made like this; the message is one sentence for whoever asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +37,11 @@ class CaRequest:
     path_length: int = 0
 
     def subject(self) -> x509.Name:
-        """Return the subject; raises CaNotIssued for texts that do not fit into a name."""
+        """Return the subject; raises NotIssued for texts that do not fit into a name."""
         texts = [(NameOID.ORGANIZATION_NAME, self.organization), (NameOID.COMMON_NAME, self.common_name)]
         for _, text in texts:
             if text is not None and not (1 <= len(text) <= _LONGEST_NAME and text.isprintable()):
-                raise CaNotIssued(f"names have 1 to {_LONGEST_NAME} printable characters")
+                raise NotIssued(f"names have 1 to {_LONGEST_NAME} printable characters")
         return x509.Name([x509.NameAttribute(kind, text) for kind, text in texts if text is not None])
 
 
@@ -57,19 +52,8 @@ def new_private_key(kind: str) -> PrivateKey:
     return rsa.generate_private_key(public_exponent=_PUBLIC_EXPONENT, key_size=int(kind.removeprefix("rsa-")))
 
 
-def verify_pair(certificate: x509.Certificate, key: object) -> PrivateKey:
-    """Return the key if it is the certificate's and of a kind that may sign; raises CaNotIssued."""
-    if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-        raise CaNotIssued("the CA's key is neither RSA nor ECDSA")
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < MINIMUM_RSA_BITS:
-        raise CaNotIssued(f"the CA's RSA key has {key.key_size} bits; {MINIMUM_RSA_BITS} are required")
-    if key.public_key() != certificate.public_key():
-        raise CaNotIssued("the key does not belong to the CA certificate")
-    return key
-
-
 def sign_root(request: CaRequest, key: PrivateKey, *, at: datetime) -> x509.Certificate:
-    """Return a self-signed CA that is valid from five minutes before `at` on; raises CaNotIssued."""
+    """Return a self-signed CA that is valid from five minutes before `at` on; raises NotIssued."""
     subject = request.subject()
     builder = _builder(request, key, start=_start(at)).issuer_name(subject)
     return builder.not_valid_after(_end(request, at)).sign(key, hashes.SHA256())
@@ -78,47 +62,42 @@ def sign_root(request: CaRequest, key: PrivateKey, *, at: datetime) -> x509.Cert
 def sign_intermediate(
     request: CaRequest, key: PrivateKey, *, issuer: x509.Certificate, issuer_key: PrivateKey, at: datetime
 ) -> x509.Certificate:
-    """Return a CA below `issuer`, which it does not outlive; raises CaNotIssued where the issuer may not sign it."""
+    """Return a CA below `issuer`, which it does not outlive; raises NotIssued where the issuer may not sign it."""
     verify_may_sign_ca(issuer, path_length=request.path_length, at=at)
     if request.subject() == issuer.subject:
-        raise CaNotIssued("the new CA has its issuer's name; who checks a chain could not tell them apart")
+        raise NotIssued("the new CA has its issuer's name; who checks a chain could not tell them apart")
     builder = (
         _builder(request, key, start=max(_start(at), issuer.not_valid_before_utc))
         .issuer_name(issuer.subject)
         .not_valid_after(min(_end(request, at), issuer.not_valid_after_utc))
-        .add_extension(_authority_key(issuer), critical=False)
+        .add_extension(authority_key_identifier(issuer), critical=False)
     )
     certificate = builder.sign(issuer_key, hashes.SHA256())
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError) as error:
-        raise CaNotIssued("the issuer's key does not belong to its certificate") from error
+        raise NotIssued("the issuer's key does not belong to its certificate") from error
     return certificate
 
 
 def verify_may_sign_ca(issuer: x509.Certificate, *, path_length: int, at: datetime) -> None:
-    """Check that a CA may stand below `issuer` now: basicConstraints, keyUsage, validity; raises CaNotIssued."""
+    """Check that a CA may stand below `issuer` now: basicConstraints, keyUsage, validity; raises NotIssued."""
     try:
         read = Certificate.of(issuer)
-        is_ca, allowed = read.is_ca, read.path_length
+        is_ca, allowed, may_sign = read.is_ca, read.path_length, read.may_sign_certificates
     except DerError as error:
-        raise CaNotIssued(f"the issuer's certificate cannot be read: {error}") from error
+        raise NotIssued(f"the issuer's certificate cannot be read: {error}") from error
     if not is_ca:
-        raise CaNotIssued("the issuer is no CA (basicConstraints does not say CA:TRUE)")
+        raise NotIssued("the issuer is no CA (basicConstraints does not say CA:TRUE)")
     if allowed is not None and allowed <= path_length:
-        raise CaNotIssued(
+        raise NotIssued(
             f"the issuer's pathLenConstraint is {allowed}: a CA with {path_length} may not stand below "
             "it; make the issuer with --path-length"
         )
-    if not signs_certificates(issuer):
-        raise CaNotIssued("the issuer's keyUsage does not allow to sign certificates (keyCertSign)")
+    if not may_sign:
+        raise NotIssued("the issuer's keyUsage does not allow to sign certificates (keyCertSign)")
     if not issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc:
-        raise CaNotIssued("the issuer is outside its validity")
-
-
-def signs_certificates(ca: AnyCertificate) -> bool:
-    """Return whether a certificate's keyUsage, where present, has keyCertSign (RFC 5280 section 4.2.1.3)."""
-    return Certificate.of(ca).may_sign_certificates
+        raise NotIssued("the issuer is outside its validity")
 
 
 def is_root_for_cas(ca: AnyCertificate) -> bool:
@@ -135,7 +114,7 @@ def _builder(request: CaRequest, key: PrivateKey, *, start: datetime) -> x509.Ce
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .add_extension(x509.BasicConstraints(ca=True, path_length=request.path_length), critical=True)
-        .add_extension(_key_usage(), critical=True)
+        .add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
@@ -146,24 +125,3 @@ def _start(at: datetime) -> datetime:
 
 def _end(request: CaRequest, at: datetime) -> datetime:
     return at.replace(microsecond=0) + timedelta(days=request.days)
-
-
-def _key_usage() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    known = Certificate.of(issuer).subject_key_identifier
-    if known is None:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
-    return x509.AuthorityKeyIdentifier(known, None, None)

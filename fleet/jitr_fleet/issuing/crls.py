@@ -20,15 +20,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from jitr.certificates import der
 from jitr.certificates import extensions as ext
 from jitr.certificates.certificate import AnyCertificate, Certificate
-from jitr.certificates.signature import SignatureRefused
 from jitr.revocation import CrlRefused, VerifiedCrl, verify_crl
 from jitr.revocation.entries import REASON_NAMES, read_entry
+from jitr_fleet.issuing import signers
+from jitr_fleet.issuing.signers import NotIssued, PrivateKey, authority_key_identifier, verify_pair
 
 # removeFromCRL belongs to delta CRLs (RFC 5280 section 5.3.1).
 REASON_CODES = {name: code for code, name in REASON_NAMES.items() if name != "removeFromCRL"}
 UNSPECIFIED = REASON_NAMES[0]
-MINIMUM_RSA_BITS = 2048
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _LONGEST_NUMBER_BITS = 159  # 20 octets with the sign, RFC 5280 section 5.2.3
 _SHORT = 0x80
 _VERSION_2 = b"\x02\x01\x01"
@@ -37,10 +36,6 @@ _ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _UTC_TIME_YEARS = range(1950, 2050)  # RFC 5280 section 5.1.2.4
 
 Entries = dict[int, bytes]
-
-
-class CrlNotIssued(ValueError):  # noqa: N818 - a refusal, not a defect
-    """A CRL that must not be signed; the message is one sentence for whoever asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,40 +58,22 @@ class SigningCa:
     """A CA certificate and its private key, which were seen to belong together."""
 
     certificate: Certificate
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    key: PrivateKey
 
     @classmethod
     def of(cls, certificate: AnyCertificate, key: object) -> SigningCa:
-        """Pair a certificate with its key; raises CrlNotIssued for a key of another kind or of another certificate."""
-        if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
-            raise CrlNotIssued("the key is neither RSA nor ECDSA: a CRL signed with it would not be accepted")
-        if isinstance(key, rsa.RSAPrivateKey) and key.key_size < MINIMUM_RSA_BITS:
-            raise CrlNotIssued(f"the RSA key has {key.key_size} bits; {MINIMUM_RSA_BITS} are required")
-        if isinstance(key, ec.EllipticCurvePrivateKey) and not isinstance(key.curve, _CURVES):
-            raise CrlNotIssued("the key is on a curve that is not accepted; P-256, P-384 and P-521 are")
+        """Pair a certificate with its key; raises NotIssued for a key of another kind or of another certificate."""
         ca = Certificate.of(certificate)
-        if key.public_key() != ca.public_key():
-            raise CrlNotIssued("the key does not belong to the CA certificate")
-        return cls(certificate=ca, key=key)
+        return cls(certificate=ca, key=verify_pair(ca, key))
 
 
 def verify_may_sign(ca: AnyCertificate) -> None:
-    """Check that a certificate is a CA's and may sign CRLs; raises CrlNotIssued.
+    """Check that a certificate is a CA's and may sign CRLs; raises NotIssued.
 
     basicConstraints must say cA (version 1 certificates cannot), keyUsage, where present, cRLSign. Not checked: its
     validity, who signed it.
     """
-    try:
-        fields = Certificate.of(ca)
-        is_ca = fields.is_ca or fields.version < 3  # noqa: PLR2004 - X.509 version
-        may_sign = fields.may_sign_crls
-        fields.public_key()
-    except (der.DerError, SignatureRefused) as error:
-        raise CrlNotIssued(f"the CA certificate cannot be read: {error}") from error
-    if not is_ca:
-        raise CrlNotIssued("the certificate is no CA (basicConstraints does not say CA:TRUE)")
-    if not may_sign:
-        raise CrlNotIssued("the CA certificate's keyUsage does not allow to sign CRLs (cRLSign)")
+    signers.verify_may_sign(ca, "CRLs", lambda read: read.may_sign_crls, "cRLSign")
 
 
 def verify_previous(data: bytes, ca: AnyCertificate) -> VerifiedCrl:
@@ -141,11 +118,11 @@ def is_hold(entry: bytes) -> bool:
 def next_number(previous: VerifiedCrl | None, *, wanted: int | None, at: datetime) -> int:
     """Return the CRL number to use: `wanted`, else one more than the previous, else the milliseconds since 1970.
 
-    Raises CrlNotIssued where number or time would go back, or the number is longer than RFC 5280 allows.
+    Raises NotIssued where number or time would go back, or the number is longer than RFC 5280 allows.
     """
     before = previous.number if previous else None
     if previous is not None and previous.this_update > at:
-        raise CrlNotIssued(
+        raise NotIssued(
             f"the previous CRL was issued at {previous.this_update.isoformat()}, which lies ahead of this computer's "
             "clock"
         )
@@ -153,9 +130,9 @@ def next_number(previous: VerifiedCrl | None, *, wanted: int | None, at: datetim
     if number is None:
         number = int(at.timestamp() * 1000) if before is None else before + 1
     if before is not None and number <= before:
-        raise CrlNotIssued(f"number {number} is not higher than the previous CRL's, {before}")
+        raise NotIssued(f"number {number} is not higher than the previous CRL's, {before}")
     if number < 0 or number.bit_length() > _LONGEST_NUMBER_BITS:
-        raise CrlNotIssued("a CRL number is not negative and has at most 20 octets")
+        raise NotIssued("a CRL number is not negative and has at most 20 octets")
     return number
 
 
@@ -187,7 +164,7 @@ def sign_crl(
     """Sign a version 2 CRL with SHA-256 and return it verified; times count in whole seconds.
 
     `entries` are DER by serial number; `point` is the value of an issuing distribution point to keep. RFC 5280 section
-    5. Raises CrlNotIssued if what was made is not what `verify_crl` accepts with as many entries.
+    5. Raises NotIssued if what was made is not what `verify_crl` accepts with as many entries.
     """
     algorithm = _SHA256_WITH_RSA if isinstance(ca.key, rsa.RSAPrivateKey) else _ECDSA_WITH_SHA256
     listed = b"".join(entries[serial] for serial in sorted(entries))
@@ -207,13 +184,13 @@ def sign_crl(
     try:
         crl = verify_crl(made, ca.certificate, at=this_update)
     except CrlRefused as refusal:
-        raise CrlNotIssued(f"the CRL would not be accepted: {refusal.reason}: {refusal.message}") from refusal
+        raise NotIssued(f"the CRL would not be accepted: {refusal.reason}: {refusal.message}") from refusal
     if crl.number != number or crl.profile.entries.count() != len(entries):
-        raise CrlNotIssued("the CRL does not hold what it should")
+        raise NotIssued("the CRL does not hold what it should")
     return crl
 
 
-def _sign(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, signed: bytes) -> bytes:
+def _sign(key: PrivateKey, signed: bytes) -> bytes:
     digest, prehashed = hashlib.sha256(signed).digest(), Prehashed(hashes.SHA256())
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(digest, padding.PKCS1v15(), prehashed)
@@ -221,14 +198,9 @@ def _sign(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, signed: bytes) ->
 
 
 def _extensions(ca: Certificate, number: int, point: bytes | None) -> bytes:
-    identifier = ca.subject_key_identifier
-    if identifier is None:
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
-    else:
-        authority = x509.AuthorityKeyIdentifier(identifier, None, None)
     return b"".join(
         (
-            _extension(ext.AUTHORITY_KEY_IDENTIFIER, authority.public_bytes()),
+            _extension(ext.AUTHORITY_KEY_IDENTIFIER, authority_key_identifier(ca).public_bytes()),
             _extension(ext.CRL_NUMBER, x509.CRLNumber(number).public_bytes()),
             _extension(ext.ISSUING_DISTRIBUTION_POINT, point, critical=True) if point is not None else b"",
         )

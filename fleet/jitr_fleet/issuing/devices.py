@@ -10,30 +10,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from jitr import certificates
-from jitr.certificates import der
-from jitr.certificates.certificate import Certificate
 from jitr.errors import ActivationError
 from jitr.policies.values import DEVICE_VALUES
 from jitr.settings import ThingNameSource
-from jitr_fleet.issuing.cas import CaNotIssued, PrivateKey, signs_certificates, verify_pair
+from jitr_fleet.issuing.signers import (
+    NotIssued,
+    PrivateKey,
+    authority_key_identifier,
+    key_usage,
+    verify_may_sign,
+    verify_pair,
+)
 
 # RFC 5280 section 4.1.2.2: positive, 20 octets with the sign.
 LONGEST_SERIAL_BITS = 159
 # Devices and the function do not always agree on the time.
 _BACKDATED = timedelta(minutes=5)
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 # What small devices have; AWS IoT accepts more.
 DEVICE_KEY_KINDS = ("ec-p256", "rsa-2048")
-
-
-class NotIssued(ValueError):  # noqa: N818 - a refusal, not a defect
-    """A certificate that must not be made; the message is one sentence for whoever asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +56,7 @@ class IssuingCa:
     def of(cls, certificate: x509.Certificate, key: object, *, at: datetime) -> IssuingCa:
         """Pair a certificate with its key; raises NotIssued. Not checked: who signed the CA, its path length."""
         verify_may_issue(certificate, at=at)
-        try:
-            pair = verify_pair(certificate, key)
-        except CaNotIssued as refusal:
-            raise NotIssued(str(refusal)) from refusal
-        if isinstance(pair, ec.EllipticCurvePrivateKey) and not isinstance(pair.curve, _CURVES):
-            raise NotIssued("the CA's key is on a curve that is not accepted; P-256, P-384 and P-521 are")
-        return cls(certificate=certificate, key=pair)
+        return cls(certificate=certificate, key=verify_pair(certificate, key))
 
     def issue(
         self,
@@ -100,12 +93,13 @@ class IssuingCa:
         self, request: x509.CertificateSigningRequest, distribution_point: str | None
     ) -> list[tuple[x509.ExtensionType, bool]]:
         key = request.public_key()
+        rsa_only = ["key_encipherment"] if isinstance(key, rsa.RSAPublicKey) else []
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (x509.BasicConstraints(ca=False, path_length=None), True),
-            (_key_usage(encipherment=isinstance(key, rsa.RSAPublicKey)), True),
+            (key_usage("digital_signature", *rsa_only), True),
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
             (x509.SubjectKeyIdentifier.from_public_key(key), False),
-            (self._authority_key_identifier(), False),
+            (authority_key_identifier(self.certificate), False),
         ]
         if distribution_point is not None:
             name = x509.UniformResourceIdentifier(distribution_point)
@@ -113,29 +107,13 @@ class IssuingCa:
             extensions.append((x509.CRLDistributionPoints([point]), False))
         return extensions
 
-    def _authority_key_identifier(self) -> x509.AuthorityKeyIdentifier:
-        identifier = Certificate.of(self.certificate).subject_key_identifier
-        if identifier is not None:
-            return x509.AuthorityKeyIdentifier(identifier, None, None)
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-
 
 def verify_may_issue(ca: x509.Certificate, *, at: datetime) -> None:
     """Check that a certificate is a CA's, valid now, and may sign certificates; raises NotIssued.
 
     basicConstraints must say cA (version 1 certificates cannot), keyUsage, where present, keyCertSign.
     """
-    try:
-        fields = Certificate.of(ca)
-        is_ca = fields.is_ca or fields.version < 3  # noqa: PLR2004 - X.509 version
-        may_sign = signs_certificates(ca)
-        ca.public_key()
-    except (der.DerError, UnsupportedAlgorithm, ValueError) as error:
-        raise NotIssued("the CA certificate cannot be read") from error
-    if not is_ca:
-        raise NotIssued("the certificate is no CA (basicConstraints does not say CA:TRUE)")
-    if not may_sign:
-        raise NotIssued("the CA certificate's keyUsage does not allow to sign certificates (keyCertSign)")
+    verify_may_sign(ca, "certificates", lambda read: read.may_sign_certificates, "keyCertSign")
     if not ca.not_valid_before_utc <= at <= ca.not_valid_after_utc:
         raise NotIssued("the CA certificate is outside its validity")
 
@@ -207,17 +185,3 @@ def _named(common_name: str) -> x509.Certificate:
 
 def _subject(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _key_usage(*, encipherment: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=encipherment,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

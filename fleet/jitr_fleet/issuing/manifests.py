@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from jitr_fleet.issuing.devices import NotIssued, verify_serial
+from jitr_fleet.issuing.devices import verify_serial
 from jitr_fleet.issuing.revocation_lists import parse_serial
+from jitr_fleet.issuing.signers import NotIssued
 
 _ALGORITHM: Final = "ES256"
 _HALF: Final = 32

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from jitr.revocation import CrlRefused, RevocationStatus, decide, verify_crl
 from jitr_fleet.issuing.crls import (
     REASON_CODES,
-    CrlNotIssued,
     Revocation,
     SigningCa,
     dropped,
@@ -23,6 +22,7 @@ from jitr_fleet.issuing.crls import (
     verify_may_sign,
     verify_previous,
 )
+from jitr_fleet.issuing.signers import NotIssued
 from jitr_local import pki
 from tests.worlds import raw_der
 
@@ -154,14 +154,14 @@ def test_the_number_goes_up(previous: int | None, wanted: int | None, expected: 
 def test_a_number_that_does_not_go_up_is_refused(previous: int | None, wanted: int | None) -> None:
     """Equal, lower, negative or longer than RFC 5280 allows."""
     crl = verify_previous(CA.crl(number=previous), CA.certificate) if previous is not None else None
-    with pytest.raises(CrlNotIssued, match="number"):
+    with pytest.raises(NotIssued, match="number"):
         next_number(crl, wanted=wanted, at=NOW)
 
 
 def test_time_does_not_go_back() -> None:
     """A previous CRL from the future: this computer's clock is wrong."""
     crl = verify_previous(CA.crl(this_update=NOW + pki.DAY), CA.certificate)
-    with pytest.raises(CrlNotIssued, match="clock"):
+    with pytest.raises(NotIssued, match="clock"):
         next_number(crl, wanted=None, at=NOW)
 
 
@@ -210,7 +210,7 @@ def test_the_scope_of_a_partitioned_crl_is_kept() -> None:
 )
 def test_a_key_that_cannot_sign_for_the_ca_is_refused(key: object, complaint: str) -> None:
     """Another one's, a weak one, one of another kind."""
-    with pytest.raises(CrlNotIssued, match=complaint):
+    with pytest.raises(NotIssued, match=complaint):
         SigningCa.of(CA.certificate, key)
 
 
@@ -223,7 +223,7 @@ def test_a_key_that_cannot_sign_for_the_ca_is_refused(key: object, complaint: st
 )
 def test_a_certificate_that_may_not_sign_crls_is_refused(certificate: x509.Certificate, complaint: str) -> None:
     """Before anybody is asked for a passphrase."""
-    with pytest.raises(CrlNotIssued, match=complaint):
+    with pytest.raises(NotIssued, match=complaint):
         verify_may_sign(certificate)
 
 
@@ -231,5 +231,5 @@ def test_a_list_with_broken_entries_is_never_signed_out() -> None:
     """What was made is read again before it is returned."""
     issuing = SigningCa.of(CA.certificate, CA.key)
     for broken in (b"\x30\x00", b"", raw_der.entry(1) * 2):
-        with pytest.raises(CrlNotIssued):
+        with pytest.raises(NotIssued):
             sign_crl(issuing, {1: broken}, number=1, this_update=NOW, next_update=NOW + pki.DAY)
