@@ -45,7 +45,7 @@ def run(name: str) -> list[Figure] | None:
 
 
 def is_shown(found: Figure) -> bool:
-    """Say whether the table has a line for a figure."""
+    """Return whether the table has a line for a figure."""
     return found["bench"] != "storm" or _STORM.fullmatch(found["figure"]) is not None
 
 

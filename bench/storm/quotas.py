@@ -29,7 +29,7 @@ class _Bucket:
 class Quotas:
     """Answers whether a call is within its quota, and counts; a bucket holds what one second brings.
 
-    `others` calls a second of each API are made by somebody else in the account, evenly.
+    `others` calls a second of each API are made by others in the account, evenly.
     """
 
     now: Callable[[], float]

@@ -1,4 +1,4 @@
-"""Time that passes only when everybody waits: the real, blocking code runs in hours of it within seconds.
+"""Time that passes only when all processes wait: the real, blocking code runs in hours of it within seconds.
 
 A process is a thread, but only one of them runs at a time, and only until it sleeps; then whoever is due first goes on.
 So a run depends on its seed and not on the machine.
@@ -24,7 +24,7 @@ class TimedOut(BaseException):
 
 
 def taken() -> threading.Lock:
-    """Return a lock that somebody has to release first: to wait for one's turn, and quicker than a semaphore."""
+    """Return a lock that another thread has to release first: to wait for one's turn, and quicker than a semaphore."""
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -76,7 +76,7 @@ class VirtualTime:
         self._sleep_until(until, process)
 
     def park(self) -> None:
-        """Stop until somebody wakes this process."""
+        """Stop until another process wakes this one."""
         self._give_back(self._running())
 
     def wake(self, process: Process) -> None:

@@ -16,7 +16,7 @@ from jitr_infra.parts.queued_ingestion import QueuedIngestion
 class RegistrationRule(Construct):
     """The rule, what only this rule of this account may do with its target, and a role for its error action.
 
-    With `queue` events are sent to it, and nobody may invoke the function. The error action runs when that, or the
+    With `queue` events are sent to it, and no rule may invoke the function. The error action runs when that, or the
     invocation, fails; what the function raises goes to its own destination.
     """
 

@@ -97,7 +97,7 @@ def _crl(state: ScopeState, prefix: str) -> dict[str, Any]:
 
 
 def _brake(state: ScopeState) -> str | None:
-    """Return where a braked CRL stands: waiting for somebody's decision, confirmed, rejected; None without one."""
+    """Return where a braked CRL stands: waiting for an operator's decision, confirmed, rejected; None without one."""
     if state.braked is None:
         return None
     if state.rejected == state.braked:

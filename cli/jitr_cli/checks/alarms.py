@@ -1,4 +1,4 @@
-"""Whether somebody is told when something goes wrong."""
+"""Whether alarms reach a person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DELETED = "Deleted"
 
 
 def _names(deployed: Deployed) -> list[str]:
-    """Return the names of the alarms that the stack made: what CloudFormation knows, whoever deleted one since."""
+    """Return the names of the alarms that the stack made, as CloudFormation knows them; some may be deleted since."""
     pages = (
         deployed.aws.client("cloudformation")
         .get_paginator("list_stack_resources")
@@ -88,7 +88,7 @@ def _section(words: str) -> str:
 
 
 def subscriptions(deployed: Deployed) -> Iterator[Finding]:
-    """Find out whether anybody hears the topic."""
+    """Find out whether the topic has confirmed subscribers."""
     pages = (
         deployed.aws.client("sns")
         .get_paginator("list_subscriptions_by_topic")

@@ -160,7 +160,7 @@ def judge_taken_up(offered: Offered, *, observes: bool) -> Finding:
 
 
 def brakes(deployed: Deployed) -> Iterator[Finding]:
-    """Look for CRLs that list so many devices that somebody has to decide."""
+    """Look for CRLs that list so many devices that an operator has to decide."""
     waiting = [state for state in CrlVersions(deployed.table).states() if state.brake_waits]
     for state in waiting:
         address = state.scope.partition("#")[2]

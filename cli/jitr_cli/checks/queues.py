@@ -1,4 +1,4 @@
-"""What waits in the queues: dead letters, and messages that nobody takes."""
+"""What waits in the queues: dead letters, and messages that no function takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether registration events reach the deployment, and nobody else who would act on them."""
+"""Whether registration events reach the deployment, and no other code that would act on them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def rule_error_action(deployed: Deployed) -> Iterator[Finding]:
 
 
 def rule_permission(deployed: Deployed) -> Iterator[Finding]:
-    """Find out whether the rule may deliver, and whether anybody else may invoke the function."""
+    """Find out whether the rule may deliver, and whether others may invoke the function."""
     rule = deployed.present_rule()
     policy = deployed.function_policy(deployed.stack.function)
     statements = json.loads(policy)["Statement"] if policy else []
@@ -110,7 +110,7 @@ def _names(statement: Mapping[str, Any], rule_arn: str) -> bool:
 
 
 def _lets_others_in(statement: Mapping[str, Any], rule_arn: str) -> bool:
-    """Say whether a statement is about more than the rule: any of AWS IoT's, or the whole world."""
+    """Return whether a statement is about more than the rule: any of AWS IoT's, or the whole world."""
     if statement.get("Effect") != "Allow" or _names(statement, rule_arn):
         return False
     public = statement.get("Principal") in _ANY_PRINCIPAL and not statement.get("Condition")
@@ -162,7 +162,7 @@ def other_rule(name: str, kinds: list[str], *, observes: bool) -> Finding:
 
 
 def matches_registration(pattern: str) -> bool:
-    """Say whether a topic filter gets registration events of any CA.
+    """Return whether a topic filter gets registration events of any CA.
 
     A filter that begins with a wildcard gets no topic that begins with `$` (MQTT 5.0, section 4.7.2).
     """
@@ -179,7 +179,7 @@ def matches_registration(pattern: str) -> bool:
 
 
 def _may_match(pattern: str | None) -> bool:
-    """Say whether a filter may get registration events; one that is not known may."""
+    """Return whether a filter may get registration events; one that is not known may."""
     return pattern is None or matches_registration(pattern)
 
 
@@ -189,7 +189,7 @@ def _pattern(rule: Mapping[str, Any]) -> str | None:
 
 
 def _is_ours(rule: Mapping[str, Any], deployed: Deployed) -> bool:
-    """Say whether a rule belongs to another deployment here: it decides about CAs of its own only."""
+    """Return whether a rule belongs to another deployment here: it decides about CAs of its own only."""
     targets = {target for each in deployed.others for target in deployed.targets_of(each)}
     sent_to = [_sent_to(action) for action in rule.get("actions", []) if set(action) & _RUNS_CODE]
     return bool(sent_to) and targets.issuperset(sent_to)

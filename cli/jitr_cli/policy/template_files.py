@@ -8,7 +8,7 @@ from jitr_cli.console.failures import CommandFailed
 
 
 def template_file(given: str, folder: Path) -> Path:
-    """Return the file or folder that somebody means; raises CommandFailed where there is neither file nor template.
+    """Return the file or folder that is meant; raises CommandFailed where there is neither file nor template.
 
     A path that exists wins; a word without a slash is else the name of a template in `folder`.
     """

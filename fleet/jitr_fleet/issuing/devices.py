@@ -142,7 +142,7 @@ def new_serial() -> int:
 
 
 def verify_serial(serial: int) -> None:
-    """Check a serial number that somebody chose; raises NotIssued."""
+    """Check a serial number that was chosen; raises NotIssued."""
     if not 0 < serial < 1 << LONGEST_SERIAL_BITS:
         raise NotIssued("a serial number is positive and has at most 20 octets")
 

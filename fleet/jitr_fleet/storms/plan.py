@@ -92,7 +92,7 @@ class StormPlan:
 
     @property
     def complete(self) -> bool:
-        """Say whether all devices become ACTIVE in a time that was simulated."""
+        """Return whether all devices become ACTIVE in a time that was simulated."""
         return math.isfinite(self.course.time_to(1.0))
 
 

@@ -54,7 +54,7 @@ class _QueueStorm:
         return course
 
     def _drain(self) -> float:
-        """Work on what is left once nobody waits any more: knocks that are answered already; returns how long."""
+        """Work on what is left once no device waits any more: knocks that are answered already; returns how long."""
         asked = sum(entry.further * self._near(entry) for entry in self.line)
         plain = sum(entry.further for entry in self.line) - asked
         self.course.calls[model.LOOK_UP] += asked

@@ -1,4 +1,4 @@
-"""The bulk function: does in the account what would take a computer at somebody's desk days."""
+"""The bulk function: does in the account what would take an operator's computer days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BulkFunction(BundledFunction):
     """The function behind the work queue.
 
     It reserves no concurrency: it may wait for what is left, and the mapping's maximum keeps it from taking more.
-    Failed shifts are in the queue's own dead letters, so asynchronous invocations, which nobody makes, have none.
+    Failed shifts are in the queue's own dead letters, so asynchronous invocations, which do not occur, have none.
     """
 
     DEFINITION = FunctionDefinition(

@@ -1,4 +1,4 @@
-"""What wakes somebody up about activation: dead letters, a rule or function that fails, devices that wait too long."""
+"""What wakes the person on call about activation: dead letters, failing rules and functions, devices that wait."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Alarms(AlarmGroup):
         """Alarm when the function could not decide: at the first attempt, before the event becomes a dead letter.
 
         Events that AWS IoT throttled are not counted: in a storm they are how devices wait, and other alarms say when
-        too long. What the state table or S3 throttled is counted: nobody waits there by design.
+        too long. What the state table or S3 throttled is counted: nothing waits there by design.
         """
         self._alarm(
             "Undecided",
@@ -144,9 +144,9 @@ class Alarms(AlarmGroup):
         )
 
     def watch_waiting(self, function: lambda_.IFunction, queue: sqs.IQueue | None) -> None:
-        """Alarm when nobody takes the events that wait, and when events or devices wait for long.
+        """Alarm when no function takes the events that wait, and when events or devices wait for long.
 
-        EventsWait is about events that nobody took, EventsHeldUp about those that are taken again and again.
+        EventsWait is about events that were not taken, EventsHeldUp about those that are taken again and again.
         """
         waiting = metrics.events_waiting(function, queue)
         self._alarm(

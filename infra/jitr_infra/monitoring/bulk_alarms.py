@@ -1,4 +1,4 @@
-"""What wakes somebody up about bulk work: jobs that failed, and jobs that do not go on."""
+"""What wakes the person on call about bulk work: jobs that failed, and jobs that do not go on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class BulkAlarms(AlarmGroup):
     """Alarms that speak to the deployment's topic."""
 
     def watch_work(self, queue: sqs.IQueue) -> None:
-        """Alarm when the oldest message waits for long: its shift fails again and again, or nobody takes it."""
+        """Alarm when the oldest message waits for long: its shift fails again and again, or no function takes it."""
         self._alarm(
             "BulkWorkWaits",
             queue.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum"),

@@ -1,4 +1,4 @@
-"""What wakes somebody up about enforcement: it does not run, was braked, or a CRL or CA is or will be unusable."""
+"""What wakes the person on call about enforcement: it does not run, was braked, or a CRL or CA gets unusable."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ QUERIES: Mapping[str, str] = {
 
 
 class LogQueries(Construct):
-    """The queries over the logs of some functions; they cost nothing until somebody runs one."""
+    """The queries over the logs of some functions; they cost nothing until one is run."""
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: str, groups: Sequence[str]) -> None:
         super().__init__(scope, construct_id)

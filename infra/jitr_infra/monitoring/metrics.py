@@ -1,4 +1,4 @@
-"""Metrics that alarms and dashboard look at, named as whoever writes them names them."""
+"""Metrics that alarms and dashboard look at, under the names that their writers use."""
 
 from __future__ import annotations
 

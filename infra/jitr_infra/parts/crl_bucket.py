@@ -114,7 +114,7 @@ class CrlBucket(Construct):
         )
 
     def reserve_copies(self, role: ExecutionRole) -> None:
-        """Let this role, and nobody else whatever their own permissions, write the copies of enforced CRLs.
+        """Let this role alone, whatever the permissions of others, write the copies of enforced CRLs.
 
         Deleting them stays possible: without a copy the next sweep looks at every entry. aws:PrincipalArn is the role's
         ARN for its sessions too (IAM User Guide, global condition keys).

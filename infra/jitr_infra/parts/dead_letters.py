@@ -1,4 +1,4 @@
-"""Where events end that nobody could decide, finish or deliver: a queue for each function and the rules before it."""
+"""Where events end that were not decided, finished or delivered: a queue for each function and the rules before it."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class ActivationQueue:
 
 
 def is_batch(event: object) -> TypeGuard[Mapping[str, Any]]:
-    """Say whether an invocation's event is a batch of SQS messages."""
+    """Return whether an invocation's event is a batch of SQS messages."""
     records = event.get("Records") if isinstance(event, Mapping) else None
     return isinstance(records, list) and all(
         isinstance(each, Mapping) and each.get("eventSource") == "aws:sqs" for each in records

@@ -33,7 +33,7 @@ def error_code(error: ClientError) -> str:
 
 
 def is_throttle(code: str) -> bool:
-    """Say whether an error code means that there were too many requests."""
+    """Return whether an error code means that there were too many requests."""
     return code in _THROTTLES
 
 

@@ -103,7 +103,7 @@ class Job:
     failure: tuple[str, str] | None
 
     def at_work(self, *, at: datetime) -> bool:
-        """Say whether some shift may be at work on it."""
+        """Return whether some shift may be at work on it."""
         return self.lease_until > at
 
     def followed_by(

@@ -78,12 +78,12 @@ class Jobs:
         return None if item is None else _job(item)
 
     def record(self, job: Job, *, owner: str, until: datetime, at: datetime) -> bool:
-        """Write position and counts, and keep the lease; False: stopped, or somebody else's by now."""
+        """Write position and counts, and keep the lease; False: stopped, or another owner's by now."""
         values = {":until": {"N": _epoch(until)}, **_progress(job, at)}
         return self._write_as(owner, job, f"SET lease_until = :until, {_PROGRESS}", values)
 
     def end_shift(self, job: Job, *, owner: str, state: JobState, at: datetime) -> bool:
-        """End a shift that went well; False: stopped, or somebody else's by now. The next shift is one higher."""
+        """End a shift that went well; False: stopped, or another owner's by now. The next shift is one higher."""
         values = {":next": {"N": str(job.shift + 1)}, ":state": {"S": state}, **_progress(job, at)}
         update = f"SET {_SHIFT} = :next, #state = :state, {_PROGRESS}"
         gone = "lease_owner, lease_until, failure_reason, failure_message"

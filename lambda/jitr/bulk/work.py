@@ -140,7 +140,7 @@ class _Run:
     owner: str
 
     def until(self, seconds_left: Callable[[], float]) -> ShiftEnd:
-        """Work until the time or the list is over, or somebody stops the job."""
+        """Work until the time or the list is over, or an operator stops the job."""
         while True:
             # (B2)
             page = self.work.page(self.job)

@@ -1,4 +1,4 @@
-"""What a file holds that is not what was expected: said in words, so that nobody has to guess why it cannot be used."""
+"""What a file holds that is not what was expected: said in words, so that its user need not guess."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ class CrlCache:
 
 
 def _due(entry: _Entry, location: str, at: datetime) -> bool:
-    """Say whether the source has to be asked: S3 always, HTTP once a minute and when the kept CRL has run out."""
+    """Return whether the source has to be asked: S3 always, HTTP once a minute and when the kept CRL has run out."""
     if not location.startswith(HTTP_SCHEMES) or at - entry.asked_at >= HTTP_REFRESH:
         return True
     return entry.crl is not None and entry.crl.next_update is not None and at > entry.crl.next_update

@@ -1,7 +1,7 @@
 """Fetching a CRL over HTTP or HTTPS from an allowed host, and from nowhere that a name could be bent to.
 
 CRLs are signed, so plain HTTP is as good as HTTPS (RFC 5280 section 4.2.1.13 even prefers it); what has to be kept out
-is everything else: hosts that nobody allowed, addresses inside networks, redirects to either, answers without end.
+is everything else: hosts that are not allowed, addresses inside networks, redirects to either, answers without end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CARRIERS = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Say whether an address is on the public Internet: not private, loopback, link-local, multicast or reserved."""
+    """Return whether an address is on the public Internet: not private, loopback, link-local, multicast or reserved."""
     carried = isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _CARRIERS)
     return address.is_global and not address.is_multicast and not carried
 

@@ -108,7 +108,7 @@ def _host(url: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class CrlSources:
-    """Fetches CRLs; `own_bucket` must belong to `account`, so that nobody can put another bucket in its place."""
+    """Fetches CRLs; `own_bucket` must belong to `account`, not to one that took over its name."""
 
     s3: S3Client
     http: HttpFetcher

@@ -29,20 +29,20 @@ class CrlVersion:
     sha256: str
 
     def goes_back_from(self, accepted: CrlVersion) -> bool:
-        """Say whether number or thisUpdate is lower than the accepted one's; a missing number is not compared."""
+        """Return whether number or thisUpdate is lower than the accepted one's; a missing number is not compared."""
         if self.number is not None and accepted.number is not None and self.number < accepted.number:
             return True
         return self.this_update < accepted.this_update
 
     def contradicts(self, accepted: CrlVersion) -> bool:
-        """Say whether this is another CRL than the accepted one, and neither is older."""
+        """Return whether this is another CRL than the accepted one, and neither is older."""
         same = self.sha256 == accepted.sha256
         return not same and not self.goes_back_from(accepted) and not accepted.goes_back_from(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acceptance:
-    """The accepted version of a scope; `count` goes up with each acceptance, so that nobody overwrites one unseen."""
+    """The accepted version of a scope; `count` goes up with each acceptance, so that none is overwritten unseen."""
 
     version: CrlVersion | None
     count: int
@@ -94,7 +94,7 @@ class ScopeState:
 
     @property
     def brake_waits(self) -> bool:
-        """Say whether a braked CRL waits for an operator's decision."""
+        """Return whether a braked CRL waits for an operator's decision."""
         return self.braked is not None and not self.confirmed and self.rejected != self.braked
 
 
@@ -114,7 +114,7 @@ class CrlVersions:
             yield _state(item["sk"]["S"], item)
 
     def accepted(self, scope: str) -> CrlVersion | None:
-        """Read, consistently, the newest CRL version that anybody accepted for a scope."""
+        """Read, consistently, the newest CRL version that was accepted for a scope."""
         return self.state(scope).accepted
 
     def acceptance(self, scope: str) -> Acceptance:
@@ -123,9 +123,9 @@ class CrlVersions:
         return Acceptance(version=state.accepted, count=state.acceptances)
 
     def accept(self, scope: str, version: CrlVersion, *, after: Acceptance) -> bool:
-        """Record a version as accepted; returns False when somebody accepted one since `after` was read.
+        """Record a version as accepted; returns False when another was accepted since `after` was read.
 
-        Not checked: that it does not go back; whoever read `after` knows. The count of rejected devices starts again
+        Not checked: that it does not go back; the reader of `after` knows. The count of rejected devices starts again
         with each accepted version, so callers do not write a version that is there.
         """
         values: dict[str, Any] = {
@@ -152,7 +152,7 @@ class CrlVersions:
         return number(item or {}, "rejections")
 
     def lease(self, scope: str, *, owner: str, until: datetime, at: datetime) -> bool:
-        """Take the lease of a scope; returns False while somebody else has it. The same owner may take it again."""
+        """Take the lease of a scope; returns False while another owner has it. The same owner may take it again."""
         values = {
             ":owner": {"S": owner},
             ":until": {"N": str(int(until.timestamp()))},
@@ -170,7 +170,7 @@ class CrlVersions:
     def record_enforced(self, scope: str, crl: str, *, seen: int) -> bool:
         """Record that every device which this CRL lists is off; `seen` is what `forgotten` was when the sweep began.
 
-        Returns False where somebody asked since for every entry to be looked at again: the next sweep does.
+        Returns False where a caller asked since for every entry to be looked at again: the next sweep does.
         """
         values = {":crl": {"S": crl}, ":seen": {"N": str(seen)}}
         condition = "forgotten = :seen" if seen else "attribute_not_exists(forgotten) OR forgotten = :seen"

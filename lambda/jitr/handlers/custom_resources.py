@@ -19,7 +19,7 @@ NO_MORE: Mapping[type[Exception], str] = MappingProxyType({})
 def begun(build: Callable[[], F], event: object) -> F | None:
     """Return the function; None where it cannot begin and has answered for it. Raises what keeps it from beginning.
 
-    `{}` is an operator's invocation, which nobody has to be answered for.
+    `{}` is an operator's invocation, which needs no answer to CloudFormation.
     """
     try:
         return build()

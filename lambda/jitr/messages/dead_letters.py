@@ -1,8 +1,8 @@
-"""What lies in the dead-letter queue: the original event, and why nobody could decide it.
+"""What lies in the dead-letter queue: the original event, and why it could not be decided.
 
 Four kinds arrive: Lambda's on-failure record (the function gave up), the rule's error action (the event could not even
 be delivered), the function's own letters (queue ingestion, last receive), and bare events that SQS itself moved because
-the function never answered. All become one DeadLetter; whatever else somebody put into the queue is kept as it is,
+the function never answered. All become one DeadLetter; whatever else is in the queue is kept as it is,
 unreadable.
 """
 

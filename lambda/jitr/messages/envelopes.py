@@ -39,7 +39,7 @@ class Origin(StrEnum):
 class Envelope:
     """The original event (None where it cannot be read back), and what the outermost envelope says about it.
 
-    `reason`, `step` and `message` say why it was given up; they are empty for a bare event, which nobody gave up yet.
+    `reason`, `step` and `message` say why it was given up; they are empty for a bare event, which was not given up yet.
     """
 
     event: Any

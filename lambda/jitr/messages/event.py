@@ -55,7 +55,7 @@ class CertificateRegistered:
 
 
 def is_certificate_id(text: str) -> bool:
-    """Say whether a text has the form of a certificate id: 64 lower-case hex digits."""
+    """Return whether a text has the form of a certificate id: 64 lower-case hex digits."""
     return _CERTIFICATE_ID.fullmatch(text) is not None
 
 

@@ -61,7 +61,7 @@ def same_meaning(a: PolicyDocument, b: PolicyDocument) -> bool:
 def covers(pattern: str, other: str) -> bool:
     """Return whether `pattern` matches every string that `other` matches: right for all patterns of `*` and `?`.
 
-    Time is proportional to the product of the lengths. A variable stands for a text that nobody knows, maybe an empty
+    Time is proportional to the product of the lengths. A variable stands for an unknown text, maybe an empty
     one: `*` covers it, `?` does not, and otherwise only the same variable does. What holds only for certain values of
     a variable is answered with False.
     """

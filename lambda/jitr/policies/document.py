@@ -116,12 +116,12 @@ def wildcards_of(pattern: str) -> tuple[str | Wildcard, ...]:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Say whether `pattern` with `*` and `?` matches all of `text`; upper and lower case differ."""
+    """Return whether `pattern` with `*` and `?` matches all of `text`; upper and lower case differ."""
     return matches_parts(wildcards_of(pattern), text)
 
 
 def matches_parts(parts: Iterable[str | Wildcard], text: str) -> bool:
-    """Say whether parts, one after the other, match all of `text`.
+    """Return whether parts, one after the other, match all of `text`.
 
     What stands between two `*` has a fixed length, so its first place is as good as any later one: no backtracking,
     and at most (length of the parts) times (length of the text) steps.

@@ -88,7 +88,7 @@ class PolicyRollout:
 
 
 def same_policy(deployed: str, wanted: str) -> bool:
-    """Say whether two documents mean the same; what cannot be read means only what its own text does."""
+    """Return whether two documents mean the same; what cannot be read means only what its own text does."""
     if deployed == wanted:
         return True
     try:

@@ -50,7 +50,7 @@ def device_values_in(template: str) -> frozenset[str]:
 
 
 def uses_device_values(template: str) -> bool:
-    """Say whether each device gets a policy of its own; raises PolicyError as `render_policy` does."""
+    """Return whether each device gets a policy of its own; raises PolicyError as `render_policy` does."""
     return bool(device_values_in(template))
 
 

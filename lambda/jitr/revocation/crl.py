@@ -1,4 +1,4 @@
-"""Reading and verifying one CRL: from bytes that anybody may have sent to a CRL that the CA vouches for.
+"""Reading and verifying one CRL: from bytes of unknown origin to a CRL that the CA vouches for.
 
 Nothing but the outermost elements is read before the signature holds. Afterwards everything is read strictly, since
 also a CA's own software makes mistakes, and none of them may hide a serial number.

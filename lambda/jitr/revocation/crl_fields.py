@@ -1,4 +1,4 @@
-"""The parts of one CRL, as they stand in bytes that anybody may have sent."""
+"""The parts of one CRL, as they stand in bytes of unknown origin."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _NO_ARMOUR = "it is base64 without the lines that make it PEM"
 def split_crls(data: bytes) -> tuple[bytes, ...]:
     """Return the CRLs of a file as DER: the file itself if it is DER, else every PEM block of CRLs, or bare base64.
 
-    For a block that is cut off or no base64 something is returned that is no CRL, so that whoever verifies it says so.
+    For a block that is cut off or no base64 something is returned that is no CRL, so that its verification says so.
     Raises CrlRefused (`malformed`), which says what the file holds, where there is none of these.
     """
     return written_crls(data)[0]

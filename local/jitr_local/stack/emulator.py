@@ -176,7 +176,7 @@ class Emulator:
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[IO[bytes] | None]:
-        """Yield the lock's file if nobody holds it, else None; a child that inherits it holds it on."""
+        """Yield the lock's file if no process holds it, else None; a child that inherits it holds it on."""
         if not self.folder.is_dir():
             self.folder.mkdir(parents=True)
         with (self.folder / "emulator.lock").open("ab") as file:
@@ -194,7 +194,7 @@ class Emulator:
 
 
 class _PortTakenError(Exception):
-    """Somebody took a port between looking and binding."""
+    """A port was taken between looking and binding."""
 
 
 def environment(folder: Path, gateway_port: int, mqtt_port: int) -> dict[str, str]:

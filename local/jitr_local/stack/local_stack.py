@@ -96,7 +96,7 @@ class LocalStack:
 
     @contextlib.contextmanager
     def reserved(self, progress: Progress = lambda _: None) -> Iterator[None]:
-        """Keep others from starting or stopping this stack meanwhile; waits for whoever does so now."""
+        """Keep other processes from starting or stopping this stack meanwhile; waits for one that does so now."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         # Beside the folder, because stopping deletes the folder.
         with self.folder.with_suffix(".lock").open("ab") as lock:

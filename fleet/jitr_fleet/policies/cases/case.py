@@ -28,7 +28,7 @@ class Expectation(StrEnum):
     IMPLICIT_DENY = "implicit_deny"
 
     def met_by(self, verdict: AuthDecision) -> bool:
-        """Say whether an answer is the right one."""
+        """Return whether an answer is the right one."""
         if self is Expectation.DENIED:
             return verdict is not AuthDecision.ALLOWED
         return self.value == verdict.value

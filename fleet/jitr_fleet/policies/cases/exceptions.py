@@ -1,4 +1,4 @@
-"""Reviewed exceptions: findings of the lint that somebody looked at and let stay, written beside the cases.
+"""Reviewed exceptions: findings of the lint that a reviewer let stay, written beside the cases.
 
 Each names the rule, the place, the reason, the role that reviewed it and the last day on which it holds. The lint shows
 what is acknowledged, and takes one that has run out for an error.

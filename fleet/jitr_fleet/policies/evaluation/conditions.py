@@ -42,7 +42,7 @@ _SEVERAL: Final = frozenset({AVAILABLE_KEYS, *(key.name for key in REQUEST_KEYS.
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """Whether a condition holds, and the sentence that says why; None where that depends on what nobody said."""
+    """Whether a condition holds, and the sentence that says why; None where the question leaves that open."""
 
     holds: bool | None
     reason: str
@@ -68,7 +68,7 @@ class _Operator:
 def evaluate_condition(
     condition: Condition, *, values_of: Callable[[VariableUse], Lookup], fill: Callable[[str], Filled]
 ) -> ConditionResult:
-    """Say whether a condition holds: `values_of` its key in the request, against its values after `fill`.
+    """Return whether a condition holds: `values_of` its key in the request, against its values after `fill`.
 
     Raises PolicyError as `verify_condition` does.
     """
@@ -110,7 +110,7 @@ def _verify_set(use: VariableUse, written: Operator) -> None:
 def _decided(
     condition: Condition, written: Operator, found: Lookup, fill: Callable[[str], Filled]
 ) -> tuple[bool | None, str]:
-    """Return whether the condition holds, or None and what nobody said."""
+    """Return whether the condition holds, or None and what the question leaves open."""
     if found.unknown:
         return None, found.problem
     if written.name == NULL:

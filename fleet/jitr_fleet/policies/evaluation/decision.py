@@ -138,7 +138,7 @@ class _Filler:
     def fill(self, text: str) -> Filled:
         """Return a text's parts; what is filled in stands for itself, whatever wildcards it holds.
 
-        A variable that nobody said a value of may be anything: a wildcard, with the reason.
+        A variable whose value the question leaves open may be anything: a wildcard, with the reason.
         """
         if not self.variables:
             return Filled(wildcards_of(text))

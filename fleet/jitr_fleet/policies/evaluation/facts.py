@@ -79,7 +79,7 @@ class CertificateFacts:
 class Lookup:
     """What is known of one variable or key: its values, or none and the reason.
 
-    `unknown` where it may well have a value that nobody said; then `problem` names what would say it.
+    `unknown` where the question leaves its value open; then `problem` names what would say it.
     """
 
     values: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ class DeviceFacts:
         return self.thing if found_by_certificate or self.thing.name == self.client_id else None
 
     def _needs_client_id(self) -> bool:
-        """Return whether only the client id, which nobody said, would tell which Thing is meant."""
+        """Return whether only the client id, which the question leaves open, would tell which Thing is meant."""
         thing = self.thing
         by_certificate = thing is not None and thing.attached and thing.exclusive
         return thing is not None and self.client_id is None and not by_certificate and not self.names_thing
@@ -267,7 +267,7 @@ def _one(value: str | None, problem: str) -> Lookup:
 
 
 def _said(value: str | None, base: str) -> Lookup:
-    """Return a variable's value, or that nobody said it and what would."""
+    """Return a variable's value, or that the question leaves it open and what would say it."""
     variable = VARIABLES[base]
     return _unknown(variable.option, variable.case_key) if value is None else Lookup((value,))
 

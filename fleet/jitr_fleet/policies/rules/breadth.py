@@ -94,7 +94,7 @@ def _check_wildcard(arn: Arn, names: set[str], report: LintReport) -> None:
 
 
 def _reaches_any(arn: Arn, action: str) -> bool:
-    """Say whether a wildcard stands where another device's name would: at the beginning, or as the Thing's name."""
+    """Return whether a wildcard stands where another device's name would: at the beginning, or as the Thing's name."""
     prefix = arn.prefix
     if action == "iot:Subscribe":
         prefix = prefix.partition("+")[0].partition("#")[0]

@@ -66,7 +66,7 @@ def _names(statements: Iterable[WrittenStatement], effect: Effect, action: str, 
 
 
 def _may_pass(allowed: Arn, denied: Arn) -> bool:
-    """Say whether an allowed pattern could be a filter that is wider than the denied one: it begins earlier."""
+    """Return whether an allowed pattern could be a filter that is wider than the denied one: it begins earlier."""
     has_wildcard = allowed.prefix != allowed.opaque_name
     return has_wildcard and len(allowed.prefix) < len(denied.prefix) and denied.prefix.startswith(allowed.prefix)
 

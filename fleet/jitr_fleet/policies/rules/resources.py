@@ -43,7 +43,7 @@ def check_resources(statements: Iterable[WrittenStatement], context: LintContext
 
 
 def _is_of_service(arn: Arn, statement: WrittenStatement) -> bool:
-    """Say whether the ARN is AWS IoT's, or Greengrass's where all actions are; a wildcard would evade the rules."""
+    """Return whether the ARN is AWS IoT's, or Greengrass's where all actions are; a wildcard would evade the rules."""
     if arn.text == "*" or arn.service == "iot":
         return True
     actions = [action.text for action in statement.actions]

@@ -147,7 +147,7 @@ def _instead(arn: Arn, action: str) -> str:
 
 
 def _needs_thing(condition: WrittenCondition) -> bool:
-    """Say whether a condition is false without a Thing; some hold just then (IAM's rules on missing keys)."""
+    """Return whether a condition is false without a Thing; some hold just then (IAM's rules on missing keys)."""
     if condition.key == IS_ATTACHED:
         return {value.text.casefold() for value in condition.values} == {"true"}
     holds_without = re.search("Not|Null|IfExists$|^ForAllValues:", condition.operator)

@@ -46,7 +46,7 @@ class Policies:
             return tuple(each["policyName"] for page in pages for each in page["policies"])
 
     def create_policy(self, policy_name: str, document: str) -> bool:
-        """Create a policy; returns False for one that exists already, made by whoever was faster, and leaves it."""
+        """Create a policy; returns False for one that exists already, and leaves it."""
         with aws_call("CreatePolicy"), _refusals_of(policy_name):
             try:
                 self.client.create_policy(policyName=policy_name, policyDocument=document)
@@ -79,7 +79,7 @@ class Policies:
         return min((each["versionId"] for each in listed if not each["isDefaultVersion"]), key=int, default=None)
 
     def delete_policy_version(self, policy_name: str, version_id: str) -> None:
-        """Delete a version that is not the default; one that somebody else deletes meanwhile is gone too."""
+        """Delete a version that is not the default; one that was deleted meanwhile is no error."""
         with aws_call("DeletePolicyVersion"):
             try:
                 self.client.delete_policy_version(policyName=policy_name, policyVersionId=version_id)

@@ -76,7 +76,7 @@ class Things:
             raise
 
     def hand_over_thing(self, thing_name: str, *, to: str, version: int) -> None:
-        """Make a Thing belong to another certificate, if nobody changed it since `version` was read."""
+        """Make a Thing belong to another certificate, if it was not changed since `version` was read."""
         with aws_call("UpdateThing"):
             self.client.update_thing(
                 thingName=thing_name,

@@ -34,7 +34,7 @@ class LintReport:
         return self._source.line_of(pointer)
 
     def has(self, rule: str) -> bool:
-        """Say whether a rule was broken so far."""
+        """Return whether a rule was broken so far."""
         return any(finding.rule == rule for finding in self.findings)
 
 
