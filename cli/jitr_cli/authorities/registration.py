@@ -71,7 +71,7 @@ class Sources:
 source_options = gathered(
     "sources",
     Sources,
-    click.option("--certificate", type=existing_file(), metavar="FILE", help="the CA that directly signs the devices"),
+    click.option("--certificate", type=existing_file(), help="the CA that directly signs the devices"),
     click.option("--private-ca", type=PrivateCaArn(), help="or that CA in AWS Private CA"),
     click.option(
         "--verification-certificate",
@@ -79,13 +79,8 @@ source_options = gathered(
         metavar="PEM",
         help="for DEFAULT mode: what the CA's owner made of `jitr ca csr`",
     ),
-    click.option(
-        "--ca-key",
-        type=existing_file(),
-        metavar="FILE",
-        help="for DEFAULT mode: or the CA's key, which proves the same",
-    ),
-    click.option("--passphrase-file", type=existing_file(), metavar="FILE", help="holds the passphrase of --ca-key"),
+    click.option("--ca-key", type=existing_file(), help="for DEFAULT mode: or the CA's key, which proves the same"),
+    click.option("--passphrase-file", type=existing_file(), help="holds the passphrase of --ca-key"),
 )
 wish_options = gathered(
     "wish",
@@ -102,7 +97,5 @@ wish_options = gathered(
         show_default=True,
         help="whether unknown devices register at their first connect",
     ),
-    click.option(
-        "--device", type=existing_file(), metavar="FILE", help="a device's certificate, to see that this CA signs them"
-    ),
+    click.option("--device", type=existing_file(), help="a device's certificate, to see that this CA signs them"),
 )

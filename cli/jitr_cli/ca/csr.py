@@ -19,13 +19,10 @@ from jitr_cli.console.output import say
 
 
 @reading_command("csr", deployment=None)
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="where to; default: stdout, in PEM"
-)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="where to; default: stdout, in PEM")
 @click.option(
     "--key-out",
     type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
     help="keep the request's key too, mode 0600; nothing needs it afterwards",
 )
 def command(call: Call, *, out: Path | None, key_out: Path | None) -> ExitCode:

@@ -20,7 +20,6 @@ fleet_option = click.option(
     default="fleet.toml",
     show_default=True,
     envvar="JITR_FLEET",
-    metavar="FILE",
     help="the fleet file [env: JITR_FLEET]",
 )
 fleet_deployment_option = click.option(

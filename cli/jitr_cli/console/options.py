@@ -149,7 +149,6 @@ def gathered(into: str, make: Callable[..., object], *options: Callable[..., Any
 passphrase_file_option = click.option(
     "--passphrase-file",
     type=existing_file(),
-    metavar="FILE",
     help="holds the passphrase of the CA's key (also /dev/fd/N); without it an encrypted key's is asked for",
 )
 rate_option = click.option(

@@ -101,10 +101,10 @@ def _given(
 ca_revocation_options = gathered(
     "ca_revocation",
     _given,
-    click.option("--crl", type=existing_file(), metavar="FILE", help="put them on this CRL of the CA too"),
-    click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA certificate, for --crl"),
-    click.option("--key", type=existing_file(), metavar="FILE", help="the CA's private key, PEM, for --crl"),
+    click.option("--crl", type=existing_file(), help="put them on this CRL of the CA too"),
+    click.option("--issuer", type=existing_file(), help="the CA certificate, for --crl"),
+    click.option("--key", type=existing_file(), help="the CA's private key, PEM, for --crl"),
     passphrase_file_option,
-    click.option("--crl-out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="default: --crl"),
+    click.option("--crl-out", type=click.Path(dir_okay=False, path_type=Path), help="default: --crl"),
     click.option("--private-ca", type=PrivateCaArn(), metavar="ARN", help="revoke them in this AWS Private CA too"),
 )

@@ -37,9 +37,9 @@ EXIT_CODES = {
 
 
 @local_command("check")
-@click.option("--certificate", required=True, type=existing_file(), metavar="FILE", help="the device certificate")
-@click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
-@click.option("--crl", "crls", multiple=True, type=existing_file(), metavar="FILE", help="a CRL of that CA; repeatable")
+@click.option("--certificate", required=True, type=existing_file(), help="the device certificate")
+@click.option("--issuer", required=True, type=existing_file(), help="the CA certificate")
+@click.option("--crl", "crls", multiple=True, type=existing_file(), help="a CRL of that CA; repeatable")
 @click.option("--at", type=IsoTime(), metavar="TIME", help="decide for this ISO 8601 time instead of now")
 @click.option(
     "--distribution-point",

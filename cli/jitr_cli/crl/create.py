@@ -33,7 +33,7 @@ _MAXIMUM_LIST_BYTES = 1024 * 1024 * 1024
 
 @local_command("create", dry_run_option)
 @signing_options
-@click.option("--index", type=existing_file(), metavar="FILE", help="index.txt of `openssl ca`")
+@click.option("--index", type=existing_file(), help="index.txt of `openssl ca`")
 @click.option(
     "--serials",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
@@ -41,10 +41,7 @@ _MAXIMUM_LIST_BYTES = 1024 * 1024 * 1024
     help="serial numbers in hex, one a line, each with an optional reason and ISO 8601 date",
 )
 @click.option(
-    "--previous",
-    type=existing_file(),
-    metavar="FILE",
-    help="the CRL before this one; default: what --out holds, if it exists",
+    "--previous", type=existing_file(), help="the CRL before this one; default: what --out holds, if it exists"
 )
 @click.option("--number", type=int, help="CRL number; default: one more than the previous, else milliseconds of time")
 @allow_drop_option

@@ -121,19 +121,15 @@ class Signing:
 signing_options = gathered(
     "signing",
     Signing,
-    click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate"),
-    click.option("--key", required=True, type=existing_file(), metavar="FILE", help="the CA's private key, PEM"),
+    click.option("--issuer", required=True, type=existing_file(), help="the CA certificate"),
+    click.option("--key", required=True, type=existing_file(), help="the CA's private key, PEM"),
     passphrase_file_option,
     click.option(
         "--days", type=click.IntRange(1, _LONGEST_DAYS), default=7, show_default=True, help="days until nextUpdate"
     ),
     click.option("--pem", is_flag=True, help="write PEM instead of DER"),
     click.option(
-        "--out",
-        required=True,
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="where the CRL is written",
+        "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="where the CRL is written"
     ),
 )
 allow_drop_option = click.option(

@@ -49,7 +49,7 @@ class S3Address(click.ParamType[S3Location]):
 
 @writing_command("publish")
 @click.argument("file", type=existing_file())
-@click.option("--issuer", required=True, type=existing_file(), metavar="FILE", help="the CA certificate")
+@click.option("--issuer", required=True, type=existing_file(), help="the CA certificate")
 @click.option(
     "--to", type=S3Address(), help="where to; default: the one S3 address that the deployment reads this CA's CRLs from"
 )

@@ -23,14 +23,13 @@ from jitr_fleet.issuing.crls import REASON_CODES, listed_entries
 
 
 @local_command("revoke", dry_run_option)
-@click.option("--crl", required=True, type=existing_file(), metavar="FILE", help="the CA's current CRL")
+@click.option("--crl", required=True, type=existing_file(), help="the CA's current CRL")
 @signing_options
 @click.option(
     "--certificate",
     "certificates",
     multiple=True,
     type=existing_file(),
-    metavar="FILE",
     help="a certificate to revoke, issued by the CA; repeatable",
 )
 @click.option(

@@ -63,7 +63,7 @@ class _Refusal:
 
 @local_command("show")
 @click.argument("file", type=existing_file())
-@click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA certificate, to verify the signature")
+@click.option("--issuer", type=existing_file(), help="the CA certificate, to verify the signature")
 def command(call: Call, *, file: Path, issuer: Path | None) -> ExitCode:
     """Print what the CRL in FILE (PEM or DER) says about itself.
 

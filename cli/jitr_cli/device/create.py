@@ -51,14 +51,10 @@ def _uri(_context: click.Context, _parameter: click.Parameter, value: str | None
 @writing_command("create", deployment=None)
 @click.option("--cn", metavar="NAME", help="the device's common name, which becomes the name of its Thing")
 @click.option(
-    "--csv",
-    "csv_file",
-    type=existing_file(),
-    metavar="FILE",
-    help="many devices: a CSV with the column `cn` and, if need be, `serial`",
+    "--csv", "csv_file", type=existing_file(), help="many devices: a CSV with the column `cn` and, if need be, `serial`"
 )
-@click.option("--ca-certificate", type=existing_file(), metavar="FILE", help="a local CA's certificate")
-@click.option("--ca-key", type=existing_file(), metavar="FILE", help="its private key, PEM")
+@click.option("--ca-certificate", type=existing_file(), help="a local CA's certificate")
+@click.option("--ca-key", type=existing_file(), help="its private key, PEM")
 @passphrase_file_option
 @click.option("--private-ca", type=PrivateCaArn(), help="an AWS Private CA, in place of a local one")
 @click.option(

@@ -155,7 +155,7 @@ device_options = gathered(
         default=True,
         help="attached as EXCLUSIVE_THING, as activation does; else the client id has to be the Thing's name",
     ),
-    click.option("--certificate", type=existing_file(), metavar="FILE", help="its certificate, PEM or DER"),
+    click.option("--certificate", type=existing_file(), help="its certificate, PEM or DER"),
     click.option("--source-ip", metavar="ADDRESS", help="address it connects from"),
     click.option("--domain-name", metavar="NAME", help="domain name it connects to"),
     click.option(

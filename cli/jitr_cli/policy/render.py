@@ -35,9 +35,7 @@ from jitr_fleet.deployments.deployment import Deployment, FleetCa
 
 @local_command("render", fleet_deployment_option)
 @click.argument("template", metavar="NAME|FILE", default="default")
-@click.option(
-    "--certificate", type=existing_file(), metavar="FILE", help="a device's certificate, for templates with its values"
-)
+@click.option("--certificate", type=existing_file(), help="a device's certificate, for templates with its values")
 @fleet_option
 def command(call: Call, *, template: str, certificate: Path | None, fleet: Path) -> ExitCode:
     """Print the document that AWS IoT gets for a template: NAME as in the fleet file (default: default), or any FILE.

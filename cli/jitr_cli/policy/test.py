@@ -27,9 +27,7 @@ from jitr_fleet.policies.cases.suite import SuiteResult, run_suite, suites_in
 @local_command("test", fleet_deployment_option)
 @click.argument("paths", nargs=-1, metavar="[NAME|PATH]...")
 @fleet_option
-@click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="write JUnit XML, for CI"
-)
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="write JUnit XML, for CI")
 def command(call: Call, *, paths: tuple[str, ...], fleet: Path, junit: Path | None) -> ExitCode:
     """Run policies/*.cases.toml, or those of the given templates, files and folders.
 

@@ -119,12 +119,11 @@ _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 new_ca_options = gathered(
     "new_ca",
     _new_ca,
-    click.option("--out", type=_NEW_FILE, metavar="FILE", help="where the certificate is written, in PEM"),
-    click.option("--key-out", type=_NEW_FILE, metavar="FILE", help="where the private key is written, mode 0600"),
+    click.option("--out", type=_NEW_FILE, help="where the certificate is written, in PEM"),
+    click.option("--key-out", type=_NEW_FILE, help="where the private key is written, mode 0600"),
     click.option(
         "--passphrase-file",
         type=existing_file(),
-        metavar="FILE",
         help="holds the new key's passphrase (also /dev/fd/N); without it, it is asked for",
     ),
     click.option("--no-passphrase", is_flag=True, help="leave the key unencrypted"),
@@ -135,12 +134,11 @@ new_ca_options = gathered(
         show_default=True,
         help="how many levels of CAs may stand below it; 0 for the CA that signs devices",
     ),
-    click.option("--issuer", type=existing_file(), metavar="FILE", help="the CA that signs it; default: a root"),
-    click.option("--issuer-key", type=existing_file(), metavar="FILE", help="the issuer's private key, PEM"),
+    click.option("--issuer", type=existing_file(), help="the CA that signs it; default: a root"),
+    click.option("--issuer-key", type=existing_file(), help="the issuer's private key, PEM"),
     click.option(
         "--issuer-passphrase-file",
         type=existing_file(),
-        metavar="FILE",
         help="holds the passphrase of the issuer's key; without it an encrypted key's is asked for",
     ),
 )
