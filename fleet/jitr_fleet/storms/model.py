@@ -26,7 +26,7 @@ FURTHER_REQUESTS = 2
 # From the knock to the function: rules engine, queue, and the start of the invocation.
 DELIVERY_SECONDS = 0.2
 # A knock less than this before the activation is looked up in AWS IoT after all, because another batch is at
-# work on the device just then; all others are answered by the activation (jitr.activation.duplicates).
+# work on the device just then; all others are answered by the activation (jitr.activation.knocks).
 MARGIN_SECONDS = 2.0
 _STEPS = 2500
 _SHORTEST_STEP = 0.1

@@ -28,7 +28,7 @@ from jitr.aws.turns import NoTurn, Turns
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.dead_letters import DeadLetter
 from jitr.messages.envelopes import Origin
-from jitr.messages.event import CertificateRegistered, age_seconds, claimed_certificate_id
+from jitr.messages.event import CertificateRegistered, age_seconds, named_certificate_id
 from jitr.messages.result import EventResult
 from jitr.telemetry.activation import ActivationTelemetry
 
@@ -113,7 +113,7 @@ class ActivationBatch:
         if isinstance(self.activation, Observation):
             return False
         try:
-            return self.activation.duplicates.answer(CertificateRegistered.parse(group[0].envelope.event)) is None
+            return self.activation.knocks.answer(CertificateRegistered.parse(group[0].envelope.event)) is None
         except Exception:  # noqa: BLE001 - what is wrong with one device is said when its turn comes
             return True
 
@@ -121,7 +121,7 @@ class ActivationBatch:
         """Decide about one device; returns which messages come back, and whether to go on. Raises NoTurn."""
         event = group[0].envelope.event
         try:
-            self.telemetry.began(claimed_certificate_id(event), request_id=request_id)
+            self.telemetry.began(named_certificate_id(event), request_id=request_id)
             result = self.activation.activate(event, owner=group[0].message_id)
         except NoTurn:
             raise

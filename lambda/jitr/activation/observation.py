@@ -14,7 +14,7 @@ from jitr.activation.examination import Examination, verify_good
 from jitr.aws.iot import CertificateStatus
 from jitr.crls.versions import Acceptance, CrlVersion, CrlVersions
 from jitr.errors import ActivationError, Outcome, Reason, Rejected
-from jitr.messages.event import claimed_certificate_id
+from jitr.messages.event import named_certificate_id
 from jitr.messages.result import EventResult, Progress
 from jitr.registry.rows import Registry
 
@@ -44,7 +44,7 @@ class Observation:
 
         Never raises: an event that could not be decided is as worth knowing, and need not come again.
         """
-        progress = Progress(certificate_id=claimed_certificate_id(payload))
+        progress = Progress(certificate_id=named_certificate_id(payload))
         try:
             return self._steps(payload, progress)
         except ActivationError as error:

@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from jitr.activation.candidate import Candidate
-from jitr.activation.claiming import on_newest_crl
 from jitr.activation.closing import Closing
 from jitr.activation.examination import Examination
+from jitr.activation.leasing import on_newest_crl
 from jitr.activation.operator_checks import Claim, step, verify_not_revoked, verify_row_admits
 from jitr.activation.provisioning import Provisioning
 from jitr.aws.iot import CertificateStatus, IotRegistry

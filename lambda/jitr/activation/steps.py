@@ -3,7 +3,7 @@
 The steps, whose numbers appear in the code, in results, in logs and in docs/registration-flow.md:
 
 1. Parse the event. Is its account ours, and its CA managed by this deployment? If not: `unmanaged_ca`, no call.
-2. Is it a knock from before an activation that is known (duplicates.py)? `already_decided`, no call.
+2. Is it a knock from before an activation that is known (knocks.py)? `already_decided`, no call.
    Otherwise DescribeCertificate. Not PENDING_ACTIVATION: `already_decided`, after finishing what step 8 may have left
    open. Compare the SHA-256 of the DER, the CA id and the account with the event's.
 3. The CA: ACTIVE in fleet file and AWS IoT, not on hold, the certificate we expect?
@@ -26,10 +26,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from jitr.activation.candidate import Candidate
-from jitr.activation.claiming import Claiming, delivered_twice
 from jitr.activation.closing import Closing
-from jitr.activation.duplicates import Duplicates
 from jitr.activation.examination import Examination
+from jitr.activation.knocks import AnsweredKnocks
+from jitr.activation.leasing import Leasing, delivered_twice
 from jitr.activation.provisioning import Provisioning
 from jitr.authorities.client_ids import ClientIds
 from jitr.authorities.managed import CertificateAuthorities
@@ -37,7 +37,7 @@ from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.pacing import unpaced
 from jitr.crls.cache import CrlCache
 from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided, Waiting
-from jitr.messages.event import claimed_certificate_id
+from jitr.messages.event import named_certificate_id
 from jitr.messages.result import EventResult, Progress
 from jitr.registry.allow_list import AllowList
 from jitr.registry.disconnecting import Disconnecting
@@ -77,9 +77,9 @@ class Activation:
     turn: Callable[[], None] = unpaced
 
     @cached_property
-    def duplicates(self) -> Duplicates:
-        """Events that need no call to AWS IoT (before step 2)."""
-        return Duplicates(self.rows, self.clock)
+    def knocks(self) -> AnsweredKnocks:
+        """Knocks that need no call to AWS IoT (before step 2)."""
+        return AnsweredKnocks(self.rows, self.clock)
 
     @cached_property
     def examination(self) -> Examination:
@@ -107,9 +107,9 @@ class Activation:
         return Closing(registry=self.registry, rows=self.rows, report=self.report, disconnecting=self.disconnecting)
 
     @cached_property
-    def claiming(self) -> Claiming:
+    def leasing(self) -> Leasing:
         """The decision on a CRL, and the row (steps 5 and 6)."""
-        return Claiming(
+        return Leasing(
             examination=self.examination, rows=self.rows, closing=self.closing, lease=LEASE, clock=self.clock
         )
 
@@ -118,7 +118,7 @@ class Activation:
 
         Raises Undecided, and nothing else, when the event has to be delivered again.
         """
-        progress = Progress(certificate_id=claimed_certificate_id(payload))
+        progress = Progress(certificate_id=named_certificate_id(payload))
         began = self.clock()
         try:
             return self._steps(payload, owner, progress)
@@ -126,7 +126,7 @@ class Activation:
             raise _located(error, progress) from error.__cause__
         except (Rejected, Waiting) as error:
             if isinstance(error, Rejected) and progress.certificate_id is not None:
-                self.duplicates.rejected(progress.certificate_id, error, began)
+                self.knocks.rejected(progress.certificate_id, error, began)
             return progress.result(error.outcome, error.reason, error.message)
         except Exception as error:
             failure = Undecided(Reason.INTERNAL, f"unexpected {type(error).__name__}")
@@ -139,7 +139,7 @@ class Activation:
             return progress.result(Outcome.UNMANAGED_CA, None, "the CA is not managed by this deployment")
         # (2)
         progress.step = 2
-        if (answer := self.duplicates.answer(event)) is not None:
+        if (answer := self.knocks.answer(event)) is not None:
             return progress.result(answer.outcome, answer.reason, answer.message)
         candidate = replace(self.examination.describe(event.certificate_id, ca), client_id=event.client_id)
         if candidate.registered.status is not CertificateStatus.PENDING_ACTIVATION:
@@ -148,14 +148,14 @@ class Activation:
             # (3), (4)
             candidate = self.examination.verify(candidate, progress)
             # (5), (6)
-            claimed = self.claiming.claim(candidate, owner=owner, progress=progress)
+            leased = self.leasing.take(candidate, owner=owner, progress=progress)
         except Rejected as rejection:
             if rejection.reason in _SWITCHED_OFF:
                 self.registry.update_certificate(candidate.certificate_id, CertificateStatus.INACTIVE)
             raise
-        if claimed is None:
+        if leased is None:
             return progress.result(Outcome.ALREADY_DECIDED, "active", "the certificate was activated meanwhile")
-        return self._finish(claimed, owner, progress)
+        return self._finish(leased, owner, progress)
 
     # (2)
 
@@ -199,7 +199,7 @@ class Activation:
         self.authorities.records.count_device(candidate.ca.ca_certificate_id)
         progress.waited_seconds = self._waited(candidate)
         self._compare_client_id(candidate, progress)
-        self.duplicates.activated(candidate.certificate_id, since)
+        self.knocks.activated(candidate.certificate_id, since)
         return progress.result(Outcome.ACTIVATED, None, "the certificate is ACTIVE")
 
     def _still_pending(self, candidate: Candidate) -> bool:

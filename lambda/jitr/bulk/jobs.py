@@ -59,7 +59,7 @@ class Jobs:
         """Yield all jobs, in the order of their ids."""
         return map(_job, self.table.query(_PARTITION))
 
-    def claim(self, job_id: str, shift: int, *, owner: str, until: datetime, at: datetime) -> Job | None:
+    def take(self, job_id: str, shift: int, *, owner: str, until: datetime, at: datetime) -> Job | None:
         """Begin a shift: take the lease; None where the job is not RUNNING, at another shift, or leased to another."""
         values = {
             ":running": {"S": JobState.RUNNING},

@@ -101,9 +101,9 @@ class BulkWork:
         """Do one shift, as far as the time reaches; raises what ended it early, which the job then says."""
         at = self.clock()
         # (B1)
-        job = self.jobs.claim(shift.job_id, shift.number, owner=owner, until=at + LEASE, at=at)
+        job = self.jobs.take(shift.job_id, shift.number, owner=owner, until=at + LEASE, at=at)
         if job is None:
-            return self._unclaimed(shift, at)
+            return self._not_taken(shift, at)
         run = _Run(work=self, task=None, job=job, owner=owner)
         try:
             run.task = self.task_of(job)
@@ -113,7 +113,7 @@ class BulkWork:
             raise
         return ShiftResult(end=end, job=run.job)
 
-    def _unclaimed(self, shift: Shift, at: datetime) -> ShiftResult:
+    def _not_taken(self, shift: Shift, at: datetime) -> ShiftResult:
         job = self.jobs.job(shift.job_id)
         if job is None or job.state is not JobState.RUNNING or not 0 <= job.shift - shift.number <= 1:
             return ShiftResult(end=ShiftEnd.STOPPED, job=job)

@@ -35,7 +35,7 @@ from jitr.crls.versions import CrlVersions
 from jitr.errors import Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, Wiring
 from jitr.messages.envelopes import open_envelope
-from jitr.messages.event import age_seconds, claimed_certificate_id
+from jitr.messages.event import age_seconds, named_certificate_id
 from jitr.registry.allow_list import AllowList
 from jitr.registry.notes import Report
 from jitr.settings import Configuration, Environment, Mode, read_settings
@@ -84,7 +84,7 @@ class ActivationHandler:
         """
         opened = open_envelope(payload).event
         event = payload if opened is None else opened
-        self.telemetry.began(claimed_certificate_id(event), request_id=request_id)
+        self.telemetry.began(named_certificate_id(event), request_id=request_id)
         try:
             result = self.activation.activate(event, owner=request_id)
         except Undecided as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jitr.messages.envelopes import OWN_LETTER, Origin, open_text
-from jitr.messages.event import claimed_certificate_id
+from jitr.messages.event import named_certificate_id
 
 # What a message that is no event is cut to: even escaped, so much fits into a message with the letter around it.
 _LONGEST_BODY = 20_000
@@ -37,8 +37,8 @@ class DeadLetter:
 
     @property
     def certificate_id(self) -> str | None:
-        """Return the certificate the event is about, as the event claims it."""
-        return claimed_certificate_id(self.event)
+        """Return the certificate the event is about, as the event names it."""
+        return named_certificate_id(self.event)
 
     def to_json(self) -> str:
         """Return the letter as the function sends it; `decode_dead_letter` reads it back."""

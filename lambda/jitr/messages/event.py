@@ -59,8 +59,8 @@ def is_certificate_id(text: str) -> bool:
     return _CERTIFICATE_ID.fullmatch(text) is not None
 
 
-def claimed_certificate_id(payload: object) -> str | None:
-    """Return the id an event claims, for logs, if it has the form of one."""
+def named_certificate_id(payload: object) -> str | None:
+    """Return the id that an event names, for logs, if it has the form of one."""
     value = payload.get("certificateId") if isinstance(payload, Mapping) else None
     return value if isinstance(value, str) and is_certificate_id(value) else None
 

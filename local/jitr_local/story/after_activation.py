@@ -15,7 +15,7 @@ from jitr_local.stack.local_stack import Instance
 from jitr_local.story.expectation import SummaryLine
 from jitr_local.story.factory import Factory, MadeDevice
 from jitr_local.story.jitr_command import told_jitr
-from jitr_local.story.observations import certificate_status, eventually, figures, outputs, statuses
+from jitr_local.story.observations import certificate_status, eventually, metric_values, outputs, statuses
 from jitr_local.story.timeline import Timeline
 
 # Bounds for a busy computer; the figures that are printed are measured.
@@ -121,7 +121,9 @@ class AfterActivation:
         return statuses(self.instance, self.factory.authority.ca_certificate_id, fleet)
 
     def _braked_devices(self) -> int:
-        return int(max(figures(self.instance, outputs(self.instance).enforcement_function, BRAKED_DEVICES), default=0))
+        return int(
+            max(metric_values(self.instance, outputs(self.instance).enforcement_function, BRAKED_DEVICES), default=0)
+        )
 
     def _alarm(self) -> str:
         """Return the name of the alarm that watches the metric (the emulator reads no metrics out of logs)."""

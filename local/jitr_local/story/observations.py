@@ -84,7 +84,7 @@ def log_lines(instance: Instance, function: str) -> Iterator[dict[str, Any]]:
                 yield json.loads(event["message"])
 
 
-def figures(instance: Instance, function: str, metric: str) -> list[float]:
+def metric_values(instance: Instance, function: str, metric: str) -> list[float]:
     """Return what a function wrote for one metric, in the order of its log."""
     return [value for line in log_lines(instance, function) if "_aws" in line for value in line.get(metric, ())]
 
@@ -92,7 +92,7 @@ def figures(instance: Instance, function: str, metric: str) -> list[float]:
 def function_iot_calls(instance: Instance, *, since: datetime) -> int:
     """Count the AWS IoT calls that the functions made since then, as the emulator's CloudTrail recorded them.
 
-    The emulator returns the newest fifty records of anybody's calls at most. They name the HTTP method, not the action;
+    The emulator returns the newest fifty records of all calls at most. They name the HTTP method, not the action;
     the functions' are told by their user agent.
     """
     attributes = [{"AttributeKey": "EventSource", "AttributeValue": "iot.amazonaws.com"}]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import utils
 from cryptography.x509.oid import NameOID
 
-from jitr.activation.claiming import IRREVERSIBLE_REJECTIONS
+from jitr.activation.leasing import IRREVERSIBLE_REJECTIONS
 from jitr.activation.steps import LEASE
 from jitr.certificates import der as der_reader
 from jitr.errors import Outcome, Reason, Undecided

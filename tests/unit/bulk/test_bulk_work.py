@@ -108,7 +108,7 @@ def test_a_message_that_comes_twice_at_a_time_waits(bulk: BulkDeployment) -> Non
     bulk.devices(2)
     bulk.create("job", bulk.plan())
     at = bulk.deployment.clock()
-    assert bulk.jobs.claim("job", 1, owner="first", until=at + LEASE, at=at)
+    assert bulk.jobs.take("job", 1, owner="first", until=at + LEASE, at=at)
     assert bulk.take(Shift("job", 1), owner="second").end is ShiftEnd.BUSY
     assert bulk.queue.sent == [(Shift("job", 1), AGAIN_SECONDS)]
     assert "UpdateCertificate" not in bulk.deployment.iot.calls
@@ -132,7 +132,7 @@ def test_while_the_next_shift_is_at_work_an_old_message_sends_nothing(bulk: Bulk
     start(bulk, bulk.plan())
     bulk.take(Shift("job", 1), looks=3)
     at = bulk.deployment.clock()
-    assert bulk.jobs.claim("job", 2, owner="next", until=at + LEASE, at=at)
+    assert bulk.jobs.take("job", 2, owner="next", until=at + LEASE, at=at)
     bulk.queue.sent.clear()
     bulk.take(Shift("job", 1))
     assert bulk.queue.sent == []
@@ -467,8 +467,8 @@ def test_a_lease_that_ended_is_taken_over(bulk: BulkDeployment) -> None:
     """Its owner cannot be alive any more, and could not write any more."""
     bulk.create("job", bulk.plan())
     at = bulk.deployment.clock()
-    claimed = bulk.jobs.claim("job", 1, owner="dead", until=at + timedelta(minutes=1), at=at)
-    assert claimed is not None
+    taken = bulk.jobs.take("job", 1, owner="dead", until=at + timedelta(minutes=1), at=at)
+    assert taken is not None
     late = at + timedelta(minutes=2)
-    assert bulk.jobs.claim("job", 1, owner="next", until=late + LEASE, at=late) is not None
-    assert not bulk.jobs.record(claimed, owner="dead", until=late + LEASE, at=late)
+    assert bulk.jobs.take("job", 1, owner="next", until=late + LEASE, at=late) is not None
+    assert not bulk.jobs.record(taken, owner="dead", until=late + LEASE, at=late)

@@ -1,4 +1,4 @@
-"""Duplicates cost no quota: how often AWS IoT is asked about a device that knocks again and again."""
+"""Repeated knocks cost no quota: how often AWS IoT is asked about a device that knocks again and again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jitr.activation.duplicates import CLOCK_MARGIN
+from jitr.activation.knocks import CLOCK_MARGIN
 from jitr.aws.state_table import StateTable
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.registry.rows import Registry
@@ -324,7 +324,7 @@ def test_the_row_says_since_when_knocks_are_answered(deployment: TestDeployment)
 
 def test_memory_is_bounded(deployment: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest goes; the table still knows it."""
-    monkeypatch.setattr("jitr.activation.duplicates._REMEMBERED", 2)
+    monkeypatch.setattr("jitr.activation.knocks._REMEMBERED", 2)
     devices = [deployment.ca.issue(f"device-{number}") for number in range(4)]
     for device in devices:
         deployment.deliver(knock(deployment, device, ago=60))

@@ -1,4 +1,4 @@
-"""Duplicates: events that need no call to AWS IoT, because what was decided after them answers them.
+"""Repeated knocks: events that need no call to AWS IoT, because what was decided after them answers them.
 
 A device that waits knocks again and again, and each knock is an event. Once its certificate is ACTIVE, those that were
 sent before are answered: its next connect succeeds. Asking AWS IoT about each would cost a call of a quota of ten a
@@ -32,7 +32,7 @@ _REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class KnockAnswer:
     """What answers every knock before `since`; `until` None: for good."""
 
     outcome: Outcome
@@ -43,14 +43,14 @@ class Answer:
 
 
 @dataclass
-class Duplicates:
+class AnsweredKnocks:
     """One container's memory of its decisions, and behind it the registry with those of all; `clock` is UTC."""
 
     rows: Registry
     clock: Callable[[], datetime]
-    _memory: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
+    _memory: OrderedDict[str, KnockAnswer] = field(default_factory=OrderedDict)
 
-    def answer(self, event: CertificateRegistered) -> Answer | None:
+    def answer(self, event: CertificateRegistered) -> KnockAnswer | None:
         """Return what answers a knock, None where AWS IoT has to be asked.
 
         Raises Undecided where the table does not answer: then nothing else would go on either.
@@ -71,7 +71,7 @@ class Duplicates:
 
     def rejected(self, certificate_id: str, error: Rejected, since: datetime) -> None:
         """Remember a rejection for a while; `since` is when it began."""
-        answer = Answer(
+        answer = KnockAnswer(
             outcome=error.outcome,
             reason=error.reason,
             message=error.message,
@@ -80,7 +80,7 @@ class Duplicates:
         )
         self._remember(certificate_id, answer)
 
-    def _registered(self, certificate_id: str) -> Answer | None:
+    def _registered(self, certificate_id: str) -> KnockAnswer | None:
         """Return what the registry says: activated by us, nothing wanted of it, and nobody at work on it."""
         key = self.rows.key_of(certificate_id)
         row = None if key is None else self.rows.row(key)
@@ -92,19 +92,19 @@ class Duplicates:
         self._remember(certificate_id, answer)
         return answer
 
-    def _remember(self, certificate_id: str, answer: Answer) -> None:
+    def _remember(self, certificate_id: str, answer: KnockAnswer) -> None:
         self._memory[certificate_id] = answer
         self._memory.move_to_end(certificate_id)
         if len(self._memory) > _REMEMBERED:
             self._memory.popitem(last=False)
 
 
-def _asked_at(event: CertificateRegistered, answer: Answer) -> datetime:
-    """Return the time that an answer has to come after: the knock's own, or the certificate's registration.
+def _asked_at(event: CertificateRegistered, answer: KnockAnswer) -> datetime:
+    """Return the time that an answer has to come after: the certificate's registration, or the knock's own.
 
-    The registration counts for a minute after an activation: what was ACTIVE never waits for activation again.
-    A certificate that was deleted and registered again has another one. Should AWS mean another time than we think,
-    the next knock is looked at. A first event has no registration, and a rejection may be mended: the knock's counts.
+    The registration counts within a minute after an activation: what was ACTIVE never waits for activation again.
+    The knock's own counts otherwise: for a first event, which names no registration, and after a rejection, which an
+    operator may have mended. A certificate that was deleted and registered again has another registration.
     """
     knocked_at = event.knocked_at or answer.since
     at_once = answer.until is None and knocked_at < answer.since + _A_MOMENT
@@ -113,8 +113,8 @@ def _asked_at(event: CertificateRegistered, answer: Answer) -> datetime:
     return min(knocked_at, datetime.fromtimestamp(event.registered_at / 1000, UTC))
 
 
-def _active(since: datetime) -> Answer:
-    return Answer(
+def _active(since: datetime) -> KnockAnswer:
+    return KnockAnswer(
         outcome=Outcome.ALREADY_DECIDED,
         reason="active",
         message="the certificate was activated after this knock",

@@ -50,7 +50,7 @@ def on_newest_crl(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claiming:
+class Leasing:
     """Steps 5 and 6 for one event; `lease` is how long its invocation has the row to itself, `clock` is UTC."""
 
     examination: Examination
@@ -59,7 +59,7 @@ class Claiming:
     lease: timedelta
     clock: Callable[[], datetime]
 
-    def claim(self, candidate: Candidate, *, owner: str, progress: Progress) -> Candidate | None:
+    def take(self, candidate: Candidate, *, owner: str, progress: Progress) -> Candidate | None:
         """Decide on a CRL and write the row.
 
         Returns None where another event of the certificate was quicker, and has activated it since step 2. Raises
