@@ -20,7 +20,7 @@ from typing import Any, ClassVar, get_origin, get_type_hints
 CONFIGURATION_FILE = "jitr-configuration.json"
 PRIVATE_CAS_VARIABLE = "JITR_PRIVATE_CAS"
 POLICY_NAME_PREFIX = "jitr"
-# The attribute by which a Thing belongs to one certificate; CreateThing with it is the claim.
+# The attribute by which a Thing belongs to one certificate; CreateThing with it makes it so.
 CERTIFICATE_ATTRIBUTE = "certificate_id"
 # How long a template's name may be to fit into the name of a device's own policy, which AWS IoT limits to 128
 # characters: the prefix, the longest deployment name, the certificate's id and two dots take the other 95.

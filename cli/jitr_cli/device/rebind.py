@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from jitr import certificates
 from jitr.activation.candidate import Candidate
-from jitr.activation.operator_checks import Claim, find_candidate, find_claim, step, verify_candidate
+from jitr.activation.operator_checks import ThingToTake, find_candidate, find_thing_to_take, step, verify_candidate
 from jitr.aws.iot import CertificateStatus, RegisteredCertificate
 from jitr.certificates import Certificate
 from jitr.errors import Reason, Rejected, Undecided, Waiting
@@ -28,10 +28,10 @@ _OFF = (CertificateStatus.INACTIVE, CertificateStatus.REVOKED)
 
 @dataclass(frozen=True, kw_only=True)
 class Rebinding:
-    """What is to be done: `claim` None: an earlier run moved it; `holder` None: it is gone, or there was none."""
+    """What is to be done: `thing` None: an earlier run moved it; `holder` None: it is gone, or there was none."""
 
     candidate: Candidate
-    claim: Claim | None
+    thing: ThingToTake | None
     holder: RegisteredCertificate | None
 
     @property
@@ -78,7 +78,7 @@ def _carry_out(call: Call, services: DeviceServices, rebinding: Rebinding) -> tu
     candidate = rebinding.candidate
     with progress("activating", total=None):
         activation = services.operator_activation()
-        replaced = activation.rebind(candidate, owner=new_owner(call.aws), take=rebinding.claim)
+        replaced = activation.rebind(candidate, owner=new_owner(call.aws), take=rebinding.thing)
     say(f"ACTIVE; Thing {candidate.thing_name} is this certificate's")
     _detach(services, candidate)
     return "rebound", replaced
@@ -102,20 +102,20 @@ def _prepare(services: DeviceServices, candidate: Candidate) -> Rebinding:
             f"there is no Thing {candidate.thing_name} yet: the device's next connect does it all",
             step=7,
         )
-    claim = find_claim(services.registry, candidate)
+    thing = find_thing_to_take(services.registry, candidate)
     with step(7):
-        holder = _holder(services, claim)
+        holder = _holder(services, thing)
         if holder is not None:
             _verify_same_device(certificates.load_certificate(holder.pem), candidate)
-    return Rebinding(candidate=candidate, claim=claim, holder=holder)
+    return Rebinding(candidate=candidate, thing=thing, holder=holder)
 
 
-def _holder(services: DeviceServices, claim: Claim | None) -> RegisteredCertificate | None:
-    """Return the certificate that has the Thing; None where it is gone, or the claim names no certificate."""
-    if claim is None or claim.holder is None or not is_certificate_id(claim.holder):
+def _holder(services: DeviceServices, thing: ThingToTake | None) -> RegisteredCertificate | None:
+    """Return the certificate that has the Thing; None where it is gone, or the Thing names no certificate."""
+    if thing is None or thing.holder is None or not is_certificate_id(thing.holder):
         return None
     try:
-        return services.registry.describe_certificate(claim.holder)
+        return services.registry.describe_certificate(thing.holder)
     except Undecided as error:
         if error.reason is not Reason.CERTIFICATE_NOT_FOUND:
             raise
@@ -135,11 +135,11 @@ def _describe(rebinding: Rebinding) -> None:
     new = rebinding.candidate.certificate
     say(f"rebind Thing {rebinding.thing_name}")
     say(f"  to   {rebinding.candidate.certificate_id}: CA {rebinding.candidate.ca.name}, {_life(new)}")
-    if rebinding.claim is None:
-        say("  an earlier run moved the claim: only the activation is left to do")
+    if rebinding.thing is None:
+        say("  an earlier run moved the Thing: only the activation is left to do")
         return
     if rebinding.holder is None:
-        say(f"  from {rebinding.claim.holder or 'no certificate'}, which AWS IoT does not know")
+        say(f"  from {rebinding.thing.holder or 'no certificate'}, which AWS IoT does not know")
         return
     old = certificates.load_certificate(rebinding.holder.pem)
     say(f"  from {rebinding.holder.certificate_id}: {rebinding.holder.status}, {_life(old)}; it becomes INACTIVE")
@@ -156,9 +156,9 @@ def _life(certificate: Certificate) -> str:
 def _clean_up(services: DeviceServices, candidate: Candidate, *, dry_run: bool) -> Candidate:
     """Finish for a certificate that is ACTIVE already what an interrupted run may have left open."""
     named = services.examination(writes=False).verify_certificate(candidate)
-    if (claim := find_claim(services.registry, named)) is not None:
+    if (thing := find_thing_to_take(services.registry, named)) is not None:
         raise Refusal(
-            "not_pending", f"the certificate is ACTIVE, although Thing {claim.thing_name} is not its own", step=2
+            "not_pending", f"the certificate is ACTIVE, although Thing {thing.thing_name} is not its own", step=2
         )
     say(finish_open(services, named, dry_run=dry_run))
     if not dry_run:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import click
 
 from jitr.activation.candidate import Candidate
-from jitr.activation.operator_checks import Claim, find_candidate, find_claim, step, verify_candidate
+from jitr.activation.operator_checks import ThingToTake, find_candidate, find_thing_to_take, step, verify_candidate
 from jitr.aws.iot import CertificateStatus
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr_cli.console.call import Call, writing_command
@@ -23,10 +23,10 @@ from jitr_cli.devices.services import DeviceServices, finish_open, new_owner, ve
 
 @dataclass(frozen=True, kw_only=True)
 class Reinstatement:
-    """What is to be done: `claim` is a Thing to take over; nothing at all where `done` says why."""
+    """What is to be done: `thing` is a Thing to take over; nothing at all where `done` says why."""
 
     candidate: Candidate
-    claim: Claim | None = None
+    thing: ThingToTake | None = None
     done: str | None = None
 
 
@@ -69,13 +69,13 @@ def _prepare(services: DeviceServices, certificate_id: str, *, take_thing: bool,
             "not_inactive", f"the certificate is {status}: `jitr device explain` says what it waits for", step=2
         )
     candidate = verify_candidate(examination, services.rows, candidate)
-    claim = find_claim(services.registry, candidate)
-    if claim is not None and not take_thing:
+    thing = find_thing_to_take(services.registry, candidate)
+    if thing is not None and not take_thing:
         with step(7):
             raise Rejected(
-                Reason.THING_IN_USE, f"Thing {claim.thing_name} belongs to {_holder(claim)}: --take-thing takes it back"
+                Reason.THING_IN_USE, f"Thing {thing.thing_name} belongs to {_holder(thing)}: --take-thing takes it back"
             )
-    return Reinstatement(candidate=candidate, claim=claim)
+    return Reinstatement(candidate=candidate, thing=thing)
 
 
 def _carry_out(call: Call, services: DeviceServices, found: Reinstatement) -> tuple[str, str | None]:
@@ -90,7 +90,7 @@ def _carry_out(call: Call, services: DeviceServices, found: Reinstatement) -> tu
         return "would_reinstate", None
     activation = services.operator_activation()
     with progress("activating", total=None):
-        replaced = activation.reinstate(found.candidate, owner=new_owner(call.aws), take=found.claim)
+        replaced = activation.reinstate(found.candidate, owner=new_owner(call.aws), take=found.thing)
     say("ACTIVE; its next connect is admitted")
     return "reinstated", replaced
 
@@ -100,9 +100,9 @@ def _describe(found: Reinstatement) -> None:
     say(f"reinstate {candidate.certificate_id}")
     serial = f"{candidate.certificate.serial_number:x}"
     say(f"  CA {candidate.ca.name}, serial {serial}, Thing {candidate.thing_name or 'none'}")
-    if found.claim is not None:
-        say(f"  Thing {found.claim.thing_name} is taken from {_holder(found.claim)}, which becomes INACTIVE")
+    if found.thing is not None:
+        say(f"  Thing {found.thing.thing_name} is taken from {_holder(found.thing)}, which becomes INACTIVE")
 
 
-def _holder(claim: Claim) -> str:
-    return claim.holder or "a certificate that is not known"
+def _holder(thing: ThingToTake) -> str:
+    return thing.holder or "a certificate that is not known"

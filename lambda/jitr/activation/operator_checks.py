@@ -20,7 +20,7 @@ from jitr.registry.rows import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class ThingToTake:
     """A Thing as it was when the operator was asked: `holder` is the certificate that it belongs to, if any."""
 
     thing_name: str
@@ -28,8 +28,8 @@ class Claim:
     version: int
 
     @classmethod
-    def of(cls, name: str, thing: Thing) -> Claim:
-        """Return the claim on a Thing."""
+    def of(cls, name: str, thing: Thing) -> ThingToTake:
+        """Return a Thing with the version by which to change it."""
         return cls(thing_name=name, holder=thing.certificate_id, version=thing.version)
 
 
@@ -74,15 +74,15 @@ def verify_candidate(examination: Examination, rows: Registry, candidate: Candid
     return candidate
 
 
-def find_claim(registry: Things, candidate: Candidate) -> Claim | None:
-    """Return the claim that another certificate, or nobody, has on the Thing; None where there is nothing to take."""
+def find_thing_to_take(registry: Things, candidate: Candidate) -> ThingToTake | None:
+    """Return the candidate's Thing where it is another certificate's, or no one's; None: there is nothing to take."""
     if candidate.thing_name is None:
         return None
     with step(7):
         thing = registry.find_thing(candidate.thing_name)
     if thing is None or thing.certificate_id == candidate.certificate_id:
         return None
-    return Claim.of(candidate.thing_name, thing)
+    return ThingToTake.of(candidate.thing_name, thing)
 
 
 def verify_not_revoked(examination: Examination, candidate: Candidate) -> tuple[CurrentCrl, ...]:

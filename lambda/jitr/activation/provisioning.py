@@ -30,13 +30,13 @@ class Provisioning:
     rows: Registry
 
     def attach_thing(self, candidate: Candidate, *, owner: str) -> str | None:
-        """Claim, group and attach the Thing; returns the certificate that goes INACTIVE once this one is ACTIVE."""
-        # First of all: a device whose policy cannot be made must not claim a Thing.
+        """Create, group and attach the Thing; returns the certificate that goes INACTIVE once this one is ACTIVE."""
+        # First of all: a device whose policy cannot be made must not take a Thing.
         self._own_document(candidate)
         name = candidate.thing_name
         if name is None:
             return None
-        # After a crash the claim succeeds at once, and only the row knows whose Thing it was.
+        # After a crash creating it succeeds at once, and only the row knows whose Thing it was.
         replaces, ca = candidate.replaces, candidate.ca
         if not self.registry.create_thing(
             name, candidate.certificate_id, thing_type=ca.thing_type, attributes=ca.thing_attributes
@@ -50,7 +50,7 @@ class Provisioning:
     def _take_over(self, name: str, candidate: Candidate, owner: str) -> str | None:
         thing = self.registry.describe_thing(name)
         if thing.certificate_id == candidate.certificate_id:
-            # Ours already: an earlier delivery claimed it, or somebody added attributes of their own.
+            # Ours already: an earlier delivery made it, or somebody added attributes of their own.
             return candidate.replaces
         holder = thing.certificate_id or ""
         if candidate.ca.on_existing_thing is not OnExistingThing.REPLACE or not is_certificate_id(holder):
@@ -69,7 +69,7 @@ class Provisioning:
         return holder
 
     def hand_over(self, name: str, candidate: Candidate, *, owner: str, holder: str | None, version: int) -> None:
-        """Move a Thing's claim from its holder to the candidate, if the Thing is still as `version` was.
+        """Move a Thing from its holder to the candidate, if the Thing is still as `version` was.
 
         The holder is noted in the row first: what finishes after a crash knows which certificate has to go.
         """

@@ -4,7 +4,7 @@ The steps are those of an activation (docs/registration-flow.md): 2 to 5a by the
 
 6. the registry row ACTIVATING with a lease, and only then, once more, which CRL version is the accepted one:
    enforcement writes that version before it reads rows, so either it sees the lease or we see its version;
-7. Thing and policy, by the function's own provisioning; for a rebind the Thing's claim is taken over first;
+7. Thing and policy, by the function's own provisioning; for a rebind the Thing is taken over first;
 8. UpdateCertificate ACTIVE, then the row on condition; if revocation was marked meanwhile, off at once.
 
 Killed anywhere, a second run goes on where the first one stopped.
@@ -21,7 +21,7 @@ from jitr.activation.candidate import Candidate
 from jitr.activation.closing import Closing
 from jitr.activation.examination import Examination
 from jitr.activation.leasing import on_newest_crl
-from jitr.activation.operator_checks import Claim, step, verify_not_revoked, verify_row_admits
+from jitr.activation.operator_checks import ThingToTake, step, verify_not_revoked, verify_row_admits
 from jitr.activation.provisioning import Provisioning
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.crls.cache import CurrentCrl
@@ -54,17 +54,17 @@ class OperatorActivation:
         """What follows ACTIVE (step 8)."""
         return Closing(registry=self.registry, rows=self.rows, disconnecting=self.disconnecting)
 
-    def reinstate(self, candidate: Candidate, *, owner: str, take: Claim | None = None) -> str | None:
+    def reinstate(self, candidate: Candidate, *, owner: str, take: ThingToTake | None = None) -> str | None:
         """Lead an INACTIVE certificate back to ACTIVE; returns the certificate that gave up its Thing, if any.
 
-        `take` is a Thing's claim to take over. Raises Rejected, Waiting or Undecided: the certificate is not ACTIVE.
+        `take` is a Thing to take over. Raises Rejected, Waiting or Undecided: the certificate is not ACTIVE.
         """
         return self._activate(candidate, owner, take, was=CertificateStatus.INACTIVE)
 
-    def rebind(self, candidate: Candidate, *, owner: str, take: Claim | None) -> str | None:
-        """Make a PENDING_ACTIVATION certificate ACTIVE with the claim on a Thing that another one has.
+    def rebind(self, candidate: Candidate, *, owner: str, take: ThingToTake | None) -> str | None:
+        """Make a PENDING_ACTIVATION certificate ACTIVE with a Thing that belongs to another one.
 
-        `take` is None where an earlier run moved the claim. Returns the certificate that gave it up; that one is
+        `take` is None where an earlier run moved the Thing. Returns the certificate that gave it up; that one is
         INACTIVE then. Raises as `reinstate`.
         """
         return self._activate(candidate, owner, take, was=CertificateStatus.PENDING_ACTIVATION)
@@ -76,9 +76,11 @@ class OperatorActivation:
         self._close(candidate, owner=None)
         return row.replaces
 
-    def _activate(self, candidate: Candidate, owner: str, take: Claim | None, *, was: CertificateStatus) -> str | None:
+    def _activate(
+        self, candidate: Candidate, owner: str, take: ThingToTake | None, *, was: CertificateStatus
+    ) -> str | None:
         # (5), (6)
-        began = self._claim_row(candidate, owner, was)
+        began = self._take_row(candidate, owner, was)
         # (7)
         try:
             with step(7):
@@ -112,7 +114,7 @@ class OperatorActivation:
             # Without an answer nobody knows: the row stays on its way, and whoever runs this again finds out.
             raise
 
-    def _claim_row(self, candidate: Candidate, owner: str, was: CertificateStatus) -> datetime:
+    def _take_row(self, candidate: Candidate, owner: str, was: CertificateStatus) -> datetime:
         """Decide on the newest CRL and write the row; again while another one is accepted. Returns the time."""
 
         def check(newest: bool) -> tuple[CurrentCrl, ...]:  # noqa: ARG001, FBT001 - an operator always wants the newest
@@ -158,7 +160,7 @@ class OperatorActivation:
             self.rows.release_lease(candidate.row, owner=owner)
             raise
 
-    def _take_over(self, candidate: Candidate, owner: str, take: Claim) -> None:
+    def _take_over(self, candidate: Candidate, owner: str, take: ThingToTake) -> None:
         thing = self.registry.describe_thing(take.thing_name)
         if thing.certificate_id == candidate.certificate_id:
             return
@@ -169,7 +171,7 @@ class OperatorActivation:
     def _noted(self, candidate: Candidate) -> str | None:
         """Return the certificate that gave up its Thing, in this run or an earlier one: CreateThing does not tell.
 
-        It succeeds once the claim is ours, whoever had it before.
+        It succeeds once the Thing is the candidate's, whichever certificate had it before.
         """
         row = self.rows.row(candidate.row)
         return row.replaces if row else None

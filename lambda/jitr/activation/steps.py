@@ -11,7 +11,8 @@ The steps, whose numbers appear in the code, in results, in logs and in docs/reg
 5. Revocation: listed on the CA's CRL? Then (5a), where the CA has an allow-list: is the serial number on it?
 6. Registry row ACTIVATING with a lease, refused if the row wants or has revocation; then the accepted CRL version,
    read consistently: newer than the one of step 5 means step 5 again.
-7. Thing (claimed, then attached), where configured; policy attached, and created first if it does not exist.
+7. Thing (created as this certificate's, then attached), where configured; policy attached, and created first if it
+   does not exist.
 8. UpdateCertificate ACTIVE; then row ACTIVE on condition, and if revocation was marked meanwhile, off at once.
 
 Everything is safe to repeat from the start: whatever was killed wherever, the next delivery ends in the same state.

@@ -297,7 +297,7 @@ class TestRejected:
         assert deployment.knock(deployment.ca.issue("device-1")).reason == Reason.THING_IN_USE
 
     def test_attributes_that_others_added_do_not_lose_the_thing(self, deployment: TestDeployment) -> None:
-        """Claimed, then labelled by somebody, then interrupted: the claim still holds."""
+        """Created, then labelled by somebody, then interrupted: the Thing is still this certificate's."""
         device = deployment.ca.issue("device-1")
         event = deployment.iot.connect(device, deployment.ca)
         with failing(deployment.iot_client, "AttachPolicy", "ThrottlingException"):

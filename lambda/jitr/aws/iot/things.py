@@ -19,7 +19,7 @@ NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """A Thing's claim: the certificate it belongs to, and the version to change it by."""
+    """What decides about a Thing: the certificate it belongs to, and the version to change it by."""
 
     certificate_id: str | None
     version: int
@@ -39,9 +39,9 @@ class Things:
         thing_type: str | None = None,
         attributes: Mapping[str, str] = NOTHING_MORE,
     ) -> bool:
-        """Claim a Thing for a certificate; returns False when one of that name exists with other content.
+        """Create a Thing that belongs to a certificate; returns False when one of that name exists with other content.
 
-        On AWS the same name with the same content succeeds, so a repeated claim does too (API reference, CreateThing).
+        On AWS the same name with the same content succeeds, so a second delivery does too (API reference, CreateThing).
         """
         kind = {} if thing_type is None else {"thingTypeName": thing_type}
         with aws_call("CreateThing"):
