@@ -8,6 +8,7 @@ from datetime import timedelta
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
 from jitr_cli.dlq.queue import DeadLetterQueue, QueueName
+from jitr_cli.dlq.selection import QUEUE_SECTIONS
 from jitr_fleet.deployments.runbook import alarm_section
 
 _RECENT = timedelta(minutes=15)
@@ -16,11 +17,6 @@ _LETTERS_GROW_OLD = timedelta(days=10)
 _EVENTS_WAIT = timedelta(minutes=15)
 # A shift of bulk work that failed is tried again after an hour.
 _WORK_WAITS = timedelta(minutes=90)
-_SECTIONS = {
-    QueueName.ACTIVATION: "dead-letters",
-    QueueName.ENFORCEMENT: "enforcement-dead-letters",
-    QueueName.BULK: "bulk-dead-letters",
-}
 
 
 def dead_letters(deployed: Deployed) -> Iterator[Finding]:
@@ -29,7 +25,9 @@ def dead_letters(deployed: Deployed) -> Iterator[Finding]:
         queue = DeadLetterQueue.of(deployed.aws, deployed.stack, name)
         count = queue.depth().total
         if count:
-            yield error(f"about {count} dead letters of {name}", fix=f"jitr dlq list; {alarm_section(_SECTIONS[name])}")
+            yield error(
+                f"about {count} dead letters of {name}", fix=f"jitr dlq list; {alarm_section(QUEUE_SECTIONS[name])}"
+            )
         else:
             yield ok(f"no dead letters of {name}")
 

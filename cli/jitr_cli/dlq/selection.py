@@ -19,7 +19,12 @@ from jitr_fleet.deployments.runbook import alarm_section, reason_section
 
 # Codes that are no reasons of a decision, and have sections in the runbook all the same.
 _OTHER_SECTIONS = frozenset({"rule_failed", "unreadable", "crashed"})
-_QUEUE_SECTIONS = {QueueName.ENFORCEMENT: "enforcement-dead-letters", QueueName.BULK: "bulk-dead-letters"}
+# The alarm that goes off for a queue's dead letters, and its section.
+QUEUE_SECTIONS = {
+    QueueName.ACTIVATION: "dead-letters",
+    QueueName.ENFORCEMENT: "enforcement-dead-letters",
+    QueueName.BULK: "bulk-dead-letters",
+}
 
 
 class CertificateId(click.ParamType[str]):
@@ -125,8 +130,8 @@ def letter_advice(held: Held) -> str:
 
 def section(held: Held) -> str:
     """Return where the runbook says what to do about a letter."""
-    if held.queue in _QUEUE_SECTIONS:
-        return alarm_section(_QUEUE_SECTIONS[held.queue])
+    if held.queue is not QueueName.ACTIVATION:
+        return alarm_section(QUEUE_SECTIONS[held.queue])
     reason = held.letter.reason
     known = reason in _OTHER_SECTIONS or reason in Reason.__members__.values()
     return reason_section(reason) if known else alarm_section("function-crashes")

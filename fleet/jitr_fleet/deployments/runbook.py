@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-RUNBOOK: Final = "docs/runbook.md"
 ALARMS: Final = "docs/runbook/alarms.md"
 REASONS: Final = "docs/runbook/reasons.md"
 
