@@ -89,7 +89,7 @@ def _case_as_data(suite: SuiteResult, result: CaseResult) -> dict[str, Any]:
         "action": case.action,
         "resource": case.resource,
         "expect": case.expect.value,
-        "decision": None if result.verdict is None else result.verdict.value,
+        "decision": None if result.answer is None else result.answer.value,
         "passed": result.passed,
         "problem": result.problem or None,
         "explanation": list(result.explanation),
@@ -118,5 +118,5 @@ def _place(result: CaseResult) -> str:
 
 def _row(result: CaseResult) -> tuple[str, ...]:
     case = result.case
-    got = "no answer" if result.verdict is None else result.verdict.value
+    got = "no answer" if result.answer is None else result.answer.value
     return (_place(result), case.why, case.device, case.action, case.resource or "", case.expect.value, got)

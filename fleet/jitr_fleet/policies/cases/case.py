@@ -27,11 +27,11 @@ class Expectation(StrEnum):
     EXPLICIT_DENY = "explicit_deny"
     IMPLICIT_DENY = "implicit_deny"
 
-    def met_by(self, verdict: AuthDecision) -> bool:
+    def met_by(self, answer: AuthDecision) -> bool:
         """Return whether an answer is the right one."""
         if self is Expectation.DENIED:
-            return verdict is not AuthDecision.ALLOWED
-        return self.value == verdict.value
+            return answer is not AuthDecision.ALLOWED
+        return self.value == answer.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class CaseResult:
     explanation: tuple[str, ...]
 
     @property
-    def verdict(self) -> AuthDecision | None:
+    def answer(self) -> AuthDecision | None:
         """The answer; None where there is none."""
         return None if self.decision is None else self.decision.decision
 
@@ -75,12 +75,12 @@ class CaseResult:
     @property
     def passed(self) -> bool:
         """Whether the answer was the right one."""
-        return self.verdict is not None and self.case.expect.met_by(self.verdict)
+        return self.answer is not None and self.case.expect.met_by(self.answer)
 
     @property
     def summary(self) -> str:
         """What was expected and what came, in one sentence."""
-        came = self.problem if self.verdict is None else f"got {self.verdict}"
+        came = self.problem if self.answer is None else f"got {self.answer}"
         return f"expected {self.case.expect}, {came}"
 
 

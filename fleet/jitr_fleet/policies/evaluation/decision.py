@@ -122,9 +122,9 @@ def evaluate(documents: Sequence[PolicyDocument], request: AccessRequest) -> Dec
         for statement in document.statements
     )
     filled = {name: found for filler in readings[0] for name, found in filler.filled.items()}
-    verdict, deciding = _deciding(results)
+    answer, deciding = _deciding(results)
     policy, statement = (None, None) if deciding is None else (deciding.policy, deciding.statement)
-    return Decision(verdict, policy, statement, results, tuple(filled.values()))
+    return Decision(answer, policy, statement, results, tuple(filled.values()))
 
 
 class _Filler:
@@ -166,11 +166,11 @@ class _Filler:
 def _deciding(results: Iterable[StatementResult]) -> tuple[AuthDecision | None, StatementResult | None]:
     """Return the answer and the statement it comes from: what may deny hides every Allow, what may allow only none."""
     possible = [result for result in results if result.applies is not False]
-    for effect, verdict in ((Effect.DENY, AuthDecision.EXPLICIT_DENY), (Effect.ALLOW, AuthDecision.ALLOWED)):
+    for effect, answer in ((Effect.DENY, AuthDecision.EXPLICIT_DENY), (Effect.ALLOW, AuthDecision.ALLOWED)):
         of_effect = [result for result in possible if result.statement.effect is effect]
         certain = [result for result in of_effect if result.applies]
         if certain or of_effect:
-            return (verdict, certain[0]) if certain else (None, of_effect[0])
+            return (answer, certain[0]) if certain else (None, of_effect[0])
     return AuthDecision.IMPLICIT_DENY, None
 
 
