@@ -9,15 +9,16 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Self, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from jitr_fleet.issuing.signers import PrivateKey, key_usage
+from jitr_fleet.issuing import signers
 
+PrivateKey: TypeAlias = signers.PrivateKey
 DAY = timedelta(days=1)
 _CURVES: dict[str, ec.EllipticCurve] = {"224": ec.SECP224R1(), "256": ec.SECP256R1(), "384": ec.SECP384R1()}
 
@@ -199,7 +200,7 @@ class CertificateAuthority:
 def ca_key_usage(*, crl_sign: bool = True, key_cert_sign: bool = True) -> x509.KeyUsage:
     """Return a CA's keyUsage extension."""
     asked = (("key_cert_sign", key_cert_sign), ("crl_sign", crl_sign))
-    return key_usage("digital_signature", *(name for name, wanted in asked if wanted))
+    return signers.key_usage("digital_signature", *(name for name, wanted in asked if wanted))
 
 
 def revoked_entry(

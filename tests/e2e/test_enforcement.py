@@ -16,7 +16,7 @@ from jitr.telemetry import metric_names
 from jitr_local.device.reference_device import RunResult
 from jitr_local.story.factory import Factory, MadeDevice
 from jitr_local.story.jitr_command import jitr
-from jitr_local.story.observations import eventually, figures, invoke, log_lines, outputs, statuses
+from jitr_local.story.observations import eventually, invoke, log_lines, metric_values, outputs, statuses
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.e2e
@@ -59,7 +59,7 @@ def test_an_active_device_that_gets_onto_the_crl_is_revoked_without_anyone_looki
     assert world.connect(device, timeout=1).result is RunResult.NOT_ADMITTED
     enforcement = outputs(world.instance).enforcement_function
     switched_off = eventually(
-        lambda: figures(world.instance, enforcement, metric_names.SWITCHED_OFF), within=20, wanted=any
+        lambda: metric_values(world.instance, enforcement, metric_names.SWITCHED_OFF), within=20, wanted=any
     )
     assert max(switched_off) == 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from jitr.telemetry import metric_names
 from jitr_local.stack.local_fleet import DEPLOYMENT, POLICIES
-from jitr_local.story.observations import eventually, figures, invoke, outputs
+from jitr_local.story.observations import eventually, invoke, metric_values, outputs
 from tests.e2e.conftest import World
 from tests.e2e.stack_templates import stack_template, update
 
@@ -126,7 +126,7 @@ def test_a_policy_that_was_changed_by_hand_is_measured_and_can_be_brought_back(s
 def measured(world: World, function: str, wanted: float) -> Any:
     """Wait until the function's newest figure of drifted policies is as wanted, and return it."""
     found = eventually(
-        lambda: figures(world.instance, function, metric_names.DRIFTED_POLICIES),
+        lambda: metric_values(world.instance, function, metric_names.DRIFTED_POLICIES),
         within=20,
         wanted=lambda seen: bool(seen) and seen[-1] == wanted,
     )

@@ -54,4 +54,4 @@ def _answer(case: Case, text: str | None, values: Mapping[str, str]) -> tuple[Au
     if text is None:
         return AuthDecision.IMPLICIT_DENY, ""
     result: CaseResult = run_case(case, text, values, name="")
-    return result.verdict, result.problem if result.verdict is None else ""
+    return result.answer, result.problem if result.answer is None else ""

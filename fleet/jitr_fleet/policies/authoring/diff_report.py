@@ -136,8 +136,8 @@ def _conditions(atom: Atom) -> str:
     return "; ".join(f"{operator} {key} = {', '.join(values)}" for operator, key, values in found)
 
 
-def _word(verdict: AuthDecision | None) -> str:
-    return "undetermined" if verdict is None else verdict.value.replace("_", " ")
+def _word(answer: AuthDecision | None) -> str:
+    return "undetermined" if answer is None else answer.value.replace("_", " ")
 
 
 def _answer_data(answer: AnswerChange) -> dict[str, Any]:
