@@ -64,6 +64,7 @@ class Reason(StrEnum):
 
     # Undecided: revocation status unknown.
     NO_CRL = "no_crl"
+    UNREADABLE_DISTRIBUTION_POINT = "unreadable_distribution_point"
     FETCH_FAILED = "fetch_failed"
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"

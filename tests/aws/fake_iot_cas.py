@@ -36,6 +36,15 @@ class FakeCa:
         """The certificate."""
         return x509.load_pem_x509_certificate(self.pem.encode())
 
+    @property
+    def validity(self) -> dict[str, dict[str, datetime]]:
+        """What AWS IoT says of its validity; a certificate that cannot be read leaves it out, as its model allows."""
+        try:
+            begins, ends = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
+        except ValueError:
+            return {}
+        return {"validity": {"notBefore": begins, "notAfter": ends}}
+
 
 @dataclass
 class FakeCas:
@@ -111,10 +120,7 @@ class FakeCas:
             "lastModifiedDate": ca.created_at,
             "customerVersion": 1,
             "generationId": "0b8d5c4e",
-            "validity": {
-                "notBefore": ca.certificate.not_valid_before_utc,
-                "notAfter": ca.certificate.not_valid_after_utc,
-            },
+            **ca.validity,
             "autoRegistrationStatus": ca.auto_registration,
             "certificateMode": ca.mode,
         }

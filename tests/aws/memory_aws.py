@@ -115,7 +115,7 @@ def _condition(text: str) -> Condition:
 @lru_cache
 def _changes(update: str) -> tuple[tuple[str, str, str], ...]:
     """Return (clause, attribute, value name) for each part of an update expression."""
-    words = re.split(r"\b(SET|ADD|REMOVE)\b", update)[1:]
+    words = re.split(r"\b(SET|ADD|REMOVE|DELETE)\b", update)[1:]
     changes = []
     for clause, body in zip(words[::2], words[1::2], strict=True):
         for part in body.split(","):
@@ -150,6 +150,9 @@ class MemoryTable:
                 item.pop(attribute, None)
             elif clause == "SET":
                 item[attribute] = values[value]
+            elif clause == "DELETE":
+                left = set(item.pop(attribute, {"SS": []})["SS"]) - set(values[value]["SS"])
+                item |= {attribute: {"SS": sorted(left)}} if left else {}
             else:
                 item[attribute] = _added(item.get(attribute), values[value])
         self.items[_identity(key)] = item

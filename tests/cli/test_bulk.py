@@ -134,14 +134,35 @@ def test_many_become_inactive_and_the_second_step_makes_that_final(
 
 
 def test_one_percent_of_a_large_fleet_is_not_many(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted by what the deployment activated for the CA."""
+    """Counted by the certificates that are ACTIVE now, as the function's brake."""
+    monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 2)
+    devices = account.bulk.devices(3)
+    table = account.bulk.deployment.dynamodb
+    key = {"pk": {"S": "reconciliation"}, "sk": {"S": f"{account.ca}#known"}}
+    found = {"found_seen": {"N": "300"}, "found_active": {"N": "300"}}
+    table.put_item(TableName="jitr-test-state", Item={**key, **found})
+    account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--yes", "--rate", "100")
+    assert account.bulk.statuses(devices) == ["REVOKED"] * 3
+
+
+def test_activations_ever_counted_do_not_wear_the_brake_out(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Monthly renewals make more and more of them, of the same devices."""
     monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 2)
     devices = account.bulk.devices(3)
     table = account.bulk.deployment.dynamodb
     key = {"pk": {"S": "ca"}, "sk": {"S": account.ca}}
     table.put_item(TableName="jitr-test-state", Item={**key, "devices": {"N": "300"}})
     account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--yes", "--rate", "100")
-    assert account.bulk.statuses(devices) == ["REVOKED"] * 3
+    assert account.bulk.statuses(devices) == ["INACTIVE"] * 3
+
+
+def test_the_fleet_files_limit_is_the_one_that_counts(account: Account) -> None:
+    """A brake of two, where a hundred is usual."""
+    deployment = account.bulk.deployment
+    deployment.configuration = replace(deployment.configuration, brake_devices=2)
+    devices = account.bulk.devices(3)
+    account("ca", "revoke-devices", "--ca-certificate-id", account.ca, "--all", "--yes", "--rate", "100")
+    assert account.bulk.statuses(devices) == ["INACTIVE"] * 3
 
 
 @pytest.mark.parametrize("option", [["--inactive"], ["--reason", "certificateHold"]])

@@ -13,6 +13,7 @@ import boto3
 
 from jitr.activation.observation import Observation, UnwrittenVersions
 from jitr.activation.steps import Activation
+from jitr.authorities.allow_list import allowed_key
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import IotRegistry
@@ -25,7 +26,6 @@ from jitr.crls.versions import CrlVersions
 from jitr.enforcement.copies import EnforcedCrls
 from jitr.enforcement.sweep import Enforcement, Sweep
 from jitr.messages.result import EventResult
-from jitr.registry.allow_list import allowed_key
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration, Environment, ManagedCa
 from jitr_local.pki import CertificateAuthority, Device, pem

@@ -145,3 +145,36 @@ def odd_ca(name: bytes, *extensions: bytes) -> pki.CertificateAuthority:
         key=key,
     )
     return pki.CertificateAuthority(certificate=cast("x509.Certificate", Written(der, 4711)), key=key)
+
+
+def _length_in_long_form(der: bytes) -> bytes:
+    """Return it with the outermost length written in one octet more than it needs, as BER allows."""
+    body = der[2 + (der[1] & 0x7F) :]
+    return b"\x30\x83" + len(body).to_bytes(3, "big") + body
+
+
+def _length_indefinite(der: bytes) -> bytes:
+    return b"\x30\x80" + der[2 + (der[1] & 0x7F) :] + b"\x00\x00"
+
+
+def _without_serial(der: bytes) -> bytes:
+    """Return it with a serial number of another type, which no reader takes for one."""
+    return der.replace(raw_der.integer(UNREADABLE_SERIAL), raw_der.integer(UNREADABLE_SERIAL, tag=0x04), 1)
+
+
+UNREADABLE_SERIAL = 0x51A7BEEF
+# None can be read as a whole. Of the first three a lenient reader finds the serial number, of the last nobody.
+UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
+    "a byte after its end": lambda der: der + b"\x00",
+    "a length in more octets than it needs": _length_in_long_form,
+    "an indefinite length": _length_indefinite,
+    "no serial number": _without_serial,
+}
+WITHOUT_SERIAL = "no serial number"
+
+
+def unreadable_device(kind: str, ca: pki.CertificateAuthority) -> pki.Device:
+    """Return a device of one of the kinds that nobody can read as a whole; its serial number is UNREADABLE_SERIAL."""
+    key = pki.new_key()
+    der = UNREADABLE[kind](raw_der.certificate(ca, UNREADABLE_SERIAL, key=key))
+    return device(der, UNREADABLE_SERIAL, key)

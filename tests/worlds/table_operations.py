@@ -38,6 +38,8 @@ def on_a_row(random: Random, at: datetime) -> Operation:
     wanted = random.choice([CertificateStatus.REVOKED, CertificateStatus.INACTIVE])
     brake, finisher = random.choice([None, "crl-1", "crl-2"]), random.choice([None, owner])
 
+    unreadable = {"ca_certificate_id": "c" * 64, "unreadable_ids": (certificate_id,)}
+
     def on_read(a: Any, change: Callable[[Any], Any]) -> Any:
         row = a.rows.row(key)
         return row and change(row)
@@ -55,8 +57,12 @@ def on_a_row(random: Random, at: datetime) -> Operation:
             lambda a: a.rows.add_known(key, certificate_id=certificate_id, facts=FACTS),
             lambda a: a.rows.finish_revocation(key, done=wanted),
             lambda a: on_read(a, a.rows.clear_lease),
-            lambda a: Claims(a.rows).begin_undoing(key, claim=brake or "crl-1"),
+            lambda a: Claims(a.rows).begin_undoing(key, claim=brake or "crl-1", until=until),
             lambda a: Claims(a.rows).undo(key, claim=brake or "crl-1"),
+            lambda a: on_read(a, Claims(a.rows).take_back),
+            lambda a: a.rows.add_known(key, certificate_id=certificate_id, facts=unreadable),
+            lambda a: a.rows.is_readable(key, certificate_id),
+            lambda a: a.rows.forget_by_id(certificate_id),
             lambda a: a.rows.remember(certificate_id, key),
             lambda a: a.rows.unknown(["a" * 64, "b" * 64]),
             lambda a: sorted((plain(row) for row in a.rows.rows(["issuer#1", "issuer#2"])), key=lambda row: row["key"]),

@@ -9,37 +9,46 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from jitr.authorities.records import CaRecord
-from jitr.certificates import AnyCertificate, Certificate, issuer_key
+from jitr.certificates import AnyCertificate, Certificate, Unreadable, issuer_key
+from jitr.certificates.signature import SignatureRefused
 from jitr.crls.versions import ScopeState
 from jitr_cli.authorities.management import DeployedCas, Management
 from jitr_cli.authorities.obstacles import obstacles
 from jitr_cli.authorities.registry import DescribedCa
 from jitr_cli.console.files import zulu
+from jitr_cli.console.output import json_number
 
 
 def describe_ca(known: DescribedCa, deployments: Iterable[DeployedCas], *, at: datetime) -> dict[str, Any]:
-    """Return all that is known of a CA, as JSON holds it; `obstacles` are sentences for people."""
+    """Return all that is known of a CA, as JSON holds it; `obstacles` are sentences for people.
+
+    What cannot be read of its certificate is null, and `obstacles` say why.
+    """
     deployments = list(deployments)
-    certificate = known.certificate
+    found = known.read
+    certificate = None if isinstance(found, Unreadable) else found
     return {
         "ca_certificate_id": known.ca_certificate_id,
-        "subject": certificate.subject_text,
+        "subject": None if certificate is None else certificate.subject_text,
         "mode": known.mode.value,
         "status": known.status,
         "auto_registration": known.auto_registration,
         "provisioning_template": known.provisions_itself,
         "registered_at": zulu(known.created_at),
-        "not_before": zulu(certificate.not_valid_before_utc),
-        "not_after": zulu(certificate.not_valid_after_utc),
-        "key": key_kind(certificate),
+        "not_before": None if certificate is None else zulu(certificate.begins),
+        "not_after": None if certificate is None else zulu(certificate.ends),
+        "key": None if certificate is None else key_kind(certificate),
         "deployments": [each for each in (_in(deployed, known, certificate) for deployed in deployments) if each],
         "obstacles": obstacles(known, deployments, at=at),
     }
 
 
 def key_kind(certificate: AnyCertificate) -> str:
-    """Return the kind of a certificate's key in a word: EC P-256, RSA-2048."""
-    key = certificate.public_key()
+    """Return the kind of a certificate's key in a word: EC P-256, RSA-2048; `unknown` for one that no library takes."""
+    try:
+        key = certificate.public_key()
+    except (SignatureRefused, ValueError):
+        return "unknown"
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA-{key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -47,11 +56,11 @@ def key_kind(certificate: AnyCertificate) -> str:
     return type(key).__name__
 
 
-def _in(deployed: DeployedCas, known: DescribedCa, certificate: Certificate) -> dict[str, Any] | None:
+def _in(deployed: DeployedCas, known: DescribedCa, certificate: Certificate | None) -> dict[str, Any] | None:
     """Return what one deployment knows of the CA; None where that is nothing."""
     record = deployed.records.record(known.ca_certificate_id)
     management = deployed.management_of(known.ca_certificate_id, record)
-    crls = _crls(deployed, certificate)
+    crls = [] if certificate is None else _crls(deployed, certificate)
     if management is None and record is None and not crls:
         return None
     return {
@@ -89,7 +98,7 @@ def _crl(state: ScopeState, prefix: str) -> dict[str, Any]:
     accepted = state.accepted
     return {
         "address": state.scope.removeprefix(prefix),
-        "accepted_number": accepted.number if accepted else None,
+        "accepted_number": json_number(accepted.number) if accepted else None,
         "this_update": zulu(accepted.this_update) if accepted else None,
         "enforced": accepted is not None and state.enforced == accepted.sha256,
         "brake": _brake(state),

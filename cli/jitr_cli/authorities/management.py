@@ -16,6 +16,7 @@ from jitr.aws.iot import IotRegistry
 from jitr.aws.state_table import StateTable
 from jitr.certificates import Certificate
 from jitr.crls.versions import CrlVersions, ScopeState
+from jitr.enforcement.brake import Brake
 from jitr.settings import CaStatus, Configuration
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call
@@ -67,6 +68,12 @@ class DeployedCas:
         return cls(
             stack=stack, configuration=configuration, table=StateTable(aws.client("dynamodb"), stack.state_table)
         )
+
+    @property
+    def brake(self) -> Brake:
+        """The deployment's brake; the usual one where its configuration is unknown."""
+        known = self.configuration
+        return Brake() if known is None else Brake(known.brake_devices, known.brake_percent)
 
     @property
     def records(self) -> CaRecords:

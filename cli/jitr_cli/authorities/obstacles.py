@@ -8,6 +8,7 @@ from datetime import datetime
 
 from jitr.authorities import obstacles as rules
 from jitr.authorities.obstacles import CaFacts, Obstacle
+from jitr.certificates import Certificate, Unreadable
 from jitr_cli.authorities.management import DeployedCas
 from jitr_cli.authorities.registry import DescribedCa
 from jitr_cli.console.files import zulu
@@ -37,15 +38,23 @@ def obstacles(known: DescribedCa, deployments: Iterable[DeployedCas], *, at: dat
 
 def obstacles_in_aws(known: DescribedCa, *, at: datetime) -> Iterator[str]:
     """Yield a sentence for each reason that AWS IoT and the CA's certificate give."""
-    for obstacle in rules.obstacles(replace(known.facts, certificate=known.certificate), at=at):
-        yield _of_validity(known, at) if obstacle is Obstacle.OUTSIDE_VALIDITY else _IN_AWS[obstacle]
+    read = known.read
+    if isinstance(read, Unreadable):
+        yield f"its certificate cannot be read: {read.why}"
+    found = None if isinstance(read, Unreadable) else read
+    for obstacle in rules.obstacles(replace(known.facts, certificate=found), at=at):
+        if found is not None and obstacle is Obstacle.OUTSIDE_VALIDITY:
+            yield _of_validity(found, at)
+        else:
+            yield _IN_AWS[obstacle]
 
 
-def _of_validity(known: DescribedCa, at: datetime) -> str:
-    found = known.certificate
-    if at < found.not_valid_before_utc:
-        return f"its certificate is not valid before {zulu(found.not_valid_before_utc)}"
-    return f"its certificate expired at {zulu(found.not_valid_after_utc)}"
+def _of_validity(found: Certificate, at: datetime) -> str:
+    if found.begins is None or found.ends is None:
+        return "the validity of its certificate cannot be read"
+    if at < found.begins:
+        return f"its certificate is not valid before {zulu(found.begins)}"
+    return f"its certificate expired at {zulu(found.ends)}"
 
 
 def _in(deployed: DeployedCas, known: DescribedCa, at: datetime) -> Iterator[str]:

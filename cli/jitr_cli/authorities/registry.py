@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jitr.authorities.obstacles import CaFacts
 from jitr.aws.pacing import Pace
-from jitr.certificates import Certificate, load_certificate
+from jitr.certificates import Certificate, Unreadable, load_certificate, read_pem
 from jitr.errors import Reason, Undecided
 from jitr_cli.console.output import progress
 
@@ -50,6 +50,17 @@ class DescribedCa:
     def certificate(self) -> Certificate:
         """Read the certificate; raises Undecided (`malformed_certificate`)."""
         return load_certificate(self.pem)
+
+    @property
+    def read(self) -> Certificate | Unreadable:
+        """Return the certificate, or why it cannot be read: for what is only shown, or one of many."""
+        return read_pem(self.pem)
+
+    @property
+    def subject_text(self) -> str:
+        """Return the subject for people, or that it cannot be read."""
+        found = self.read
+        return "a subject that cannot be read" if isinstance(found, Unreadable) else found.subject_text
 
     @property
     def facts(self) -> CaFacts:

@@ -25,13 +25,13 @@ from jitr.bulk.queue import Shift, WorkQueue
 from jitr.bulk.work import BulkWork, ShiftEnd
 from jitr.errors import Reason, Undecided
 from jitr.settings import Configuration, Mode
-from jitr_cli.bulk.disconnecting import disconnecting
 from jitr_cli.bulk.progress import Watched, follow, say_effort
 from jitr_cli.console.call import Call
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.options import gathered
 from jitr_cli.console.output import progress, say
+from jitr_cli.devices.services import disconnecting_of
 from jitr_fleet.deployments.names import partition_of
 
 # More than that is work for the account, not for one computer and its network.
@@ -213,7 +213,7 @@ class Bulk:
             pace=Pace(rate, now=time.monotonic, sleep=time.sleep),
             clock=lambda: datetime.now(UTC),
             sleep=time.sleep,
-            disconnecting=disconnecting(self.call.aws),
+            disconnecting=disconnecting_of(self.call.aws, self.call.stack),
         )
 
 

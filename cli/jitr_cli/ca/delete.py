@@ -39,7 +39,7 @@ def command(call: Call, *, ca_certificate_id: str) -> ExitCode:
     _verify_known(deployments)
     announce(call, deployments)
     devices = registry.count_devices(ca_certificate_id)
-    say(f"delete CA {ca_certificate_id} ({known.certificate.subject_text}), {known.mode} mode")
+    say(f"delete CA {ca_certificate_id} ({known.subject_text}), {known.mode} mode")
     _say_devices(devices)
     found = managements(deployments, ca_certificate_id)
     for management in found:

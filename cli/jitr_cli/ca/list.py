@@ -69,11 +69,12 @@ def _row(shown: dict[str, Any]) -> tuple[str, ...]:
     stricter = [each["status"] for each in managed if each["status"] != "ACTIVE"]
     crls = [crl_in_a_word(crl) for each in shown["deployments"] for crl in each["crls"]]
     return (
-        "; ".join(f"{each['name']} ({each['deployment']})" for each in managed) or f"unmanaged: {shown['subject']}",
+        "; ".join(f"{each['name']} ({each['deployment']})" for each in managed)
+        or f"unmanaged: {shown['subject'] or 'unreadable'}",
         shown["ca_certificate_id"],
         shown["mode"],
         status + "".join(f", {each} in the fleet file" for each in stricter),
         "JITP" if shown["provisioning_template"] else "on" if shown["auto_registration"] else "off",
-        shown["not_after"][:10],
+        (shown["not_after"] or "unreadable")[:10],
         "; ".join(crls) or ("never checked" if any(each["crl"] == NONE for each in managed) else "none read"),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from jitr.aws.failures import error_code
+from jitr.certificates import Certificate
 from jitr_cli.authorities.management import (
     DeployedCas,
     announce,
@@ -113,7 +114,7 @@ def _known(call: Call, known: DescribedCa, wish: Wish, mode: CertificateMode) ->
 def _verify_room(registry: CaRegistry, ca: CandidateCa) -> None:
     """Say which CAs have the same subject; raises CommandFailed where AWS IoT takes no further one."""
     registered = registry.described(per_second=DESCRIBED_PER_SECOND, label="looking at the registered CAs")
-    same = [each.ca_certificate_id for each in registered if each.certificate.subject == ca.certificate.subject]
+    same = [each.ca_certificate_id for each in registered if _has_subject(each, ca)]
     if same:
         say(f"note: {len(same)} registered CAs have the same subject: {', '.join(each[:12] + '…' for each in same)}")
     if len(same) >= SAME_SUBJECT:
@@ -121,6 +122,12 @@ def _verify_room(registry: CaRegistry, ca: CandidateCa) -> None:
             f"AWS IoT takes {SAME_SUBJECT} CAs with one subject in an account and Region, and there are {len(same)}; "
             "delete one that signs no devices any more"
         )
+
+
+def _has_subject(known: DescribedCa, ca: CandidateCa) -> bool:
+    """Return whether a registered CA has the subject of another one; not where it cannot be read."""
+    found = known.read
+    return isinstance(found, Certificate) and found.subject == ca.certificate.subject
 
 
 def _say_managed(deployments: list[DeployedCas], ca_certificate_id: str) -> None:

@@ -13,7 +13,7 @@ import click
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import CertificateStatus
 from jitr.bulk.job import Job, JobKind, JobPlan, JobState
-from jitr.enforcement.brake import brake_limit
+from jitr.enforcement.passes import Passes
 from jitr.revocation.entries import HOLD
 from jitr_cli.authorities.management import DeployedCas, describe_managers
 from jitr_cli.bulk.followers import verify_may_follow
@@ -84,16 +84,18 @@ def command(
         raise CommandFailed("give one of --all, --list FILE and --confirm JOB")
     bulk = Bulk.of(call)
     call.announce()
+    deployed = None
     if confirm is not None:
         wanted = _confirming(bulk, confirm, reason)
     else:
+        deployed = DeployedCas.read(call.aws, call.stack)
         status = CertificateStatus.INACTIVE if inactive or reason == HOLD else CertificateStatus.REVOKED
-        wanted = _revoking(bulk, ca_certificate_id, file, status, reason)
+        wanted = _revoking(bulk, deployed, ca_certificate_id, file, status, reason)
     plan = wanted.plan
     say(f"CA {plan.ca_certificate_id}")
     bulk.say_effort(plan, options)
     say(_OFF[plan.wanted or CertificateStatus.REVOKED])
-    if confirm is None and not _say_managed(bulk, wanted) and plan.total:
+    if deployed is not None and not _say_managed(bulk, deployed, wanted) and plan.total:
         call.confirm(
             "Go on with a CA that this deployment does not manage (--unmanaged says yes)?",
             yes=unmanaged,
@@ -103,13 +105,18 @@ def command(
 
 
 def _revoking(
-    bulk: Bulk, ca_certificate_id: str | None, file: Path | None, status: CertificateStatus, reason: str | None
+    bulk: Bulk,
+    deployed: DeployedCas,
+    ca_certificate_id: str | None,
+    file: Path | None,
+    status: CertificateStatus,
+    reason: str | None,
 ) -> SelectedDevices:
     if ca_certificate_id is None:
         raise CommandFailed("give --ca-certificate-id")
     verify_ca(bulk, ca_certificate_id)
     job_id = new_job_id(JobKind.REVOKE)
-    listed = None if file is None else read_certificate_ids(file)
+    listed = None if file is None else list(read_certificate_ids(file))
     total, last = (len(listed), None) if listed is not None else bulk.count(ca_certificate_id)
     return SelectedDevices(
         job_id=job_id,
@@ -120,27 +127,26 @@ def _revoking(
             total=total,
             list_of=None if listed is None else job_id,
             registered_until=None if last is None else int(last.timestamp()) + 1,
-            wanted=_at_first(bulk, ca_certificate_id, total, status),
+            wanted=_at_first(deployed, ca_certificate_id, total, status),
             reason=reason,
         ),
     )
 
 
-def _at_first(bulk: Bulk, ca_certificate_id: str, total: int, status: CertificateStatus) -> CertificateStatus:
+def _at_first(
+    deployed: DeployedCas, ca_certificate_id: str, total: int, status: CertificateStatus
+) -> CertificateStatus:
     """Return the status to set now: nothing irreversible happens to many devices on one input (I7)."""
-    record = CaRecords(bulk.table).record(ca_certificate_id)
-    devices = 0 if record is None else record.devices
-    many = total > brake_limit(devices)
+    many = total > deployed.brake.limit(Passes(deployed.table).active_devices(ca_certificate_id))
     if many and status is CertificateStatus.REVOKED:
         say("so many become REVOKED in two steps")
         return CertificateStatus.INACTIVE
     return status
 
 
-def _say_managed(bulk: Bulk, wanted: SelectedDevices) -> bool:
+def _say_managed(bulk: Bulk, deployed: DeployedCas, wanted: SelectedDevices) -> bool:
     """Say what a CA is to the deployment; returns False where it is known to be nothing."""
     call, ca_certificate_id = bulk.call, wanted.plan.ca_certificate_id
-    deployed = DeployedCas.read(call.aws, call.stack)
     if deployed.manages(ca_certificate_id) is False:
         say(f"warning: {describe_managers(call.aws, deployed, ca_certificate_id)}: its registry, in which they are")
         say("         marked, is read by no function that lets devices of that CA in, and `jitr ca hold` stops none")

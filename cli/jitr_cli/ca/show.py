@@ -16,6 +16,7 @@ from jitr_cli.console.options import ca_option
 from jitr_cli.console.output import emit_lines
 
 _WIDTH = 18
+_UNREADABLE = "(cannot be read)"
 
 
 @reading_command("show")
@@ -42,12 +43,12 @@ def _print(shown: dict[str, Any]) -> None:
 def _lines(shown: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [
         ("id", shown["ca_certificate_id"]),
-        ("subject", shown["subject"]),
+        ("subject", shown["subject"] or _UNREADABLE),
         ("mode", shown["mode"]),
         ("status", shown["status"]),
         ("auto-registration", "on" if shown["auto_registration"] else "off"),
-        ("valid", f"{shown['not_before']} to {shown['not_after']}"),
-        ("key", shown["key"]),
+        ("valid", f"{shown['not_before'] or _UNREADABLE} to {shown['not_after'] or _UNREADABLE}"),
+        ("key", shown["key"] or _UNREADABLE),
         ("registered", shown["registered_at"] or "unknown"),
     ]
     if "devices" in shown:

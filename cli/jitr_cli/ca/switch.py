@@ -98,7 +98,7 @@ def _switch(call: Call, ca_certificate_id: str, change: Switch) -> ExitCode:
     known = registry.describe(ca_certificate_id)
     deployments = deployments_here(call)
     announce(call, deployments)
-    name, changed = known.certificate.subject_text, False
+    name, changed = known.subject_text, False
     if change.is_on(known):
         say(f"CA {known.ca_certificate_id} ({name}) is {change.state} already; nothing to do")
     else:

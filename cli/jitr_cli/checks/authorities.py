@@ -12,7 +12,7 @@ from jitr.authorities.obstacles import CaFacts, Obstacle, obstacles
 from jitr.authorities.records import CaRecord, CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
-from jitr.certificates import fingerprint, load_certificate
+from jitr.certificates import Unreadable, fingerprint, load_certificate
 from jitr.errors import Undecided
 from jitr.settings import CaStatus, ManagedCa
 from jitr_cli.authorities.registry import DESCRIBED_PER_SECOND, CaRegistry, DescribedCa
@@ -147,9 +147,12 @@ def lifetime(seen: SeenCa, at: datetime) -> Finding:
     ca, found = seen.ca, seen.registration
     if found is None:
         return ok(f"CA {ca.name} is not registered: nothing to look at")
-    left = found.certificate.not_valid_after_utc - at
-    if ca.status is not CaStatus.RETIRED and obstacles(CaFacts(certificate=found.certificate), at=at):
-        begins = found.certificate.not_valid_before_utc
+    read = found.read
+    begins, ends = (None, None) if isinstance(read, Unreadable) else (read.begins, read.ends)
+    if begins is None or ends is None:
+        return error(f"the validity of CA {ca.name} cannot be read", fix="docs/runbook/reasons.md#ca_expired")
+    left = ends - at
+    if ca.status is not CaStatus.RETIRED and not begins <= at <= ends:
         when = f"expired {-left.days} days ago" if begins <= at else f"is not valid before {zulu(begins)}"
         return error(f"the certificate of CA {ca.name} {when}", fix="docs/runbook/reasons.md#ca_expired")
     if ca.status is CaStatus.RETIRED or left >= _SOON:

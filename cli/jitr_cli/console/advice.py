@@ -98,6 +98,9 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         # The CRL.
         Reason.NO_CRL: Advice(letter="publish the CRL where the message looked for it (`jitr crl publish`), {again}"),
+        Reason.UNREADABLE_DISTRIBUTION_POINT: Advice(
+            letter="give the device another certificate, or name the CRL in the fleet file and deploy, {again}"
+        ),
         Reason.FETCH_FAILED: Advice(
             letter="make the CRL's address reachable, as the message says (permission, crl_hosts, network), {again}"
         ),

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 from cryptography import x509
 
-from jitr.certificates import Certificate, Unreadable, certificate_blocks, read_certificate
-from jitr.certificates.names import same_name
+from jitr.certificates import Certificate, Unreadable, certificate_blocks, ends_of_chain, read_certificate
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.signals import terminable
 
@@ -65,6 +64,19 @@ def parse_certificates(data: bytes) -> list[Certificate]:
     return found
 
 
+def unreadable_certificate(data: bytes) -> Unreadable | None:
+    """Return the one certificate of a file that cannot be read as a whole; None for any other file.
+
+    Its SHA-256 is its id in AWS IoT, if the file holds what the device has.
+    """
+    try:
+        blocks = certificate_blocks(data)
+    except ValueError:
+        return None
+    found = read_certificate(blocks[0])
+    return found if len(blocks) == 1 and isinstance(found, Unreadable) else None
+
+
 def parse_certificate(data: bytes) -> Certificate:
     """Return the certificate in DER, or the first one in PEM; raises ValueError, which says what is wrong.
 
@@ -78,18 +90,11 @@ def parse_device(data: bytes) -> Certificate:
 
     It is the one that issued none of the others.
     """
-    found = list({each.der: each for each in parse_certificates(data)}.values())
-    devices = [each for each in found if not any(_names_issuer(other, each) for other in found if other != each)]
+    found = parse_certificates(data)
+    devices = ends_of_chain(found)
     if len(devices) != 1:
         raise ValueError(f"it holds {len(found)} certificates, {len(devices)} of which issued none of the others")
     return devices[0]
-
-
-def _names_issuer(certificate: Certificate, issuer: Certificate) -> bool:
-    try:
-        return same_name(certificate.issuer, issuer.subject)
-    except ValueError:
-        return False
 
 
 def zulu(moment: datetime | None) -> str | None:

@@ -14,11 +14,14 @@ from jitr.certificates import AnyCertificate, Certificate, issuer_key, load_cert
 from jitr.crls.versions import CrlVersions, ScopeState
 from jitr.enforcement.changes import compare
 from jitr.enforcement.copies import EnforcedCrls
+from jitr.errors import Rejected
+from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
 from jitr.registry.undoing import Undoing
 from jitr.revocation import VerifiedCrl
 from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.output import say
 
 _READ_AT_ONCE = 100
 # Renewed with every device and every read: a killed command must not keep sweeps waiting for long.
@@ -31,6 +34,7 @@ class Undone(StrEnum):
     BACK = "back"
     GONE = "gone"
     NOT_ACTIVE_BEFORE = "not_active_before"
+    UNREADABLE = "unreadable"
     DECIDED_SINCE = "decided_since"
 
 
@@ -48,6 +52,7 @@ class BrakeUndoing:
     state: ScopeState
     crl: VerifiedCrl
     pace: Callable[[], None]
+    disconnecting: Disconnecting | None = None
     owner: str
     clock: Callable[[], datetime]
     counted: Counter[Undone] = field(default_factory=Counter)
@@ -61,7 +66,7 @@ class BrakeUndoing:
 
     def waiting(self) -> int:
         """Count the rows that are still off because of this CRL."""
-        return sum(1 for row in self.listed() if self._ours(row))
+        return sum(1 for row in self.listed() if self._ours(row) and not row.is_beyond_crls)
 
     def run(self, progressed: Callable[[int], None]) -> bool:
         """Undo all of it under the scope's lease, then the brake; returns False when a sweep has the lease."""
@@ -94,7 +99,13 @@ class BrakeUndoing:
 
     def _undo(self, row: RegistryRow) -> None:
         """Switch one device on; if something else marked its row meanwhile, switch it off again at once."""
-        back = self._one.finish(row) if self._one.begin(row) else None
+        try:
+            begun = self._one.begin(row)
+        except Rejected as refusal:
+            self.counted[Undone.UNREADABLE] += 1
+            say(f"{refusal.certificate_id}: {refusal.message}")
+            return
+        back = self._one.finish(row) if begun else None
         if back is None:
             self.counted[Undone.DECIDED_SINCE] += 1
             self._one.switch_off_again(row.key)
@@ -104,7 +115,14 @@ class BrakeUndoing:
     @property
     def _one(self) -> Undoing:
         """How one row is brought back."""
-        return Undoing(registry=self.iot, rows=self.rows, claim=self.state.braked or "", pace=self.pace)
+        return Undoing(
+            registry=self.iot,
+            rows=self.rows,
+            claim=self.state.braked or "",
+            pace=self.pace,
+            clock=self.clock,
+            disconnecting=self.disconnecting,
+        )
 
 
 def braked_crl(enforced: EnforcedCrls, state: ScopeState, ca: AnyCertificate) -> VerifiedCrl:

@@ -17,6 +17,7 @@ from jitr_cli.console.options import rate_option
 from jitr_cli.console.output import json_number, progress, say
 from jitr_cli.crl.brake import BrakeUndoing, Undone, braked_crl, ca_of
 from jitr_cli.crl.scopes import Scopes, address, say_accepted, say_braked, scope_options, this_update
+from jitr_cli.devices.services import disconnecting_of
 
 
 @writing_command("confirm")
@@ -79,6 +80,7 @@ def _undoing(call: Call, scopes: Scopes, rate: float) -> BrakeUndoing:
         state=state,
         crl=braked_crl(enforced, state, ca_of(iot, state.scope, known)),
         pace=Pace(rate, now=time.monotonic, sleep=time.sleep),
+        disconnecting=disconnecting_of(call.aws, call.stack),
         owner=f"reject-{uuid.uuid4()}",
         clock=lambda: datetime.now(UTC),
     )
@@ -94,6 +96,8 @@ def _say_done(work: BrakeUndoing) -> None:
         f"{counted['back']} are ACTIVE again; {counted['not_active_before']} were INACTIVE before and stay so, "
         f"{counted['decided_since']} were revoked by something else meanwhile, {counted['gone']} are gone or REVOKED"
     )
+    if counted["unreadable"]:
+        say(f"{counted['unreadable']} stay off, because they cannot be read: they are named above")
 
 
 @writing_command("reset")

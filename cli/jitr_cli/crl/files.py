@@ -25,7 +25,7 @@ from jitr_cli.console.files import (
     zulu,
 )
 from jitr_cli.console.options import SerialNumber, gathered, passphrase_file_option
-from jitr_cli.console.output import progress, say
+from jitr_cli.console.output import json_number, progress, say
 from jitr_cli.signing.key import load_ca_key
 from jitr_fleet.issuing.crls import (
     Entries,
@@ -63,8 +63,10 @@ class Signing:
             verify_may_sign(ca)
         except NotIssued as error:
             raise CommandFailed(f"{self.issuer}: {error}") from error
-        if ca.not_valid_after_utc < datetime.now(UTC):
-            say(f"warning: the CA certificate expired at {zulu(ca.not_valid_after_utc)}")
+        if ca.ends is None:
+            say("warning: until when the CA certificate is valid cannot be read")
+        elif ca.ends < datetime.now(UTC):
+            say(f"warning: the CA certificate expired at {zulu(ca.ends)}")
         return ca
 
     def verify_out(self, *inputs: Path | None) -> None:
@@ -111,7 +113,7 @@ class Signing:
         return {
             "file": str(self.out),
             "written": written,
-            "number": crl.number,
+            "number": json_number(crl.number),
             "this_update": zulu(crl.this_update),
             "next_update": zulu(crl.next_update),
             "entries": entries,

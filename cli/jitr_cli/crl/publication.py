@@ -23,9 +23,11 @@ from jitr.crls.cache import scope_of, version_of
 from jitr.crls.fetched import MAXIMUM_BYTES
 from jitr.crls.sources import S3Location
 from jitr.crls.versions import CrlVersions
-from jitr.enforcement.brake import brake_limit
-from jitr.enforcement.changes import CrlChanges, compare
+from jitr.enforcement.brake import Brake
+from jitr.enforcement.changes import CrlChanges, changes_of, compare
+from jitr.enforcement.copies import EnforcedCrls
 from jitr.enforcement.passes import Passes
+from jitr.enforcement.sweep import count_affected
 from jitr.errors import Reason, Undecided
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
@@ -121,12 +123,14 @@ class PublicationEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownDevices:
-    """A deployment's devices and CRLs, as its state table knows them, of one CA."""
+    """A deployment's devices and CRLs, as its state table knows them, of one CA; `brake` is its function's."""
 
     rows: Registry
     versions: CrlVersions
     records: CaRecords
     iot: IotRegistry
+    enforced: EnforcedCrls
+    brake: Brake
     ca: AnyCertificate
 
     def s3_sources(self) -> list[S3Location]:
@@ -150,30 +154,50 @@ class KnownDevices:
             )
 
     def effect(
-        self, previous: VerifiedCrl | None, crl: VerifiedCrl, *, allowed: frozenset[int], at: datetime
+        self,
+        previous: VerifiedCrl | None,
+        crl: VerifiedCrl,
+        location: S3Location,
+        *,
+        allowed: frozenset[int],
+        at: datetime,
     ) -> PublicationEffect:
         """Read the rows of everything that changes; a hundred at once, a million with progress."""
         changes = compare(previous, crl)
-        active = affected = 0
+        active = 0
         with progress("reading the registry", total=_steps(changes)) as bar:
             for row in self._registered(changes.revoked, bar):
                 active += row.state in (RowState.ACTIVE, RowState.ACTIVATING)
-                affected += row.state is not RowState.REVOKED
             for row in self._registered(changes.held, bar):
                 active += row.state in (RowState.ACTIVE, RowState.ACTIVATING)
             kept = {row.key: row.not_after for row in self._registered(changes.vanished, bar)}
-        limit = brake_limit(Passes(self.records.table).active_devices(fingerprint(self.ca)))
         gone = sorted(serial for serial in changes.vanished if serial not in allowed)
         # A row of 0 is one that was written without a date.
         ends = {serial: kept.get(self._key(serial), 0) for serial in gone}
         return PublicationEffect(
             newly_listed=len(changes.revoked) + len(changes.held),
             switched_off=active,
-            braked=affected > limit,
+            braked=self._is_braked(previous, crl, location, at=at),
             vanishing=len(changes.vanished),
             unexpired=[serial for serial, end in ends.items() if end > at.timestamp()],
             unknown=[serial for serial, end in ends.items() if not end],
         )
+
+    def _is_braked(self, previous: VerifiedCrl | None, crl: VerifiedCrl, location: S3Location, *, at: datetime) -> bool:
+        """Return whether the function's brake will hold the CRL: its own rule, on what it compares with."""
+        state = self.versions.state(scope_of(self.ca, str(location)))
+        before = previous
+        if state.enforced is None:
+            before = None
+        elif previous is None or previous.sha256 != state.enforced:
+            before = self.enforced.load(state.scope, state.enforced, self.ca)
+        newly = changes_of(state, before, crl).revoked
+        active = Passes(self.records.table).active_devices(fingerprint(self.ca))
+        with progress("asking what the brake would do", total=len(newly)) as bar:
+            rows = self._registered(newly, bar)
+            return self.brake.judge(
+                state, crl.sha256, lambda most: count_affected(rows, at_most=most), active=active, at=at
+            ).braked
 
     def _is_this(self, ca_certificate_id: str) -> bool:
         if ca_certificate_id == fingerprint(self.ca):

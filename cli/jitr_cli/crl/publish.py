@@ -18,9 +18,10 @@ from jitr.aws.state_table import StateTable
 from jitr.certificates import AnyCertificate
 from jitr.crls.sources import S3Location
 from jitr.crls.versions import CrlVersions
-from jitr.enforcement.copies import PREFIX
+from jitr.enforcement.copies import PREFIX, EnforcedCrls
 from jitr.registry.rows import Registry
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, verify_crl
+from jitr_cli.authorities.management import DeployedCas
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -74,7 +75,7 @@ def command(call: Call, *, file: Path, issuer: Path, to: S3Location | None, allo
     if published.crl is not None:
         verify_follows(crl, published.crl, location)
     fleet.verify_not_rolled_back(crl, location)
-    effect = fleet.effect(published.crl, crl, allowed=frozenset(allow_drop), at=datetime.now(UTC))
+    effect = fleet.effect(published.crl, crl, location, allowed=frozenset(allow_drop), at=datetime.now(UTC))
     _say(crl, published.crl, location, effect)
     _verify_nothing_vanishes(effect)
     if call.confirm("Publish this CRL?"):
@@ -101,6 +102,8 @@ def _fleet(aws: Aws, stack: StackOutputs, ca: AnyCertificate) -> KnownDevices:
         versions=CrlVersions(table),
         records=CaRecords(table),
         iot=IotRegistry(aws.client("iot")),
+        enforced=EnforcedCrls(aws.client("s3"), stack.crl_bucket, aws.account()),
+        brake=DeployedCas.read(aws, stack).brake,
         ca=ca,
     )
 

@@ -15,7 +15,14 @@ from jitr.errors import Rejected
 from jitr_cli.console.call import Call, dry_run_option, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, existing_file, parse_certificates, read_file, zulu
+from jitr_cli.console.files import (
+    MAXIMUM_CERTIFICATE_BYTES,
+    existing_file,
+    parse_certificates,
+    read_file,
+    unreadable_certificate,
+    zulu,
+)
 from jitr_cli.console.options import RevocationReason, SerialNumber
 from jitr_cli.console.output import say
 from jitr_cli.crl.files import Signing, load_previous, put_on_crl, signing_options
@@ -73,10 +80,11 @@ def _issued_serial(path: Path, ca: Certificate) -> int:
 
     Files with a chain are accepted; with several certificates of this CA it would not be clear which one is meant.
     """
+    data = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
     try:
-        found = parse_certificates(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+        found = parse_certificates(data)
     except ValueError as error:
-        raise CommandFailed(f"{path} holds no readable certificate: {error}") from error
+        raise CommandFailed(f"{path} holds no readable certificate: {error}{_instead(data)}") from error
     issued = [each for each in found if each != ca and _is_issued_by(each, ca)]
     if len(issued) != 1:
         raise CommandFailed(
@@ -84,6 +92,14 @@ def _issued_serial(path: Path, ca: Certificate) -> int:
             "(for one whose signature cannot be verified, give --serial)"
         )
     return issued[0].serial_number
+
+
+def _instead(data: bytes) -> str:
+    """Return what to give for a certificate that cannot be read as a whole, if its serial number can be."""
+    unreadable = unreadable_certificate(data)
+    if unreadable is None or unreadable.serial_number is None:
+        return ""
+    return f"; if it is the right file: --serial {unreadable.serial_number:x}"
 
 
 def _is_issued_by(certificate: Certificate, ca: Certificate) -> bool:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jitr.authorities.allow_list import AllowList, allowed_key
 from jitr.aws.state_table import StateTable
-from jitr.registry.allow_list import AllowList, allowed_key
 from jitr_cli.authorities.management import DeployedCas, Management, Owner, describe_managers
 from jitr_cli.console.call import Call, reading_command, writing_command
 from jitr_cli.console.exit_codes import ExitCode

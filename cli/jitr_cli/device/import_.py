@@ -15,7 +15,9 @@ from jitr.aws.pacing import Pace
 from jitr.bulk.job import JobKind, JobPlan
 from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
-from jitr.enforcement.unknown_certificates import MATTERS, UnknownCertificates
+from jitr.enforcement.unknown_certificates import IMPORTED, MATTERS, UnknownCertificates
+from jitr.registry.disconnecting import Disconnecting
+from jitr.registry.notes import DeviceNote
 from jitr.registry.rows import Registry
 from jitr_cli.authorities.management import DeployedCas, describe_managers
 from jitr_cli.bulk.progress import say_effort
@@ -24,6 +26,7 @@ from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.options import ca_option
 from jitr_cli.console.output import progress, say
+from jitr_cli.devices.services import disconnecting_of
 
 # Imported between two notes to the next sweep; killed in between, so many are described again.
 _AT_ONCE = 20
@@ -47,6 +50,7 @@ class Import:
     versions: CrlVersions
     ca_certificate_id: str
     ca: Certificate
+    disconnecting: Disconnecting | None = None
 
     def find(self) -> ListedCertificates:
         """List the CA's certificates and look for those without a registry row."""
@@ -68,7 +72,13 @@ class Import:
         """Import certificates at a pace, then let the next sweep compare all of the CRL with them."""
         pace = Pace(per_second, now=time.monotonic, sleep=time.sleep)
         certificates = UnknownCertificates(
-            registry=self.iot, rows=self.rows, versions=self.versions, pace=pace, watch=watch
+            registry=self.iot,
+            rows=self.rows,
+            versions=self.versions,
+            pace=pace,
+            watch=watch,
+            report=_say_unreadable,
+            disconnecting=self.disconnecting,
         )
         imported = 0
         with progress("importing", total=len(unknown)) as bar:
@@ -77,6 +87,12 @@ class Import:
                 imported += certificates.import_these(some, self.ca_certificate_id, self.ca)
                 bar(len(some))
         return imported
+
+
+def _say_unreadable(note: DeviceNote) -> None:
+    """Name what cannot be read, and what could not be done; the others are counted."""
+    if note.outcome != IMPORTED:
+        say(f"{note.certificate_id}: {note.message}")
 
 
 @writing_command("import")
@@ -95,6 +111,7 @@ def command(call: Call, *, ca_certificate_id: str, options: WorkOptions) -> Exit
         versions=CrlVersions(bulk.table),
         ca_certificate_id=ca_certificate_id,
         ca=load_certificate(bulk.iot.describe_ca(ca_certificate_id).pem),
+        disconnecting=disconnecting_of(call.aws, call.stack),
     )
     call.announce()
     deployed = DeployedCas.read(call.aws, call.stack)

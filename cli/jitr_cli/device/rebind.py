@@ -145,12 +145,12 @@ def _describe(rebinding: Rebinding) -> None:
     say(f"  from {rebinding.holder.certificate_id}: {rebinding.holder.status}, {_life(old)}; it becomes INACTIVE")
     if rebinding.holder.ca_certificate_id != rebinding.candidate.ca.ca_certificate_id:
         say("  warning: the old certificate was registered under another CA")
-    if new.not_valid_before_utc <= old.not_valid_before_utc:
+    if new.begins is None or old.begins is None or new.begins <= old.begins:
         say("  warning: the new certificate is not the later one of the two")
 
 
 def _life(certificate: Certificate) -> str:
-    return f"valid {zulu(certificate.not_valid_before_utc)} to {zulu(certificate.not_valid_after_utc)}"
+    return f"valid {zulu(certificate.begins) or 'unreadable'} to {zulu(certificate.ends) or 'unreadable'}"
 
 
 def _clean_up(services: DeviceServices, candidate: Candidate, *, dry_run: bool) -> Candidate:

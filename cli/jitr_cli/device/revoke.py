@@ -7,6 +7,7 @@ refused, 130 interrupted (a second run goes on).
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +18,14 @@ import click
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.pacing import Pace
 from jitr.aws.state_table import StateTable
-from jitr.certificates import verify_issued_by
+from jitr.certificates import Certificate, Unreadable, verify_issued_by
 from jitr.enforcement.brake import SMALLEST_BRAKE
+from jitr.enforcement.one_by_one import OneByOne
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.device_revocation import DeviceRevocation, RevocationTarget, SwitchedOff
+from jitr.registry.row import id_key
 from jitr.registry.rows import Registry
 from jitr.revocation.entries import HOLD
-from jitr_cli.bulk.disconnecting import disconnecting
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
@@ -33,7 +35,7 @@ from jitr_cli.console.output import emit_table, progress, say
 from jitr_cli.crl.ca_revocation import CaRevocation, ca_revocation_options
 from jitr_cli.devices.lists import read_certificate_ids
 from jitr_cli.devices.naming import CertificateName, Named
-from jitr_cli.devices.services import DeviceServices
+from jitr_cli.devices.services import DeviceServices, disconnecting_of
 from jitr_fleet.issuing.crls import REASON_CODES
 
 # More than that is work for the account, not for one computer and its network.
@@ -51,16 +53,22 @@ class Work:
     wanted: CertificateStatus
 
     def run(self) -> list[SwitchedOff]:
-        """Switch all of them off."""
+        """Switch all of them off, each whatever happens to another; raises the first failure in the end."""
         done = []
+        work = OneByOne(failed=_say_failed)
         with progress("switching off", total=len(self.targets)) as bar:
-            for target in self.targets:
-                done.append(self.revocation.switch_off(target, self.wanted))
+            for target in work.over(self.targets):
+                with work.item(target.certificate_id):
+                    done.append(self.revocation.switch_off(target, self.wanted))
                 bar(1)
         if self.revocation.open_leases:
             say(f"{self.revocation.open_leases} were being activated at that moment; looking at them once more")
-            with progress("waiting", total=None):
+            with progress("waiting", total=None), work.item():
                 self.revocation.once_more()
+        if work.failures:
+            say(f"{len(done)} of {len(self.targets)} are off; run it again for the others")
+            _say_failed(work.failures[0])
+        work.raise_first()
         return done
 
 
@@ -114,11 +122,11 @@ def command(
     if many and final:
         _verify_off(work.targets)
     if ca_revocation is not None:
-        ca_revocation.verify_issued([each.certificate for each in work.targets])
+        ca_revocation.verify_issued(_readable(work.targets))
     if not call.confirm(f"Switch off {len(work.targets)}?"):
         return call.finish({"switched_off": 0, "certificates": [_as_data(each) for each in work.targets]})
     if ca_revocation is not None:
-        ca_revocation.revoke([each.certificate.serial_number for each in work.targets], reason=reason)
+        ca_revocation.revoke([each.serial_number for each in _readable(work.targets)], reason=reason)
     rows = [_as_data(each.target, each) for each in work.run()]
     return call.finish({"switched_off": len(rows), "certificates": rows}, words=lambda: _print(rows))
 
@@ -130,14 +138,14 @@ def _revocation(call: Call, per_second: float) -> DeviceRevocation:
         pace=Pace(per_second, now=time.monotonic, sleep=time.sleep),
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
-        disconnecting=disconnecting(call.aws),
+        disconnecting=disconnecting_of(call.aws, call.stack),
     )
 
 
 def _named(certificates: tuple[Named, ...], csv_file: Path | None) -> list[Named]:
     """Return what was named, each once; raises CommandFailed for nothing and for more than one computer's work."""
-    listed = [] if csv_file is None else read_certificate_ids(csv_file)
-    found = {each: Named(certificate_id=each, certificate=None) for each in listed}
+    listed = {} if csv_file is None else read_certificate_ids(csv_file)
+    found = {each: Named(certificate_id=each, certificate=None, line=line) for each, line in listed.items()}
     found |= {each.certificate_id: each for each in certificates}
     if not found:
         raise CommandFailed("give a CERTIFICATE or --csv")
@@ -184,24 +192,62 @@ def _targets(call: Call, revocation: DeviceRevocation, named: list[Named]) -> li
     for each in unknown:
         target = None if services is None else _unregistered(services, each)
         if target is None:
+            where = "" if each.line is None else f"line {each.line}: "
             raise CommandFailed(
-                f"AWS IoT knows no certificate {each.certificate_id}, and no CA that this deployment manages is known "
-                "to have issued it"
+                f"{where}AWS IoT knows no certificate {each.certificate_id}, and no CA that this deployment manages is "
+                f"known to have issued it{_why_not(each)}"
             )
         targets.append(target)
+    _say_by_id(targets, {each.certificate_id: each.line for each in named})
     return targets
+
+
+def _why_not(named: Named) -> str:
+    """Return what a file that cannot be read adds to that: it may be damaged, and its id another one's."""
+    if not isinstance(named.certificate, Unreadable):
+        return ""
+    return f": the file cannot be read ({named.certificate.why}) and may be damaged; give the certificate's id"
+
+
+def _say_by_id(targets: list[RevocationTarget], lines: Mapping[str, int | None]) -> None:
+    """Name what cannot be read, and what is kept out by its id alone: by its line where it stands in a list."""
+    for target in targets:
+        line = lines.get(target.certificate_id)
+        where = f"line {line}, {target.certificate_id}" if line is not None else target.certificate_id
+        if target.why_unreadable is not None:
+            say(f"warning: {where}: it cannot be read ({target.why_unreadable}); it is switched off all the same")
+        elif target.row == id_key(target.certificate_id):
+            say(f"warning: {where}: its CA is not known here; it is switched off, and kept out, by its id")
+
+
+def _readable(targets: list[RevocationTarget]) -> list[Certificate]:
+    """Return the certificates for their CA; raises CommandFailed where one cannot be read, which no CA can be asked."""
+    for target in targets:
+        if target.why_unreadable is not None:
+            raise CommandFailed(
+                f"{target.certificate_id} cannot be read ({target.why_unreadable}), so the CA is not told of it: "
+                "revoke it here without the CA, and its serial number at the CA (`jitr crl revoke --serial`)"
+            )
+    return [each.certificate for each in targets if isinstance(each.certificate, Certificate)]
+
+
+def _say_failed(failure: Undecided) -> None:
+    say(f"{failure.certificate_id or 'one'}: not switched off: {failure.message} ({failure.reason})")
 
 
 def _unregistered(services: DeviceServices, named: Named) -> RevocationTarget | None:
     """Return a target for a device that has never connected: its row alone is marked, and keeps it out."""
     at = services.clock()
-    if named.certificate is None:
+    if not isinstance(named.certificate, Certificate):
         return None
     for managed in services.authorities.all(at=at):
-        ca = services.authorities.certificate(managed, at=at)
         try:
+            ca = services.authorities.certificate(managed, at=at)
             verify_issued_by(named.certificate, ca)
         except Rejected:
+            continue
+        except Undecided as failure:
+            say(f"warning: whether CA {managed.name} issued it is not known: {failure.message}")
             continue
         return RevocationTarget(
             certificate_id=named.certificate_id,
@@ -218,10 +264,8 @@ def _describe(work: Work, rate: float) -> None:
     say(f"{len(work.targets)} certificates, {active} of them ACTIVE")
     if len(work.targets) == 1:
         (target,) = work.targets
-        say(f"  {target.certificate_id}: {target.status or 'not registered yet'}, serial {_serial(target)}")
-    for target in work.targets:
-        if target.row is None:
-            say(f"warning: {target.certificate_id} has no CA here: only AWS IoT is told, no late event is kept out")
+        serial = _serial(target) or "unreadable"
+        say(f"  {target.certificate_id}: {target.status or 'not registered yet'}, serial {serial}")
     if work.wanted is CertificateStatus.REVOKED:
         say("they become REVOKED, which cannot be undone")
     else:
@@ -238,7 +282,7 @@ def _as_data(target: RevocationTarget, done: SwitchedOff | None = None) -> dict[
         "serial": _serial(target),
         "was": None if target.status is None else target.status.value,
         "status": None if done is None or done.status is None else done.status.value,
-        "row": None if done is None or done.row is None else done.row.value,
+        "row": None if done is None else done.row.value,
     }
 
 
@@ -246,5 +290,6 @@ def _print(rows: list[dict[str, Any]]) -> None:
     emit_table(tuple(rows[0]), [tuple("" if cell is None else str(cell) for cell in row.values()) for row in rows])
 
 
-def _serial(target: RevocationTarget) -> str:
-    return f"{target.certificate.serial_number:x}"
+def _serial(target: RevocationTarget) -> str | None:
+    serial = target.certificate.serial_number
+    return None if serial is None else f"{serial:x}"

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from cryptography import x509
-
+from jitr.certificates import Certificate
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import read_file
+from jitr_cli.console.files import parse_certificate, read_file
 from jitr_cli.console.output import printable, say
 from jitr_fleet.issuing.manifests import ManifestMistake, Shipped, read_csv, read_microchip, read_pem
 from jitr_fleet.issuing.revocation_lists import ListMistake, read_serial_list
@@ -92,10 +91,8 @@ def _whole(path: Path, maximum: int) -> bytes:
     return content
 
 
-def _signer(path: Path) -> x509.Certificate:
-    data = _whole(path, _MAXIMUM_BYTES)
+def _signer(path: Path) -> Certificate:
     try:
-        pem = b"-----BEGIN" in data
-        return x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
+        return parse_certificate(_whole(path, _MAXIMUM_BYTES))
     except ValueError as error:
-        raise CommandFailed(f"{path}: no certificate in it") from error
+        raise CommandFailed(f"{path}: no certificate in it: {error}") from error

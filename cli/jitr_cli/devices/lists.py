@@ -56,8 +56,8 @@ def read_new_devices(path: Path) -> list[NewDevice]:
     return wanted
 
 
-def read_certificate_ids(path: Path) -> list[str]:
-    """Read certificate ids, each once, from a CSV with the column `certificate_id` or from one id a line.
+def read_certificate_ids(path: Path) -> dict[str, int]:
+    """Read certificate ids, and the first line of each, from a CSV with that column or from one id a line.
 
     Raises CommandFailed with every line that holds no id.
     """
@@ -69,18 +69,18 @@ def read_certificate_ids(path: Path) -> list[str]:
         )
     else:
         rows = ((line, row[CERTIFICATE_ID]) for line, row in _rows(path, CERTIFICATE_ID))
-    found: dict[str, None] = {}
+    found: dict[str, int] = {}
     mistakes = []
     for line, value in rows:
         certificate_id = value.strip().lower()
         if is_certificate_id(certificate_id):
-            found[certificate_id] = None
+            found.setdefault(certificate_id, line)
         else:
             mistakes.append(f"line {line}: no certificate id (64 hex digits)")
     _raise(path, mistakes)
     if not found:
         raise CommandFailed(f"{path} names no certificate")
-    return list(found)
+    return found
 
 
 def _rows(path: Path, required: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import click
 
-from jitr.certificates import Certificate
+from jitr.certificates import Certificate, Unreadable
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_device, read_file
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_device, read_file, unreadable_certificate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """The certificate that a command is about: by its id alone, or by a file that holds it."""
+    """The certificate that a command is about: by its id alone, or by a file that holds it.
+
+    `line` is the line of a list that names it.
+    """
 
     certificate_id: str
-    certificate: Certificate | None
+    certificate: Certificate | Unreadable | None
+    line: int | None = None
 
 
 class CertificateName(click.ParamType[Named]):
@@ -35,10 +39,16 @@ class CertificateName(click.ParamType[Named]):
         path = Path(value)
         if not path.is_file():
             self.fail(f"{value!r} is neither a file nor a certificate id (64 hex digits)", param, ctx)
+        data = b""
         try:
-            certificate = parse_device(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+            data = read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES)
+            certificate = parse_device(data)
         except (ValueError, CommandFailed) as error:
-            self.fail(f"{value} holds no readable certificate: {error}", param, ctx)
+            unreadable = unreadable_certificate(data)
+            if unreadable is None:
+                self.fail(f"{value} holds no readable certificate: {error}", param, ctx)
+            # AWS IoT may know it all the same: by the hash of what it holds.
+            return Named(certificate_id=unreadable.sha256, certificate=unreadable)
         return Named(certificate_id=certificate.fingerprint, certificate=certificate)
 
 

@@ -6,12 +6,17 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jitr.activation.candidate import Candidate
 from jitr.activation.examination import Examination
 from jitr.activation.observation import UnwrittenVersions
 from jitr.activation.provisioning import Provisioning
 from jitr.activation.reinstatement import OperatorActivation
+from jitr.authorities.allow_list import AllowList
+from jitr.authorities.client_ids import ClientIds
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import IotRegistry
@@ -20,13 +25,15 @@ from jitr.crls.cache import CrlCache
 from jitr.crls.http_fetch import HttpFetcher
 from jitr.crls.sources import CrlSources
 from jitr.crls.versions import CrlVersions
-from jitr.registry.allow_list import AllowList
-from jitr.registry.row import RowState
+from jitr.registry.disconnecting import Disconnecting
+from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration, Environment, Mode
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.deployed_configuration import deployed_configuration
 from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.output import say
+from jitr_cli.devices.disconnecting import disconnecting
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
@@ -41,7 +48,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceServices:
-    """One deployment, put together from what its function is made of; `clock` is UTC."""
+    """One deployment, put together from what its function is made of; `clock` is UTC.
+
+    `disconnecting` ends the connections of what is switched off.
+    """
 
     configuration: Configuration
     environment: Environment
@@ -49,6 +59,7 @@ class DeviceServices:
     rows: Registry
     authorities: CertificateAuthorities
     sources: CrlSources
+    disconnecting: Disconnecting
     clock: Callable[[], datetime] = utc_now
 
     @classmethod
@@ -64,12 +75,14 @@ class DeviceServices:
         )
         registry = IotRegistry(aws.prompt_client("iot"))
         table = StateTable(aws.prompt_client("dynamodb"), stack.state_table)
+        authorities = CertificateAuthorities(configuration, registry, CaRecords(table), stack.crl_bucket)
         return cls(
             configuration=configuration,
             environment=environment,
             registry=registry,
             rows=Registry(table),
-            authorities=CertificateAuthorities(configuration, registry, CaRecords(table), stack.crl_bucket),
+            authorities=authorities,
+            disconnecting=disconnecting(aws, ClientIds(authorities, utc_now).own),
             sources=CrlSources(
                 s3=aws.client("s3"),
                 http=HttpFetcher(hosts=frozenset(configuration.crl_hosts)),
@@ -100,7 +113,35 @@ class DeviceServices:
             registry=self.registry,
             rows=self.rows,
             clock=self.clock,
+            disconnecting=self.disconnecting,
         )
+
+
+def disconnecting_of(aws: Aws, stack: StackOutputs) -> Disconnecting:
+    """Return what ends connections for commands that need nothing else of the configuration.
+
+    That is read with the first device that is switched off. Where it cannot be, devices without a Thing are left to
+    AWS, and that is said.
+    """
+    return disconnecting(aws, _OwnClientIds(aws, stack).of)
+
+
+@dataclass(frozen=True)
+class _OwnClientIds:
+    aws: Aws
+    stack: StackOutputs
+
+    @cached_property
+    def _ids(self) -> ClientIds | None:
+        try:
+            return ClientIds(DeviceServices.of(self.aws, self.stack).authorities, utc_now)
+        except (CommandFailed, ClientError, BotoCoreError) as failure:
+            say(f"which client ids the policies give to one device alone is not known ({failure}):")
+            say("the connections of devices without a Thing are left to AWS IoT")
+            return None
+
+    def of(self, row: RegistryRow) -> frozenset[str]:
+        return frozenset() if self._ids is None else self._ids.own(row)
 
 
 def verify_clock(aws: Aws) -> None:

@@ -74,8 +74,11 @@ def _unregistered(aws: Aws, services: DeviceServices, named: Named) -> DeviceFin
     found = DeviceFindings(certificate_id=named.certificate_id)
     message = "AWS IoT knows no such certificate here: it has never connected, or not with its CA's certificate and SNI"
     reason = "not_registered"
-    if named.certificate is None:
-        found.notes.append("with the certificate's file more could be said")
+    if not isinstance(named.certificate, Certificate):
+        unread = named.certificate
+        why = "with the certificate's file more could be said" if unread is None else f"the file: {unread.why}"
+        found.notes.append(why)
+        Inspection(services).look_by_id(found)
     elif (issuer := _issuer(services, named.certificate)) is None:
         reason, message = "unmanaged_ca", "no CA that this deployment manages is seen to have issued it"
     else:

@@ -20,14 +20,16 @@ def look_at_connections(aws: Aws, services: DeviceServices, found: DeviceFinding
     A client of that id need not be this device: the Thing that it connected as is said, too.
     """
     candidate, row = found.candidate, found.row
-    if candidate is None or row is None:
+    if row is None:
         return []
+    thing = row.thing_name if candidate is None else candidate.thing_name
     ids = ClientIds(services.authorities, services.clock)
-    if row.client_id is not None and ids.refuses(candidate.ca, row.client_id, candidate.connecting):
+    asked = row.client_id
+    if candidate is not None and asked is not None and ids.refuses(candidate.ca, asked, candidate.connecting):
         found.notes.append(
-            f"policy {candidate.ca.policy} does not let it connect by {row.client_id!r}, the id of its first connect"
+            f"policy {candidate.ca.policy} does not let it connect by {asked!r}, the id of its first connect"
         )
-    return list(_seen(Connections(lambda: aws.client("iot-data")), found, (row.client_id, candidate.thing_name)))
+    return list(_seen(Connections(lambda: aws.client("iot-data")), found, (row.client_id, thing)))
 
 
 def _seen(

@@ -16,7 +16,7 @@ from jitr.aws.iot import CertificateStatus
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.policies.template import uses_device_values
 from jitr.policies.values import PolicyError
-from jitr.registry.row import RowState
+from jitr.registry.row import RegistryRow, RowState, id_key
 from jitr.settings import Mode, OnExistingThing
 from jitr_cli.devices.refusals import Refusal
 from jitr_cli.devices.services import DeviceServices
@@ -47,7 +47,18 @@ class Inspection:
         if found.candidate is not None:
             self._examine(found, found.candidate)
             self._attachments(found)
+        else:
+            self.look_by_id(found)
+            with found.looking_at(8):
+                _verify_status(found)
         return found
+
+    def look_by_id(self, found: DeviceFindings) -> None:
+        """Step 6 for what cannot be read, or has no CA here: its row may be known by its id."""
+        found.row = self._row_by_id(found.certificate_id)
+        if found.row is not None:
+            with found.looking_at(6):
+                _verify_row(found, at=self.services.clock())
 
     def foresee(self, candidate: Candidate) -> DeviceFindings:
         """Look at a certificate that AWS IoT does not know yet: what would become of it at its first connect."""
@@ -73,9 +84,19 @@ class Inspection:
 
     def _row(self, found: DeviceFindings) -> None:
         if found.candidate is not None:
-            found.row = self.services.rows.row(found.candidate.row)
+            by_id = self.services.rows.row(id_key(found.certificate_id))
+            off = by_id is not None and by_id.state.refuses_activation
+            found.row = by_id if off else self.services.rows.row(found.candidate.row)
             with found.looking_at(6):
-                _verify_row(found, found.candidate, at=self.services.clock())
+                _verify_row(found, at=self.services.clock())
+
+    def _row_by_id(self, certificate_id: str) -> RegistryRow | None:
+        rows = self.services.rows
+        by_id = rows.row(id_key(certificate_id))
+        if by_id is not None:
+            return by_id
+        key = rows.key_of(certificate_id)
+        return None if key is None else rows.row(key)
 
     def _attachments(self, found: DeviceFindings) -> None:
         """Steps 6 to 8."""
@@ -123,28 +144,43 @@ class Inspection:
             raise Refusal("not_attached", f"policy {name} is not attached; attached: {attached}", step=7)
 
 
-def _verify_row(found: DeviceFindings, candidate: Candidate, *, at: datetime) -> None:
+def _verify_row(found: DeviceFindings, *, at: datetime) -> None:
     """Check that the registry row says what AWS IoT says, or lets an activation begin."""
     row = found.row
     if row is None:
         if found.is_active:
             raise Refusal("not_in_registry", "ACTIVE, but not in the registry: no CRL reaches it", step=6)
         return
-    if candidate.certificate_id not in row.certificate_ids:
+    if found.certificate_id not in row.certificate_ids:
         raise Rejected(Reason.SERIAL_IN_USE, "another certificate of this CA with the same serial number is registered")
     if row.state.refuses_activation:
-        reason = Reason.REVOKED_BEFORE
-        if row.job is not None:
-            raise Refusal("switched_off", f"INACTIVE by job {row.job}, which `jitr bulk undo` takes back", step=6)
-        if row.braked_by is not None:
-            reason = Reason.REVOCATION_BRAKED
-        elif found.is_active or row.state is RowState.REVOKE_WANTED:
-            reason = Reason.REVOKED
-        elif row.state is RowState.INACTIVE:
-            raise Refusal("switched_off", "switched off (INACTIVE), by a CRL's hold or by an operator", step=6)
-        raise Rejected(reason, f"the registry says {row.state}")
+        raise _off(found, row, at)
     if row.lease_open(at=at):
         raise Waiting(Reason.LEASE_HELD, f"another run is activating it, until {row.lease_until:%H:%M:%S} UTC at most")
+
+
+def _off(found: DeviceFindings, row: RegistryRow, at: datetime) -> Refusal | Rejected:
+    """Return what a row says that is off: by whom, and what brings it back."""
+    reason = Reason.REVOKED_BEFORE
+    if row.undoing_was_left and not row.is_on_its_way_back(at=at):
+        return Refusal("switched_off", f"bringing it back was broken off: {_repeat(row)}", step=6)
+    if row.is_beyond_crls and row.braked_by is not None:
+        return Refusal("switched_off", "INACTIVE, and no undoing brings back what cannot be read", step=6)
+    if row.job is not None:
+        return Refusal("switched_off", f"INACTIVE by job {row.job}, which `jitr bulk undo` takes back", step=6)
+    if row.braked_by is not None:
+        reason = Reason.REVOCATION_BRAKED
+    elif found.is_active or row.state is RowState.REVOKE_WANTED:
+        reason = Reason.REVOKED
+    elif row.state is RowState.INACTIVE:
+        return Refusal("switched_off", "switched off (INACTIVE), by a CRL's hold or by an operator", step=6)
+    return Rejected(reason, f"the registry says {row.state}")
+
+
+def _repeat(row: RegistryRow) -> str:
+    if row.job is not None:
+        return f"`jitr bulk undo {row.job}` once more does it"
+    return "`jitr crl reject` once more does it"
 
 
 def _verify_status(found: DeviceFindings) -> None:

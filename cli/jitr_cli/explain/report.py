@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from jitr.registry.row import RegistryRow
 from jitr_cli.console.advice import page
 from jitr_cli.console.files import zulu
-from jitr_cli.console.output import printable, say
+from jitr_cli.console.output import json_number, printable, say
 from jitr_cli.explain.connection import in_words
 from jitr_cli.explain.evidence import Evidence
 from jitr_cli.explain.findings import TITLES, DeviceFindings, Standing, StepFound, advice_for
@@ -20,7 +22,6 @@ _MARKS = {"passed": "ok  ", "undecided": "?   ", "waiting": "wait"}
 def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidence: Evidence) -> dict[str, Any]:
     """Return all that was found out."""
     candidate, row = found.candidate, found.row
-    crls = [] if found.check is None else [each.crl for each in found.check.used]
     return {
         "certificate_id": found.certificate_id,
         "verdict": verdict.value,
@@ -40,15 +41,10 @@ def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidenc
             "policy": candidate.ca.policy,
         },
         "serial": None if candidate is None else f"{candidate.certificate.serial_number:x}",
-        "not_after": None if candidate is None else zulu(candidate.certificate.not_valid_after_utc),
+        "not_after": None if candidate is None else zulu(candidate.certificate.ends),
         "steps": [{"title": TITLES[number], **asdict(found.steps[number])} for number in sorted(found.steps)],
-        "crls": [
-            {"number": crl.number, "this_update": zulu(crl.this_update), "next_update": zulu(crl.next_update)}
-            for crl in crls
-        ],
-        "row": None
-        if row is None
-        else {"state": row.state.value, "wanted": row.wanted, "replaces": row.replaces, "braked_by": row.braked_by},
+        "crls": list(_crl_data(found)),
+        "row": _row_data(row),
         "thing": None
         if candidate is None or candidate.thing_name is None
         else {
@@ -64,6 +60,21 @@ def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidenc
         "notes": found.notes,
         "not_read": evidence.missing,
     }
+
+
+def _crl_data(found: DeviceFindings) -> Iterator[dict[str, Any]]:
+    for each in () if found.check is None else found.check.used:
+        yield {
+            "number": json_number(each.crl.number),
+            "this_update": zulu(each.crl.this_update),
+            "next_update": zulu(each.crl.next_update),
+        }
+
+
+def _row_data(row: RegistryRow | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {"state": row.state.value, "wanted": row.wanted, "replaces": row.replaces, "braked_by": row.braked_by}
 
 
 def print_words(found: DeviceFindings, verdict: Standing, stands: StepFound, evidence: Evidence) -> None:

@@ -17,7 +17,7 @@ from jitr.errors import Reason, Rejected, Waiting
 from jitr.settings import ThingNameSource
 from jitr_fleet.issuing.ca_certificate import CaCertificateError
 
-_EXPECTED = "expected: PEM with the certificate of one device, of a chain the first"
+_EXPECTED = "expected: PEM with the certificate of one device, which may have its chain beside it"
 
 
 def read_sample_device(file: Path, *, ca: str, thing_name: ThingNameSource) -> str:
@@ -27,6 +27,8 @@ def read_sample_device(file: Path, *, ca: str, thing_name: ThingNameSource) -> s
     whether it is revoked.
     """
     certificate, issuer = _load(file), certificates.load_certificate(ca)
+    if certificate == issuer:
+        raise CaCertificateError(f"{file} holds the CA's own certificate", _EXPECTED)
     try:
         certificates.verify_issued_by(certificate, issuer)
         certificates.verify_one_reading(certificate)
@@ -57,10 +59,15 @@ def _load(file: Path) -> Certificate:
         blocks = certificates.certificate_blocks(data)
     except DerError as error:
         raise CaCertificateError(f"{file} holds no readable certificate: {error}", _EXPECTED) from error
-    found = certificates.read_certificate(blocks[0])
-    if isinstance(found, Unreadable):
-        raise CaCertificateError(f"{file} holds no readable certificate: {found.why}", _EXPECTED)
-    return found
+    found = []
+    for each in map(certificates.read_certificate, blocks):
+        if isinstance(each, Unreadable):
+            raise CaCertificateError(f"{file} holds no readable certificate: {each.why}", _EXPECTED)
+        found.append(each)
+    devices = certificates.ends_of_chain(found)
+    if len(devices) != 1:
+        raise CaCertificateError(f"{file} holds {len(devices)} certificates that issued none of the others", _EXPECTED)
+    return devices[0]
 
 
 def _refused(certificate: Certificate, ca: Certificate, refusal: Rejected) -> CaCertificateError:

@@ -17,13 +17,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.x509.oid import NameOID
 
+from jitr.certificates import AnyCertificate, Certificate, Unreadable, certificate_blocks, read_certificate
+from jitr.certificates.der import DerError
+from jitr.certificates.extensions import BASIC_CONSTRAINTS
+from jitr.certificates.names import COMMON_NAME, comparable_name, same_name, texts_of
+from jitr.certificates.signature import SignatureRefused
 from jitr_fleet.issuing.devices import verify_serial
 from jitr_fleet.issuing.revocation_lists import parse_serial
 from jitr_fleet.issuing.signers import NotIssued
@@ -51,20 +54,23 @@ class Shipped:
         return name if count > 1 else None
 
 
-def read_microchip(data: bytes, signer: x509.Certificate) -> Shipped:
+def read_microchip(data: bytes, signer: AnyCertificate) -> Shipped:
     """Read a Trust Platform manifest: a JSON array of JWS (RFC 7515 section 7.2.2), each signed by `signer` with ES256.
 
     Taken from each payload: the first certificate of each `x5c` in `publicKeySet`. No key, chain or address of the
     token's own is used to verify it (RFC 7515 sections 4.1.2 to 4.1.8), and no other algorithm accepted. Not checked:
     validity of the signer's certificate. Raises ManifestMistake. Format: Microchip, "Trust Platform manifest file".
     """
-    key = signer.public_key()
+    try:
+        key = Certificate.of(signer).public_key()
+    except (DerError, SignatureRefused) as error:
+        raise ManifestMistake(f"the signer's certificate cannot be read: {error}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ManifestMistake("the signer's certificate has no P-256 key, which ES256 needs")
     entries = _json(data, "the file")
     if not isinstance(entries, list):
         raise ManifestMistake("not a JSON array of signed entries")
-    found: list[x509.Certificate] = []
+    found: list[Certificate] = []
     for number, entry in enumerate(entries, start=1):
         try:
             found += _certificates_in(_verified(entry, key))
@@ -74,15 +80,15 @@ def read_microchip(data: bytes, signer: x509.Certificate) -> Shipped:
 
 
 def read_pem(files: Iterable[tuple[str, bytes]]) -> Shipped:
-    """Read certificates, as many as each file holds; of a chain only the first (leaf first). Raises ManifestMistake."""
-    found: list[x509.Certificate] = []
+    """Read certificates, as many as each file holds; CAs beside them are left out. Raises ManifestMistake."""
+    found: list[Certificate] = []
     for name, data in files:
         try:
-            held = x509.load_pem_x509_certificates(data)
-        except ValueError as error:
-            raise ManifestMistake(f"{name}: no PEM certificates in it") from error
-        # A chain's later certificates are CAs; a bundle's are devices.
-        found += [held[0], *(each for each in held[1:] if not _is_ca(each))]
+            held = [_certificate(der) for der in certificate_blocks(data)]
+        except (DerError, ManifestMistake) as error:
+            raise ManifestMistake(f"{name}: {error}") from error
+        # In a chain the others are CAs, in whatever order; a bundle's are devices. One alone is what was meant.
+        found += [each for each in held if not _is_ca(each)] or held[:1]
     return shipped(found)
 
 
@@ -102,18 +108,21 @@ def read_csv(data: bytes, column: str, *, decimal: bool) -> Shipped:
     )
 
 
-def shipped(certificates: Sequence[x509.Certificate]) -> Shipped:
-    """Return what certificates of one issuer say; raises ManifestMistake for none, or for those of several."""
+def shipped(certificates: Sequence[Certificate]) -> Shipped:
+    """Return what certificates of one issuer say; raises ManifestMistake for none, or for those of several.
+
+    Issuers are compared as everywhere, by the characters of their names.
+    """
     if not certificates:
         raise ManifestMistake("holds no certificate")
-    issuers = {each.issuer.rfc4514_string() for each in certificates}
+    try:
+        issuers = {comparable_name(each.issuer): each.issuer_text for each in certificates}
+        names = [name for each in certificates for name in texts_of(each.subject, COMMON_NAME)]
+    except DerError as error:
+        raise ManifestMistake(f"a name in a certificate cannot be read: {error}") from error
     if len(issuers) > 1:
-        raise ManifestMistake(f"certificates of {len(issuers)} issuers: {'; '.join(sorted(issuers))[:300]}")
-    names = [name for each in certificates for name in each.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    return Shipped(
-        serials=tuple(sorted({each.serial_number for each in certificates})),
-        common_names=tuple(str(name.value) for name in names),
-    )
+        raise ManifestMistake(f"certificates of {len(issuers)} issuers: {'; '.join(sorted(issuers.values()))[:300]}")
+    return Shipped(serials=tuple(sorted({each.serial_number for each in certificates})), common_names=tuple(names))
 
 
 def _position(column: str, header: list[str]) -> int:
@@ -163,19 +172,19 @@ def _verified(entry: object, key: ec.EllipticCurvePublicKey) -> Mapping[str, Any
     return content
 
 
-def _certificates_in(payload: Mapping[str, Any]) -> list[x509.Certificate]:
+def _certificates_in(payload: Mapping[str, Any]) -> list[Certificate]:
     keys = payload.get("publicKeySet")
     listed = keys.get("keys") if isinstance(keys, dict) else None
     chains = [each.get("x5c") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     try:
         # RFC 7517 section 4.7: base64, not base64url, the key's own certificate first.
         found = [
-            x509.load_der_x509_certificate(base64.b64decode(chain[0], validate=True))
+            _certificate(base64.b64decode(chain[0], validate=True))
             for chain in chains
             if isinstance(chain, list) and chain
         ]
-    except (ValueError, TypeError) as error:
-        raise ManifestMistake("an x5c holds no certificate") from error
+    except (ValueError, TypeError, ManifestMistake) as error:
+        raise ManifestMistake(f"an x5c holds no certificate{_why(error)}") from error
     if not found:
         raise ManifestMistake("no key has a certificate (x5c)")
     return found
@@ -202,9 +211,23 @@ def _json(data: bytes, what: str) -> object:
         raise ManifestMistake(f"{what} is no JSON: {str(error)[:100]}") from error
 
 
-def _is_ca(certificate: x509.Certificate) -> bool:
+def _why(error: Exception) -> str:
+    return f": {error}" if isinstance(error, ManifestMistake) else ""
+
+
+def _certificate(der: bytes) -> Certificate:
+    """Read a certificate; raises ManifestMistake, which says which field and byte it is."""
+    found = read_certificate(der)
+    if isinstance(found, Unreadable):
+        raise ManifestMistake(f"a certificate cannot be read: {found.why}")
+    return found
+
+
+def _is_ca(certificate: Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+        if certificate.extension(BASIC_CONSTRAINTS) is not None:
+            return certificate.is_ca
         # A v1 certificate signed by itself is a root.
-        return certificate.issuer == certificate.subject
+        return same_name(certificate.issuer, certificate.subject)
+    except DerError:
+        return False

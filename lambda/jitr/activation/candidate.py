@@ -62,4 +62,4 @@ class Candidate:
         """Return what its row keeps for enforcement."""
         connects = {"client_id": self.client_id, "thing_name": self.thing_name}
         known = {name: value for name, value in connects.items() if value is not None}
-        return {**facts_of(self.certificate, self.ca.ca_certificate_id), **known}
+        return {**facts_of(self.certificate, self.ca.ca_certificate_id, certificate_id=self.certificate_id), **known}

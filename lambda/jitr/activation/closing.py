@@ -13,10 +13,13 @@ from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.pacing import unpaced
 from jitr.errors import Reason
 from jitr.registry.claims import Claims
-from jitr.registry.disconnecting import Disconnecting
+from jitr.registry.connection_rule import Spared
+from jitr.registry.disconnecting import SPARED, Disconnecting
 from jitr.registry.notes import DeviceNote, Report, unreported
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
+
+_IN_USE = "its successor is ACTIVE on the same Thing, and may be what is connected"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +49,22 @@ class Closing:
         Claims(self.rows).end(certificate_id)
         self.registry.switch_off(certificate_id, CertificateStatus.INACTIVE)
         self._report(certificate_id, CertificateStatus.INACTIVE, Reason.REPLACED, f"by {successor}")
+        self.report(
+            DeviceNote(
+                certificate_id=certificate_id,
+                outcome=SPARED,
+                reason=Reason.REPLACED,
+                message=f"its connection, if there is one, is left to AWS IoT, which ends it: {_IN_USE}",
+                details={"because": Spared.THING_IN_USE.value},
+            )
+        )
 
-    def switch_off(self, candidate: Candidate) -> None:
-        """Bring AWS IoT to the status that the row's mark wants, and record it."""
+    def switch_off(self, candidate: Candidate, key: str | None = None) -> None:
+        """Bring AWS IoT to the status that the mark of its row, or of the one at `key`, wants, and record it."""
         off = SwitchingOff(registry=self.registry, rows=self.rows, pace=unpaced, disconnecting=self.disconnecting)
         why = "its serial number is marked for revocation"
         off.carry_out_mark_of(
-            candidate.row,
+            key or candidate.row,
             also=[candidate.certificate_id],
             told=lambda each, status: self._report(each, status, Reason.REVOKED, why),
         )

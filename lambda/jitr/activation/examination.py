@@ -12,6 +12,7 @@ from datetime import datetime
 
 from jitr import certificates
 from jitr.activation.candidate import Candidate
+from jitr.authorities.allow_list import AllowList
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import unpaced
@@ -20,7 +21,6 @@ from jitr.crls.sources import HTTP_SCHEMES, NONE
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.messages.event import CertificateRegistered
 from jitr.messages.result import Progress
-from jitr.registry.allow_list import AllowList
 from jitr.revocation import Options, RevocationStatus, RevocationVerdict, decide
 from jitr.settings import ManagedCa
 
@@ -130,10 +130,23 @@ class Examination:
             distribution_points=(source,) if source.startswith(HTTP_SCHEMES) else (),
         )
         points = certificates.distribution_points(candidate.certificate)
+        self._verify_named(source, points, candidate)
         used = self.crls.usable(source, candidate.ca_certificate, points, at=at, options=options, newest=newest)
         crls = [each.crl for each in used]
         verdict = decide(candidate.certificate, candidate.ca_certificate, crls, at=at, options=options)
         return RevocationCheck(verdict=verdict, used=used)
+
+    def _verify_named(self, source: str, points: tuple[str, ...], candidate: Candidate) -> None:
+        """Check that there is an address to ask; raises Undecided, which tells unreadable ones from none."""
+        try:
+            self.crls.sources.locations(source, points)
+        except Undecided as failure:
+            why = certificates.unreadable_point(candidate.certificate)
+            if why is None:
+                raise
+            raise Undecided(
+                Reason.UNREADABLE_DISTRIBUTION_POINT, f"where its CRL is cannot be read in the certificate: {why}"
+            ) from failure
 
     def verify_allowed(self, candidate: Candidate) -> None:
         """(5a) Where the CA has an allow-list: check that it names the certificate; raises Waiting (`not_allowed`)."""

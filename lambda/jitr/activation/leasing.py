@@ -17,7 +17,7 @@ from jitr.aws.iot import CertificateStatus
 from jitr.crls.cache import CurrentCrl
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr.messages.result import Progress
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.row import RegistryRow, RowState, id_key
 from jitr.registry.rows import Registry
 from jitr.revocation import RevocationStatus
 
@@ -120,6 +120,7 @@ class Leasing:
 
     def _write(self, candidate: Candidate, owner: str, progress: Progress) -> RegistryRow | None:
         progress.step = 6
+        self._verify_id(candidate)
         at = self.clock()
         written = self.rows.begin_activation(
             candidate.row,
@@ -133,6 +134,17 @@ class Leasing:
         if written is None:
             self._verify_activated(candidate, owner)
         return written
+
+    def _verify_id(self, candidate: Candidate) -> None:
+        """Check that nobody switched it off by its id, when its serial number or its CA could not be read."""
+        key = id_key(candidate.certificate_id)
+        row = self.rows.row(key)
+        if row is None or not row.state.refuses_activation:
+            return
+        if row.state is RowState.REVOKE_WANTED:
+            self.closing.switch_off(candidate, key)
+            raise Rejected(Reason.REVOKED, "an operator switched this certificate off by its id")
+        raise Rejected(Reason.REVOKED_BEFORE, "an operator switched this certificate off by its id before")
 
     def _verify_activated(self, candidate: Candidate, owner: str) -> None:
         """Say why the row refused; returns only if the certificate was activated meanwhile."""

@@ -16,6 +16,7 @@ from jitr.crls.versions import Acceptance, CrlVersion, CrlVersions
 from jitr.errors import ActivationError, Outcome, Reason, Rejected
 from jitr.messages.event import named_certificate_id
 from jitr.messages.result import EventResult, Progress
+from jitr.registry.row import id_key
 from jitr.registry.rows import Registry
 
 # How many batches of a queue may be observed at once: whoever may write nothing takes no turns in the state table, so
@@ -74,8 +75,9 @@ class Observation:
         self.examination.verify_allowed(candidate)
         # (6)
         progress.step = 6
-        row = self.rows.row(candidate.row)
-        if row is not None and row.state.refuses_activation:
-            raise Rejected(Reason.REVOKED_BEFORE, "this certificate was revoked before and registered again")
+        for key in (id_key(candidate.certificate_id), candidate.row):
+            row = self.rows.row(key)
+            if row is not None and row.state.refuses_activation:
+                raise Rejected(Reason.REVOKED_BEFORE, "this certificate was revoked before and registered again")
         progress.step = 8
         return progress.result(Outcome.OBSERVED, None, "would be activated")

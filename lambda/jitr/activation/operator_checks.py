@@ -15,7 +15,7 @@ from jitr.activation.examination import Examination, verify_good
 from jitr.aws.iot import Thing, Things
 from jitr.crls.cache import CurrentCrl
 from jitr.errors import ActivationError, Reason, Rejected, Undecided, Waiting
-from jitr.registry.row import RegistryRow, RowState
+from jitr.registry.row import RegistryRow, RowState, id_key
 from jitr.registry.rows import Registry
 
 
@@ -71,6 +71,7 @@ def verify_candidate(examination: Examination, rows: Registry, candidate: Candid
         verify_not_revoked(examination, candidate)
     with step(6):
         verify_row_admits(rows.row(candidate.row), candidate, at=examination.clock())
+        verify_row_admits(rows.row(id_key(candidate.certificate_id)), candidate, at=examination.clock())
     return candidate
 
 

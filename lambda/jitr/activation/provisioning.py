@@ -149,8 +149,7 @@ def _not_yet(policy: str) -> Undecided:
 
 
 def _succeeds(new: Certificate, old: Certificate) -> bool:
-    """Return whether `new` renews `old`: same common name, issued later."""
-    return (
-        certificates.common_name(new) == certificates.common_name(old)
-        and new.not_valid_before_utc > old.not_valid_before_utc
-    )
+    """Return whether `new` renews `old`: same common name, issued later; not where that cannot be read."""
+    if new.begins is None or old.begins is None:
+        return False
+    return certificates.common_name(new) == certificates.common_name(old) and new.begins > old.begins

@@ -187,6 +187,9 @@ class OperatorActivation:
             self.rows.release_lease(candidate.row, owner=owner)
 
     def _close(self, candidate: Candidate, owner: str | None) -> None:
+        # What was wanted by its id, while nobody could read it, is over: every check has passed.
+        self.rows.forget_by_id(candidate.certificate_id)
+
         def finish() -> bool:
             return self.rows.finish_reinstatement(candidate.row, owner=owner, at=self.clock())
 

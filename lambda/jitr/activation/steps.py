@@ -32,6 +32,7 @@ from jitr.activation.examination import Examination
 from jitr.activation.knocks import AnsweredKnocks
 from jitr.activation.leasing import Leasing, delivered_twice
 from jitr.activation.provisioning import Provisioning
+from jitr.authorities.allow_list import AllowList
 from jitr.authorities.client_ids import ClientIds
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.iot import CertificateStatus, IotRegistry
@@ -40,7 +41,6 @@ from jitr.crls.cache import CrlCache
 from jitr.errors import ActivationError, Outcome, Reason, Rejected, Undecided, Waiting
 from jitr.messages.event import named_certificate_id
 from jitr.messages.result import EventResult, Progress
-from jitr.registry.allow_list import AllowList
 from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import Report, unreported
 from jitr.registry.row import RowState

@@ -198,7 +198,10 @@ _KEPT_OUT = {
     Obstacle.INACTIVE_BY_FLEET_FILE: (Reason.CA_INACTIVE, "CA {} is INACTIVE in the fleet file"),
     Obstacle.ON_HOLD: (Reason.CA_ON_HOLD, "an operator holds CA {}"),
     Obstacle.INACTIVE: (Reason.CA_INACTIVE, "CA {} is INACTIVE in AWS IoT"),
-    Obstacle.OUTSIDE_VALIDITY: (Reason.CA_EXPIRED, "the certificate of CA {} is outside its validity"),
+    Obstacle.OUTSIDE_VALIDITY: (
+        Reason.CA_EXPIRED,
+        "the certificate of CA {} is outside its validity, or that cannot be read",
+    ),
 }
 
 

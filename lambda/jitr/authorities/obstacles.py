@@ -57,6 +57,11 @@ def _found(facts: CaFacts, at: datetime) -> Iterator[Obstacle]:
         yield Obstacle.AUTO_REGISTRATION_OFF
     if facts.provisions_itself:
         yield Obstacle.PROVISIONING_TEMPLATE
-    found = facts.certificate
-    if found is not None and not found.not_valid_before_utc <= at <= found.not_valid_after_utc:
+    if facts.certificate is not None and not _is_valid(facts.certificate, at):
         yield Obstacle.OUTSIDE_VALIDITY
+
+
+def _is_valid(certificate: Certificate, at: datetime) -> bool:
+    """Return whether a time lies inside a CA's validity; not where that cannot be read."""
+    begins, ends = certificate.begins, certificate.ends
+    return begins is not None and ends is not None and begins <= at <= ends

@@ -3,7 +3,8 @@
 | pk                      | sk            | what                                              | module          |
 |-------------------------|---------------|---------------------------------------------------|-----------------|
 | `<issuer key>#<serial>` | `certificate` | registry row of one certificate                   | registry.py     |
-| `id#<certificate id>`   | `known`       | that a certificate has a registry row             | registry.py     |
+| `id#<certificate id>`   | `known`       | that a certificate has a registry row             | known.py        |
+| `id#<certificate id>`   | `certificate` | registry row of one without serial number or CA   | row.py          |
 | `reconciliation`        | `<CA>#<kind>` | how far a pass over a CA's certificates is        | passes.py       |
 | `crl`                   | `<scope>`     | accepted, enforced, braked CRL of one address     | crl_versions.py |
 | `ca`                    | `<CA id>`     | adoption, hold, number of devices, CRL addresses  | ca_records.py   |

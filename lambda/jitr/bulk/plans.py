@@ -13,11 +13,12 @@ from jitr.bulk.revocation import BringingBack, RevokingDevices
 from jitr.bulk.tasks import Importing, Reattaching, Task
 from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
-from jitr.enforcement.unknown_certificates import UnknownCertificates
+from jitr.enforcement.unknown_certificates import IMPORTED, UnknownCertificates
 from jitr.errors import Reason, Undecided
 from jitr.policies.template import uses_device_values
 from jitr.policies.values import PolicyError
 from jitr.registry.disconnecting import Disconnecting
+from jitr.registry.notes import DeviceNote, Report, unreported
 from jitr.registry.row import job_claim
 from jitr.registry.rows import Registry
 from jitr.settings import Configuration
@@ -55,6 +56,7 @@ class Tasks:
     sleep: Callable[[float], None]
     watch: Callable[[str, Certificate], None] | None = None
     disconnecting: Disconnecting | None = None
+    report: Report = unreported
 
     def of(self, job: Job) -> Task:
         """Return what a job does to each certificate; raises Undecided for a plan that cannot be carried out."""
@@ -68,6 +70,8 @@ class Tasks:
                     rows=Registry(self.table),
                     claim=job_claim(plan.follows or ""),
                     pace=self.pace,
+                    clock=self.clock,
+                    disconnecting=self.disconnecting,
                 )
             case JobKind.REATTACH:
                 return Reattaching(
@@ -87,11 +91,17 @@ class Tasks:
                         versions=CrlVersions(self.table),
                         pace=self.pace,
                         watch=self.watch,
+                        report=self._named,
                         disconnecting=self.disconnecting,
                     ),
                     ca_certificate_id=plan.ca_certificate_id,
                     ca=self._ca(plan),
                 )
+
+    def _named(self, note: DeviceNote) -> None:
+        """Report what an import finds beside what it imports, which is a line of the job's."""
+        if note.outcome != IMPORTED:
+            self.report(note)
 
     def _switching_off(self, job: Job) -> RevokingDevices:
         plan = job.plan
@@ -103,7 +113,7 @@ class Tasks:
             rows=Registry(self.table),
             versions=CrlVersions(self.table),
             ca_certificate_id=plan.ca_certificate_id,
-            ca=self._ca(plan),
+            ca=self._readable_ca(plan),
             wanted=plan.wanted,
             claim=job_claim(job.job_id) if plan.wanted is CertificateStatus.INACTIVE else None,
             confirms=plan.kind is JobKind.CONFIRM,
@@ -113,6 +123,15 @@ class Tasks:
             sleep=self.sleep,
             disconnecting=self.disconnecting,
         )
+
+    def _readable_ca(self, plan: JobPlan) -> Certificate | None:
+        """Return the CA, None where its certificate cannot be read: its devices can be switched off all the same."""
+        try:
+            return self._ca(plan)
+        except Undecided as error:
+            if error.reason is not Reason.MALFORMED_CERTIFICATE:
+                raise
+            return None
 
     def _ca(self, plan: JobPlan) -> Certificate:
         self.pace()

@@ -8,7 +8,7 @@ brings back what only the job switched off.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -21,8 +21,8 @@ from jitr.crls.versions import CrlVersions
 from jitr.errors import Reason, Rejected, Undecided
 from jitr.registry.claims import Claims
 from jitr.registry.disconnecting import Disconnecting
-from jitr.registry.facts import facts_of
-from jitr.registry.row import RegistryRow, RowState, row_key
+from jitr.registry.facts import facts_of, key_of_row
+from jitr.registry.row import RegistryRow, RowState, id_key
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
 from jitr.registry.undoing import Undoing
@@ -45,8 +45,9 @@ class _Seen:
 class RevokingDevices:
     """Makes certificates of one CA REVOKED or INACTIVE (`wanted`).
 
-    `claim` is the job's name on rows that can be brought back, None where nothing can be. `confirms`: only what is
-    INACTIVE already. Certificates that were registered after `registered_until` are none of the job's business.
+    `ca` is None where its certificate cannot be read: then rows are kept by certificate ids. `claim` is the job's name
+    on rows that can be brought back, None where nothing can be. `confirms`: only what is INACTIVE already. Certificates
+    that were registered after `registered_until` are none of the job's business.
     `pace` waits before each quota-limited call, `sleep` takes seconds.
     """
 
@@ -54,7 +55,7 @@ class RevokingDevices:
     rows: Registry
     versions: CrlVersions
     ca_certificate_id: str
-    ca: AnyCertificate
+    ca: AnyCertificate | None
     wanted: CertificateStatus
     claim: str | None
     confirms: bool
@@ -82,12 +83,13 @@ class RevokingDevices:
         if self.confirms and seen.status not in _OFF:
             return Handled.SKIPPED
         row = self._row(seen)
-        if seen.certificate_id in row.certificate_ids and seen.certificate_id not in self._known:
-            self._remember(seen)
         if seen.certificate_id not in row.certificate_ids:
             # Another certificate's serial number: a copy must not be a way to switch the device off.
-            self._off.ask([seen.certificate_id], self.wanted)
-        elif not self._is_done(row):
+            seen = replace(seen, row=id_key(seen.certificate_id))
+            row = self._row(seen)
+        if seen.certificate_id not in self._known:
+            self._remember(seen)
+        if not self._is_done(row):
             self._switch_off(row, seen)
         elif seen.status not in _OFF:
             self._off.ask([seen.certificate_id], CertificateStatus(row.state.value))
@@ -111,12 +113,12 @@ class RevokingDevices:
         described = self.registry.describe_certificate(listed.certificate_id)
         if described.ca_certificate_id != self.ca_certificate_id:
             raise Rejected(Reason.CA_MISMATCH, "the certificate is of another CA")
-        certificate = certificates.load_certificate(described.pem)
+        certificate = certificates.read_pem(described.pem)
         return _Seen(
             certificate_id=listed.certificate_id,
             status=described.status,
-            row=row_key(certificates.issuer_key(self.ca), certificate.serial_number),
-            facts=facts_of(certificate, self.ca_certificate_id),
+            row=key_of_row(certificate, self.ca, certificate_id=listed.certificate_id),
+            facts=facts_of(certificate, self.ca_certificate_id, certificate_id=listed.certificate_id),
             fresh=True,
         )
 
@@ -140,7 +142,8 @@ class RevokingDevices:
 
         Before the row is marked, so that an import that goes on meanwhile leaves it to this job.
         """
-        self.versions.forget_enforced_of(certificates.issuer_key(self.ca))
+        if self.ca is not None:
+            self.versions.forget_enforced_of(certificates.issuer_key(self.ca))
         self.rows.remember(seen.certificate_id, seen.row)
 
     def _is_done(self, row: RegistryRow) -> bool:
@@ -188,6 +191,8 @@ class BringingBack:
     rows: Registry
     claim: str
     pace: Callable[[], None]
+    clock: Callable[[], datetime]
+    disconnecting: Disconnecting | None = None
     _known: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -198,7 +203,14 @@ class BringingBack:
     @property
     def undoing(self) -> Undoing:
         """How one row is brought back."""
-        return Undoing(registry=self.registry, rows=self.rows, claim=self.claim, pace=self.pace)
+        return Undoing(
+            registry=self.registry,
+            rows=self.rows,
+            claim=self.claim,
+            pace=self.pace,
+            clock=self.clock,
+            disconnecting=self.disconnecting,
+        )
 
     def prepare(self, certificate_ids: Sequence[str]) -> None:
         """Read which rows the certificates have."""
@@ -206,7 +218,7 @@ class BringingBack:
         self._known.update(self.rows.known(certificate_ids))
 
     def handle(self, certificate: ListedCertificate) -> Handled:
-        """Bring one back, with all others that share its row; raises Undecided."""
+        """Bring one back, with all others that share its row; raises Undecided, Rejected for what stays off (I4)."""
         key = self._known.get(certificate.certificate_id)
         row = None if key is None else self.rows.row(key)
         if row is None:

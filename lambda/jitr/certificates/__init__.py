@@ -6,10 +6,11 @@ certificate is clear enough to be activated.
 
 from jitr.certificates.agreement import verify_one_reading
 from jitr.certificates.certificate import AnyCertificate, Certificate
-from jitr.certificates.points import distribution_points
+from jitr.certificates.points import distribution_points, unreadable_point
 from jitr.certificates.reading import (
     Unreadable,
     certificate_blocks,
+    ends_of_chain,
     load_certificate,
     load_registered,
     read_certificate,
@@ -34,6 +35,7 @@ __all__ = [
     "certificate_blocks",
     "common_name",
     "distribution_points",
+    "ends_of_chain",
     "fingerprint",
     "issuer_key",
     "load_certificate",
@@ -41,6 +43,7 @@ __all__ = [
     "read_certificate",
     "read_pem",
     "thing_name",
+    "unreadable_point",
     "verify_issued_by",
     "verify_one_reading",
     "verify_strength",

@@ -146,6 +146,22 @@ class Certificate:
             return time(self.der, before, seconds_needed=False), time(self.der, after, seconds_needed=False)
 
     @property
+    def begins(self) -> datetime | None:
+        """When its validity begins, None where that cannot be read."""
+        return self._moment(0)
+
+    @property
+    def ends(self) -> datetime | None:
+        """When its validity ends, None where that cannot be read."""
+        return self._moment(1)
+
+    def _moment(self, index: int) -> datetime | None:
+        try:
+            return self._moments[index]
+        except DerError:
+            return None
+
+    @property
     def subject_text(self) -> str:
         """The subject as text for people."""
         return name_text(self.subject)
@@ -182,10 +198,21 @@ class Certificate:
         with _reading("the extensions"):
             return dict(ext.read_extensions(self.der, listed, explicit_false=True))
 
+    def extension(self, identifier: bytes) -> ext.Extension | None:
+        """Return one extension, whatever is wrong with the others; None where it is not there.
+
+        Raises DerError where it cannot be read, or where what cannot be read may be this one.
+        """
+        listed = self._extension_list
+        if listed is None:
+            return None
+        with _reading("the extensions"):
+            return ext.read_extension(self.der, listed, identifier)
+
     @property
     def is_ca(self) -> bool:
         """Whether basicConstraints says cA; a written-out FALSE counts as what it says."""
-        if (extension := self.extensions.get(ext.BASIC_CONSTRAINTS)) is None:
+        if (extension := self.extension(ext.BASIC_CONSTRAINTS)) is None:
             return False
         outer = only(extension.value, 0, len(extension.value), SEQUENCE)
         if outer.body == outer.end:
@@ -196,7 +223,7 @@ class Certificate:
     @property
     def path_length(self) -> int | None:
         """The pathLenConstraint of basicConstraints, None where there is none."""
-        if (extension := self.extensions.get(ext.BASIC_CONSTRAINTS)) is None:
+        if (extension := self.extension(ext.BASIC_CONSTRAINTS)) is None:
             return None
         outer = only(extension.value, 0, len(extension.value), SEQUENCE)
         found = [each for each in elements(extension.value, outer.body, outer.end) if each.tag == INTEGER]
@@ -205,7 +232,7 @@ class Certificate:
     @property
     def has_key_usage(self) -> bool:
         """Whether it says at all what its key may be used for; certificates before version 3 cannot."""
-        return ext.KEY_USAGE in self.extensions
+        return self.extension(ext.KEY_USAGE) is not None
 
     @property
     def may_sign_crls(self) -> bool:
@@ -223,14 +250,14 @@ class Certificate:
         return (self.is_ca or self.version < _VERSION_WITH_EXTENSIONS) and self.may_sign_certificates
 
     def _may(self, usage: int) -> bool:
-        if (extension := self.extensions.get(ext.KEY_USAGE)) is None:
+        if (extension := self.extension(ext.KEY_USAGE)) is None:
             return True
         return usage in named_bits(extension.value, only(extension.value, 0, len(extension.value), BIT_STRING))
 
     @property
     def subject_key_identifier(self) -> bytes | None:
         """The subject key identifier, if there is one."""
-        if (extension := self.extensions.get(ext.SUBJECT_KEY_IDENTIFIER)) is None:
+        if (extension := self.extension(ext.SUBJECT_KEY_IDENTIFIER)) is None:
             return None
         return content(extension.value, only(extension.value, 0, len(extension.value), OCTET_STRING))
 

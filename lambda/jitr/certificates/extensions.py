@@ -90,6 +90,41 @@ def read_extensions(data: bytes, listed: Tlv, *, explicit_false: bool = False) -
     return found
 
 
+def read_extension(data: bytes, listed: Tlv, wanted: bytes) -> Extension | None:
+    """Return one extension of a certificate's list, whatever is wrong with the others; None: it is certainly not there.
+
+    Raises DerError where it cannot be read, is there twice, or may be what nobody can read. `critical FALSE` written
+    out is accepted.
+    """
+    found, doubt = None, None
+    elements_left = elements(data, listed.body, listed.end)
+    while True:
+        try:
+            element = next(elements_left, None)
+            if element is None:
+                break
+            if _is_another(data, element, wanted):
+                continue
+            _, extension = _extension(data, element, explicit_false=True)
+        except DerError as error:
+            # The list itself may have ended here: a generator that raised has no more elements.
+            doubt = doubt or error
+            continue
+        if found is not None:
+            raise DerError(f"extension {name_of(wanted)} is there twice, at byte {element.start}")
+        found = extension
+    if found is None and doubt is not None:
+        raise doubt
+    return found
+
+
+def _is_another(data: bytes, element: Tlv, wanted: bytes) -> bool:
+    """Return whether an element is an extension of another kind; raises DerError where its kind cannot be read."""
+    if element.tag != SEQUENCE:
+        raise DerError(f"no extension at byte {element.start}")
+    return object_identifier(data, expect(data, element.body, element.end, OBJECT_IDENTIFIER)) != wanted
+
+
 def _extension(data: bytes, element: Tlv, *, explicit_false: bool) -> tuple[bytes, Extension]:
     if element.tag != SEQUENCE:
         raise DerError(f"no extension at byte {element.start}")

@@ -14,25 +14,49 @@ _POINT, _FULL_NAME, _URI = 0xA0, 0xA0, 0x86
 def distribution_points(certificate: AnyCertificate) -> tuple[str, ...]:
     """Return the URIs of the certificate's CRL distribution points; one that cannot be read does not hide the others.
 
-    Empty where the extension is not there or cannot be read at all. Not checked: that anybody may fetch from there.
+    Empty where the extension is not there or cannot be read at all; `unreadable_point` tells these apart. Not checked:
+    that anybody may fetch from there.
     """
+    return _looked_at(certificate)[0]
+
+
+def unreadable_point(certificate: AnyCertificate) -> str | None:
+    """Return why a distribution point of the certificate cannot be read; None where all can be, or there is none."""
+    error = _looked_at(certificate)[1]
+    return None if error is None else str(error)
+
+
+def _looked_at(certificate: AnyCertificate) -> tuple[tuple[str, ...], DerError | None]:
+    """Return the URIs that can be read, and what was wrong first."""
+    found: list[str] = []
+    wrong: list[DerError] = []
     try:
-        extension = Certificate.of(certificate).extensions.get(ext.CRL_DISTRIBUTION_POINTS)
-        if extension is None:
-            return ()
-        value = extension.value
-        outer = only(value, 0, len(value), SEQUENCE)
-        points = list(elements(value, outer.body, outer.end))
-    except DerError:
-        return ()
-    return tuple(uri for point in points for uri in _uris(value, point))
+        extension = Certificate.of(certificate).extension(ext.CRL_DISTRIBUTION_POINTS)
+        if extension is not None:
+            value = extension.value
+            outer = only(value, 0, len(value), SEQUENCE)
+            for point in elements(value, outer.body, outer.end):
+                try:
+                    found += _uris(value, point)
+                except DerError as error:
+                    wrong.append(error)
+    except DerError as error:
+        wrong.append(error)
+    return tuple(found), DerError(f"a distribution point: {wrong[0]}") if wrong else None
 
 
 def _uris(value: bytes, point: Tlv) -> Iterator[str]:
-    try:
-        named = [each for each in elements(value, point.body, point.end) if each.tag == _POINT]
-        choices = [read(value, each.body, each.end) for each in named]
-        names = [name for each in choices if each.tag == _FULL_NAME for name in elements(value, each.body, each.end)]
-        yield from [content(value, name).decode("ascii") for name in names if name.tag == _URI]
-    except (DerError, UnicodeDecodeError):
-        return
+    if point.tag != SEQUENCE:
+        raise DerError(f"of another kind at byte {point.start}")
+    for each in elements(value, point.body, point.end):
+        if each.tag != _POINT:
+            continue
+        choice = read(value, each.body, each.end)
+        if choice.tag != _FULL_NAME:
+            continue
+        for name in elements(value, choice.body, choice.end):
+            if name.tag == _URI:
+                try:
+                    yield content(value, name).decode("ascii")
+                except UnicodeDecodeError as error:
+                    raise DerError(f"a URI that is no ASCII at byte {name.start}") from error

@@ -6,12 +6,14 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from jitr.certificates.certificate import Certificate
 from jitr.certificates.contents import CERTIFICATE, OTHER_DER, UNREADABLE_DER, held, of_der
 from jitr.certificates.der import INTEGER, SEQUENCE, DerError
+from jitr.certificates.names import same_name
 from jitr.errors import Reason, Rejected, Undecided
 
 # Certificates that are kept: each device's activation asks for that of its CA again and again.
@@ -55,6 +57,22 @@ def read_certificate(der: bytes) -> Certificate | Unreadable:
         return Certificate.from_der(der)
     except DerError as error:
         return Unreadable(why=str(error), serial_number=_any_serial(der), sha256=hashlib.sha256(der).hexdigest())
+
+
+def ends_of_chain(found: Iterable[Certificate]) -> list[Certificate]:
+    """Return those of some certificates that issued none of the others, by their names: of a chain the device's one.
+
+    In any order, each once. Not checked: signatures.
+    """
+    each_once = list({each.der: each for each in found}.values())
+    return [each for each in each_once if not any(_names_issuer(other, each) for other in each_once if other != each)]
+
+
+def _names_issuer(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        return same_name(certificate.issuer, issuer.subject)
+    except DerError:
+        return False
 
 
 @lru_cache(maxsize=_KEPT)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from jitr.crls.versions import ScopeState
 from jitr.revocation import VerifiedCrl
 
 
@@ -15,6 +16,15 @@ class CrlChanges:
     revoked: Sequence[int]
     held: Sequence[int]
     vanished: Sequence[int]
+
+
+def changes_of(state: ScopeState, previous: VerifiedCrl | None, crl: VerifiedCrl) -> CrlChanges:
+    """Return what a CRL changes for its scope, after the one that was enforced last (`previous`)."""
+    changes = compare(previous, crl)
+    if state.brake_waits:
+        # A braked CRL is nothing to compare with: whatever comes after it is judged by all that it lists.
+        return replace(compare(None, crl), vanished=changes.vanished)
+    return changes
 
 
 class _Serials(Sequence[int]):

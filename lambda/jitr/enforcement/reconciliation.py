@@ -15,7 +15,7 @@ and only what their rows ask for reaches them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -27,6 +27,8 @@ from jitr.enforcement.one_by_one import OneByOne
 from jitr.enforcement.passes import Passes, PassKind, PassState
 from jitr.enforcement.unknown_certificates import MATTERS, UNREADABLE, UnknownCertificates
 from jitr.errors import Reason, Undecided
+from jitr.registry.claims import Claims
+from jitr.registry.facts import UNREADABLE_POINTS
 from jitr.registry.notes import DeviceNote, Report, failure_note
 from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
@@ -154,7 +156,9 @@ class _Run:
                 counted += row.state is RowState.ACTIVE
                 if not self.ca.coverage.covers(row.distribution_points):
                     uncovered += 1
-                    self._name(self.state.counts.uncovered + uncovered, _uncovered(certificate_id))
+                    self._name(
+                        self.state.counts.uncovered + uncovered, _uncovered(certificate_id, row.distribution_points)
+                    )
             if row.state.refuses_activation:
                 yield
         work.raise_if_given_up()
@@ -164,7 +168,7 @@ class _Run:
     def _off_again(self, key: str, certificate_id: str) -> None:
         """Switch off what the row wants off and AWS IoT calls ACTIVE, unless an operator is bringing it back."""
         row = self.use.rows.row(key)
-        if row is None or not row.state.refuses_activation or row.may_be_on_its_way_back:
+        if row is None or not row.state.refuses_activation or row.is_on_its_way_back(at=self.use.clock()):
             return
         self.use.pace()
         try:
@@ -193,7 +197,10 @@ class _Run:
             marked = off.mark(row, wanted, done=lambda found: not found.state.refuses_activation)
             if marked is None:
                 return
-        off.ask([certificate_id], wanted, told=lambda each, status: self.use.report(_off_again(each, status)))
+        if row.undoing_was_left and not Claims(self.use.rows).take_back(row):
+            return
+        why = _LEFT if row.undoing_was_left else _OFF_HERE
+        off.ask([certificate_id], wanted, told=lambda each, status: self.use.report(_off_again(each, status, why)))
         self.use.rows.finish_revocation(row.key, done=wanted)
         off.is_off(row)
         off.disconnect()
@@ -202,6 +209,7 @@ class _Run:
 
     def _unknown(self, listed: Sequence[ListedCertificate], work: OneByOne) -> Iterator[None]:
         matter = [each.certificate_id for each in listed if each.status in MATTERS]
+        active = {each.certificate_id for each in listed if each.status is CertificateStatus.ACTIVE}
         keys = self.use.rows.known(matter)
         rows = {row.key: row for row in self.use.rows.rows(sorted(set(keys.values())), damaged=work.keep)}
         unknown = replace(self.use.unknown, report=self._reported)
@@ -209,7 +217,7 @@ class _Run:
         try:
             for certificate_id in work.over(matter):
                 row = rows.get(keys.get(certificate_id, ""))
-                if row is not None and row.distribution_points:
+                if row is not None and _says_enough(row, certificate_id, is_active=certificate_id in active):
                     continue
                 with work.item(certificate_id):
                     if row is not None:
@@ -245,23 +253,39 @@ def _behind(certificates: Sequence[ListedCertificate], last: str | None) -> Sequ
     return certificates[ids.index(last) + 1 :] if last in ids else certificates
 
 
-def _uncovered(certificate_id: str) -> DeviceNote:
+def _says_enough(row: RegistryRow, certificate_id: str, *, is_active: bool) -> bool:
+    """Return whether a certificate need not be described: its row says where its CRL is, or that it is off, and it is.
+
+    What nobody can read is described, and named, in each pass for as long as it may connect.
+    """
+    if row.state.refuses_activation and not is_active:
+        return True
+    return bool(row.distribution_points) and certificate_id not in row.unreadable_ids
+
+
+def _uncovered(certificate_id: str, points: Collection[str]) -> DeviceNote:
+    unreadable = UNREADABLE_POINTS in points
+    why = "where its CRL is cannot be read in the certificate" if unreadable else "no CRL in use speaks for it"
     return DeviceNote(
         certificate_id=certificate_id,
         outcome="uncovered",
-        reason=Reason.OUT_OF_SCOPE,
-        message="no CRL in use speaks for the certificate: revoking it there would not switch it off",
+        reason=Reason.UNREADABLE_DISTRIBUTION_POINT if unreadable else Reason.OUT_OF_SCOPE,
+        message=f"{why}: revoking it at its CA would not switch it off",
     )
 
 
-def _off_again(certificate_id: str, status: CertificateStatus) -> DeviceNote:
+_OFF_HERE = "it is switched off here", "`jitr device reinstate` brings a device back"
+_LEFT = (
+    "undoing a brake or a job was broken off before its end",
+    "`jitr bulk undo` or `jitr crl reject`, repeated, brings it back",
+)
+
+
+def _off_again(certificate_id: str, status: CertificateStatus, why: tuple[str, str]) -> DeviceNote:
     return DeviceNote(
         certificate_id=certificate_id,
         outcome="switched_off",
         reason=Reason.REVOKED_BEFORE,
-        message=(
-            f"it was ACTIVE in AWS IoT although it is switched off here, so it is {status} again; "
-            "`jitr device reinstate` brings a device back"
-        ),
+        message=f"it was ACTIVE in AWS IoT although {why[0]}, so it is {status} again; {why[1]}",
         details={"status": status.value},
     )

@@ -34,7 +34,7 @@ from jitr.certificates import AnyCertificate, issuer_key
 from jitr.crls.cache import CrlCache, scope_of
 from jitr.crls.versions import CrlVersions, NewlyListed, ScopeState
 from jitr.enforcement.brake import Brake
-from jitr.enforcement.changes import CrlChanges, compare
+from jitr.enforcement.changes import CrlChanges, changes_of
 from jitr.enforcement.copies import EnforcedCrls
 from jitr.enforcement.one_by_one import OneByOne
 from jitr.errors import Reason, Undecided
@@ -142,10 +142,7 @@ class Enforcement:
             return Sweep(scope=scope, outcome=SweepOutcome.UNCHANGED, crl=crl)
         # (E3)
         previous = self.enforced.load(scope, state.enforced, ca) if state.enforced else None
-        changes = compare(previous, crl)
-        if state.brake_waits:
-            # A braked CRL is nothing to compare with: whatever comes after it is judged by all that it lists.
-            changes = replace(compare(None, crl), vanished=changes.vanished)
+        changes = changes_of(state, previous, crl)
         issuer = issuer_key(ca)
         # (E4), (E5)
         braked = self._braked(scope, state, crl, self._registered(issuer, changes.revoked), devices)
@@ -181,17 +178,15 @@ class Enforcement:
         self, scope: str, state: ScopeState, crl: VerifiedCrl, rows: Iterator[RegistryRow], devices: int
     ) -> bool:
         """Decide whether this CRL lists too many, and keep the decision: a retry sees some rows done already."""
-        if state.braked == crl.sha256:
-            return not state.confirmed
-        limit = self.brake.limit(devices)
-        affected = sum(1 for row in islice((row for row in rows if row.state is not RowState.REVOKED), limit + 1))
         at = self.clock()
-        if affected == 0 or affected + state.listed_before(crl.sha256, at=at) <= limit:
-            if affected:
-                self.versions.record_listed(state, NewlyListed(at, crl.sha256, affected))
-            return False
-        self.versions.record_brake(scope, crl.sha256, affected)
-        return True
+        judged = self.brake.judge(
+            state, crl.sha256, lambda most: count_affected(rows, at_most=most), active=devices, at=at
+        )
+        if judged.braked and not judged.decided:
+            self.versions.record_brake(scope, crl.sha256, judged.affected)
+        elif judged.affected:
+            self.versions.record_listed(state, NewlyListed(at, crl.sha256, judged.affected))
+        return judged.braked
 
     def _switch_off(
         self, issuer: str, changes: CrlChanges, orders: tuple[_Order, _Order], work: OneByOne
@@ -256,6 +251,11 @@ class Enforcement:
         now = self.clock().timestamp()
         rows = self._registered(issuer, changes.vanished)
         return sum(1 for row in rows if row.state.refuses_activation and row.not_after > now)
+
+
+def count_affected(rows: Iterable[RegistryRow], *, at_most: int) -> int:
+    """Count the rows that a CRL would make REVOKED, up to a number: for the brake."""
+    return sum(1 for _ in islice((row for row in rows if row.state is not RowState.REVOKED), at_most))
 
 
 def _orders(crl: VerifiedCrl, location: str, *, braked: bool) -> tuple[_Order, _Order]:

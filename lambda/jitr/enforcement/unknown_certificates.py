@@ -8,21 +8,21 @@ from itertools import islice
 
 from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
-from jitr.certificates import AnyCertificate, Certificate
+from jitr.certificates import AnyCertificate, Certificate, Unreadable
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.one_by_one import OneByOne
 from jitr.errors import ActivationError, Reason, Rejected, Undecided
 from jitr.registry.disconnecting import Disconnecting
-from jitr.registry.facts import facts_of, points_of
+from jitr.registry.facts import facts_of, key_of_row, points_of
 from jitr.registry.notes import DeviceNote, Report, failure_note, unreported
-from jitr.registry.row import row_key
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
 
 # Statuses of certificates that can connect, or could again without passing us.
 MATTERS = ("ACTIVE", "INACTIVE", "PENDING_TRANSFER")
-# The outcome of a certificate that its CA's CRL does not reach, in its line of the log.
+# The outcome of a certificate that cannot be read, so that its CA's CRL may not reach it, in its line of the log.
 UNREADABLE = "unreadable"
+IMPORTED = "imported"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,53 +79,63 @@ class UnknownCertificates:
     def import_one(self, certificate_id: str, ca_certificate_id: str, ca: AnyCertificate) -> str | None:
         """Describe one certificate and write its row; returns the row's key for `settle`, None where there is no row.
 
-        A certificate that is gone gets no row, nor does one that cannot be read or was not signed by this CA's key:
-        that one is reported as `unreadable`, because its CA's CRL does not reach it.
+        A certificate that is gone gets no row, nor does one that was not signed by this CA's key. That one, and one
+        that cannot be read as a whole, is reported as `unreadable`; the latter gets a row by what can be read of its
+        serial number, or by its id (row.py).
         Raises Undecided for everything that may be different the next time.
         """
-        self.pace()
-        try:
-            certificate = certificates.load_certificate(self.registry.describe_certificate(certificate_id).pem)
-            certificates.verify_issued_by(certificate, ca)
-        except ActivationError as error:
-            gone = error.reason in (Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE)
-            if isinstance(error, Undecided) and not gone:
-                error.certificate_id = certificate_id
-                raise
-            if error.reason is not Reason.CERTIFICATE_NOT_FOUND and error.reason is not Reason.WEAK_SIGNATURE:
-                self.report(_unreadable(certificate_id, ca_certificate_id, error))
-            if isinstance(error, Rejected) and error.reason is Reason.WEAK_SIGNATURE:
-                # A signature we would not accept today does not make the serial number less revoked.
-                return self._write(certificate_id, ca_certificate_id, certificate, ca)
+        certificate = self._described(certificate_id)
+        if certificate is None:
             return None
+        if isinstance(certificate, Unreadable):
+            self.report(_unreadable(certificate_id, ca_certificate_id, certificate))
+            return self._write(certificate_id, ca_certificate_id, certificate, ca)
+        try:
+            certificates.verify_issued_by(certificate, ca)
+        except Rejected as error:
+            if error.reason is not Reason.WEAK_SIGNATURE:
+                self.report(_not_issued(certificate_id, ca_certificate_id, error))
+                return None
+            # A signature we would not accept today does not make the serial number less revoked.
         return self._write(certificate_id, ca_certificate_id, certificate, ca)
 
     def complete(self, certificate_id: str, key: str, ca_certificate_id: str) -> None:
-        """Describe a certificate whose row was made before rows had distribution points, and write them."""
-        self.pace()
-        try:
-            certificate = certificates.load_certificate(self.registry.describe_certificate(certificate_id).pem)
-        except Undecided as error:
-            if error.reason is Reason.CERTIFICATE_NOT_FOUND:
-                return
-            if error.reason is not Reason.MALFORMED_CERTIFICATE:
-                raise
-            self.report(_unreadable(certificate_id, ca_certificate_id, error))
+        """Describe a certificate whose row does not say where its CRL is, and write that; report what is unreadable."""
+        certificate = self._described(certificate_id)
+        if certificate is None:
+            return
+        if isinstance(certificate, Unreadable):
+            self.report(_unreadable(certificate_id, ca_certificate_id, certificate))
             return
         self.watch(ca_certificate_id, certificate)
         self.rows.complete(key, points_of(certificate))
+        self.rows.is_readable(key, certificate_id)
 
-    def _write(self, certificate_id: str, ca_certificate_id: str, certificate: Certificate, ca: AnyCertificate) -> str:
-        key = row_key(certificates.issuer_key(ca), certificate.serial_number)
-        facts = facts_of(certificate, ca_certificate_id)
-        self.watch(ca_certificate_id, certificate)
+    def _described(self, certificate_id: str) -> Certificate | Unreadable | None:
+        """Read a certificate from AWS IoT as far as it can be read; None where it is gone. Raises Undecided."""
+        self.pace()
+        try:
+            return certificates.read_pem(self.registry.describe_certificate(certificate_id).pem)
+        except Undecided as error:
+            if error.reason is Reason.CERTIFICATE_NOT_FOUND:
+                return None
+            error.certificate_id = certificate_id
+            raise
+
+    def _write(
+        self, certificate_id: str, ca_certificate_id: str, certificate: Certificate | Unreadable, ca: AnyCertificate
+    ) -> str:
+        key = key_of_row(certificate, ca, certificate_id=certificate_id)
+        facts = facts_of(certificate, ca_certificate_id, certificate_id=certificate_id)
+        if isinstance(certificate, Certificate):
+            self.watch(ca_certificate_id, certificate)
         new = self.rows.add_known(key, certificate_id=certificate_id, facts=facts)
         self.report(
             DeviceNote(
                 certificate_id=certificate_id,
-                outcome="imported",
+                outcome=IMPORTED,
                 reason=None,
-                message="somebody else registered the certificate; from now on its CA's CRL reaches it",
+                message=_BY_ID_ALONE if certificate.serial_number is None else _IMPORTED,
                 details={"ca_certificate_id": ca_certificate_id},
             )
         )
@@ -160,7 +170,24 @@ class UnknownCertificates:
         )
 
 
-def _unreadable(certificate_id: str, ca_certificate_id: str, error: ActivationError) -> DeviceNote:
+_IMPORTED = "somebody else registered the certificate; from now on its CA's CRL reaches it"
+_BY_ID_ALONE = "somebody else registered the certificate; no CRL reaches it, `jitr device revoke` with its id does"
+
+
+def _unreadable(certificate_id: str, ca_certificate_id: str, found: Unreadable) -> DeviceNote:
+    reached = "no CRL reaches it, `jitr device revoke` with its id does"
+    if found.serial_number is not None:
+        reached = f"its CA's CRL reaches it by serial number {found.serial_number:x}, as far as that can be read"
+    return DeviceNote(
+        certificate_id=certificate_id,
+        outcome=UNREADABLE,
+        reason=Reason.MALFORMED_CERTIFICATE,
+        message=f"the certificate cannot be read: {found.why}; {reached}",
+        details={"ca_certificate_id": ca_certificate_id},
+    )
+
+
+def _not_issued(certificate_id: str, ca_certificate_id: str, error: ActivationError) -> DeviceNote:
     return DeviceNote(
         certificate_id=certificate_id,
         outcome=UNREADABLE,

@@ -28,6 +28,7 @@ from jitr.activation.examination import Examination
 from jitr.activation.observation import AT_ONCE, Observation, UnwrittenVersions
 from jitr.activation.queue import ActivationQueue, is_batch
 from jitr.activation.steps import Activation
+from jitr.authorities.allow_list import AllowList
 from jitr.aws.pacing import Pace
 from jitr.aws.turns import TurnLine, Turns
 from jitr.crls.cache import CrlCache
@@ -36,7 +37,6 @@ from jitr.errors import Undecided
 from jitr.handlers.clients import BUNDLE_ROOT, Wiring
 from jitr.messages.envelopes import open_envelope
 from jitr.messages.event import age_seconds, named_certificate_id
-from jitr.registry.allow_list import AllowList
 from jitr.registry.notes import Report
 from jitr.settings import Configuration, Environment, Mode, read_settings
 from jitr.telemetry.activation import ActivationTelemetry

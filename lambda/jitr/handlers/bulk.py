@@ -86,6 +86,7 @@ def build_function(configuration: Configuration, environment: Environment, queue
         disconnecting=wiring.disconnecting(
             telemetry.noted, clock=lambda: datetime.now(UTC), sleep=time.sleep, describe_pace=pace
         ),
+        report=telemetry.noted,
     )
     return BulkHandler(
         work=BulkWork(

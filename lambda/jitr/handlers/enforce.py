@@ -97,9 +97,9 @@ class EnforcementHandler:
     ) -> Iterator[dict[str, Any]]:
         """Sweep every address of one CA, and yield how each ended."""
         certificate = self.authorities.certificate(ca, at=at)
-        if ca.status is not CaStatus.RETIRED:
+        if ca.status is not CaStatus.RETIRED and certificate.ends is not None:
             # A retired CA may expire: nothing is to be done about it.
-            self.telemetry.ca_expires(ca.name, certificate.not_valid_after_utc - at)
+            self.telemetry.ca_expires(ca.name, certificate.ends - at)
         if published is None and ca.crl != NONE:
             self._import(ca, certificate, retry)
         for location in self.authorities.locations(ca, at=at):

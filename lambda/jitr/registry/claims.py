@@ -8,8 +8,9 @@ row otherwise (another CRL, an operator, a renewed certificate) ends all claims 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from jitr.registry.row import RowState
+from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
 
 
@@ -46,15 +47,17 @@ class Claims:
             "braked_by = :claim AND contains(also_wanted_by, :to)",
         )
 
-    def begin_undoing(self, key: str, *, claim: str) -> bool:
+    def begin_undoing(self, key: str, *, claim: str, until: datetime) -> bool:
         """Let a row want revocation again before its certificates become ACTIVE; False: something else decided since.
 
-        Whoever is killed then leaves no row that says INACTIVE about a certificate that is ACTIVE.
+        Whoever is killed then leaves no row that says INACTIVE about a certificate that is ACTIVE. Past `until` nobody
+        waits for the end any more: reconciliation takes the undoing back.
         """
         return self.rows.write(
             key,
-            "SET #state = :wanted",
+            "SET #state = :wanted, undoing_until = :until",
             {
+                ":until": {"N": str(int(until.timestamp()))},
                 ":wanted": {"S": RowState.REVOKE_WANTED},
                 ":inactive": {"S": RowState.INACTIVE},
                 ":claim": {"S": claim},
@@ -66,9 +69,23 @@ class Claims:
         """Turn a row whose undoing began into ACTIVE; returns False when something else decided since."""
         return self.rows.write(
             key,
-            "SET #state = :active REMOVE wanted_status, braked_by",
+            "SET #state = :active REMOVE wanted_status, braked_by, undoing_until",
             {":active": {"S": RowState.ACTIVE}, ":wanted": {"S": RowState.REVOKE_WANTED}, ":claim": {"S": claim}},
-            "#state = :wanted AND braked_by = :claim",
+            "#state = :wanted AND braked_by = :claim AND attribute_exists(undoing_until)",
+        )
+
+    def take_back(self, row: RegistryRow) -> bool:
+        """End an undoing that was left, so that whoever is still at it after all does not finish it; False: it changed.
+
+        The claim stays: undoing it again brings the device back.
+        """
+        if row.undoing_until is None:
+            return False
+        return self.rows.write(
+            row.key,
+            "REMOVE undoing_until",
+            {":wanted": {"S": RowState.REVOKE_WANTED}, ":until": {"N": str(int(row.undoing_until.timestamp()))}},
+            "#state = :wanted AND undoing_until = :until",
         )
 
     def end(self, certificate_id: str) -> None:

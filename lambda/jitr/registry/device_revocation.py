@@ -13,11 +13,11 @@ from typing import Any
 
 from jitr import certificates
 from jitr.aws.iot import CertificateStatus, IotRegistry
-from jitr.certificates import Certificate
+from jitr.certificates import Certificate, Unreadable
 from jitr.errors import Reason, Undecided
 from jitr.registry.disconnecting import Disconnecting
-from jitr.registry.facts import facts_of
-from jitr.registry.row import RegistryRow, RowState, row_key
+from jitr.registry.facts import facts_of, key_of_row
+from jitr.registry.row import RegistryRow, RowState, id_key
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
 
@@ -26,35 +26,38 @@ from jitr.registry.switching_off import SwitchingOff
 class RevocationTarget:
     """One certificate to switch off: `status` is None where AWS IoT does not know it, `ca` where nobody knows its CA.
 
-    Without a CA there is no registry row, so the certificate can only be switched off in AWS IoT.
+    Where CA or serial number cannot be read, its registry row is kept by its id (row.py).
     """
 
     certificate_id: str
-    certificate: Certificate
+    certificate: Certificate | Unreadable
     status: CertificateStatus | None
     ca_certificate_id: str | None
     ca: Certificate | None
 
     @property
-    def row(self) -> str | None:
+    def row(self) -> str:
         """Return the key of its registry row."""
-        if self.ca is None:
-            return None
-        return row_key(certificates.issuer_key(self.ca), self.certificate.serial_number)
+        return key_of_row(self.certificate, self.ca, certificate_id=self.certificate_id)
+
+    @property
+    def why_unreadable(self) -> str | None:
+        """Return why it cannot be read as a whole, None where it can."""
+        return self.certificate.why if isinstance(self.certificate, Unreadable) else None
 
     @property
     def facts(self) -> dict[str, Any]:
         """Return what a new row keeps for enforcement."""
-        return facts_of(self.certificate, self.ca_certificate_id or "")
+        return facts_of(self.certificate, self.ca_certificate_id or "", certificate_id=self.certificate_id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SwitchedOff:
-    """What became of one certificate: its status in AWS IoT (None: unknown there) and its row's state (None: none)."""
+    """What became of one certificate: its status in AWS IoT (None: unknown there) and its row's state."""
 
     target: RevocationTarget
     status: CertificateStatus | None
-    row: RowState | None
+    row: RowState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +80,16 @@ class DeviceRevocation:
         return SwitchingOff(registry=self.registry, rows=self.rows, pace=self.pace, disconnecting=self.disconnecting)
 
     def target(self, certificate_id: str) -> RevocationTarget:
-        """Read a certificate and its CA from AWS IoT; raises Undecided (`certificate_not_found` and others)."""
+        """Read a certificate and its CA from AWS IoT, as far as they can be read.
+
+        Raises Undecided (`certificate_not_found` and others).
+        """
         self.pace()
         registered = self.registry.describe_certificate(certificate_id)
         ca_certificate_id = registered.ca_certificate_id
         return RevocationTarget(
             certificate_id=certificate_id,
-            certificate=certificates.load_certificate(registered.pem),
+            certificate=certificates.read_pem(registered.pem),
             status=registered.status,
             ca_certificate_id=ca_certificate_id,
             ca=None if ca_certificate_id is None else self._ca(ca_certificate_id),
@@ -93,18 +99,20 @@ class DeviceRevocation:
         """Mark, switch off and record one certificate, with all others that share its row (one serial number).
 
         The row of another certificate, which has the serial number and not this id, is left alone: a copy of a device's
-        certificate must not be a way to switch the device off. What is REVOKED, or about to be, is not made less.
-        Raises Undecided; a second run goes on.
+        certificate must not be a way to switch the device off; the copy gets a row by its id. What is REVOKED, or about
+        to be, is not made less. Raises Undecided; a second run goes on.
         """
-        found = None if target.row is None else self.rows.row(target.row)
-        foreign = found is not None and target.certificate_id not in found.certificate_ids
-        if target.row is None or foreign:
-            self._off.ask([target.certificate_id], wanted)
-            return SwitchedOff(target=target, status=self._now(target, wanted), row=None)
+        key = target.row
+        found = self.rows.row(key)
+        if found is not None and target.certificate_id not in found.certificate_ids:
+            key = id_key(target.certificate_id)
+            found = self.rows.row(key)
         # No job or brake holds it: what an operator switched off, undoing one must not switch on.
-        marked = self._off.mark(found or self._written(target, target.row, wanted), wanted)
+        marked = self._off.mark(found or self._written(target, key, wanted), wanted)
         if marked is None:
             raise Undecided(Reason.INTERNAL, "the registry row was not marked")
+        # So that desired and actual state are compared: AWS IoT lists ids.
+        self.rows.remember(target.certificate_id, key)
         self._off.carry_out(marked)
         self._off.disconnect()
         return SwitchedOff(target=target, status=self._now(target, marked.wanted), row=RowState(marked.wanted.value))
@@ -142,6 +150,6 @@ class DeviceRevocation:
         try:
             return certificates.load_certificate(self.registry.describe_ca(ca_certificate_id).pem)
         except Undecided as error:
-            if error.reason is Reason.CA_NOT_FOUND:
+            if error.reason in (Reason.CA_NOT_FOUND, Reason.MALFORMED_CERTIFICATE):
                 return None
             raise

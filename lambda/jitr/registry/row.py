@@ -17,9 +17,20 @@ def job_claim(job_id: str) -> str:
     return f"{JOB_CLAIM}{job_id}"
 
 
+_BY_ID = "id#"
+
+
 def row_key(issuer: str, serial: int) -> str:
     """Return the key of the row of one serial number; `issuer` is `certificates.issuer_key` of its CA."""
     return f"{issuer}#{serial:x}"
+
+
+def id_key(certificate_id: str) -> str:
+    """Return the key of the row of a certificate of which nobody can say the serial number or the issuer.
+
+    It is beside what known.py keeps of the certificate. No CRL reaches it; what an operator wants does.
+    """
+    return f"{_BY_ID}{certificate_id}"
 
 
 class RowState(StrEnum):
@@ -44,6 +55,8 @@ class RegistryRow:
     `wanted` is the status that a revocation asks for; `braked_by` the brake (a CRL's SHA-256) or the job (`job_claim`)
     that can take it back, and `also_wanted_by` further jobs that want it off (claims.py).
     `distribution_points` are as facts.py makes them, empty on rows of earlier versions.
+    `unreadable_ids` are those of its certificates that nobody can read as a whole. Until `undoing_until` somebody may
+    be making it ACTIVE again (undoing.py).
     `activated_at` is a time at which it was not ACTIVE later than that; None where others made it so.
     """
 
@@ -62,6 +75,8 @@ class RegistryRow:
     client_id: str | None = None
     thing_name: str | None = None
     distribution_points: tuple[str, ...] = ()
+    unreadable_ids: tuple[str, ...] = ()
+    undoing_until: datetime | None = None
 
     def lease_open(self, *, at: datetime) -> bool:
         """Return whether an activation may be under way now; by whole seconds, as the writes compare."""
@@ -78,10 +93,20 @@ class RegistryRow:
         """Return whether a revocation that is under way asks for REVOKED."""
         return self.state is RowState.REVOKE_WANTED and self.wanted is CertificateStatus.REVOKED
 
+    def is_on_its_way_back(self, *, at: datetime) -> bool:
+        """Return whether a brake or job may be being undone now (undoing.py): its certificates are ACTIVE meanwhile."""
+        return self.undoing_was_left and self.undoing_until is not None and self.undoing_until >= at
+
     @property
-    def may_be_on_its_way_back(self) -> bool:
-        """Return whether a brake or job may be being undone (undoing.py): its certificates are ACTIVE for a moment."""
-        return self.state is RowState.REVOKE_WANTED and self.braked_by is not None and not self.final_is_wanted
+    def undoing_was_left(self) -> bool:
+        """Return whether undoing a brake or job began and has not ended, whether or not somebody is still at it."""
+        begun = self.state is RowState.REVOKE_WANTED and self.undoing_until is not None
+        return begun and self.braked_by is not None and not self.final_is_wanted
+
+    @property
+    def is_beyond_crls(self) -> bool:
+        """Return whether no CRL can be asked about one of its certificates: undoing must not make it ACTIVE (I4)."""
+        return bool(self.unreadable_ids) or self.key.startswith(_BY_ID)
 
     @property
     def off_status(self) -> CertificateStatus:
@@ -118,5 +143,12 @@ def read_row(item: Item) -> RegistryRow:
         client_id=text(item, "client_id"),
         thing_name=text(item, "thing_name"),
         distribution_points=tuple(sorted(item.get("distribution_points", {}).get("SS", ()))),
+        unreadable_ids=tuple(sorted(item.get("unreadable_ids", {}).get("SS", ()))),
+        undoing_until=_time(item, "undoing_until"),
         activated_at=datetime.fromtimestamp(since / 1000, UTC) if (since := number(item, "activated_at_ms")) else None,
     )
+
+
+def _time(item: Item, name: str) -> datetime | None:
+    seconds = number(item, name)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None

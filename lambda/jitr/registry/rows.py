@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from jitr.aws.iot import CertificateStatus
-from jitr.aws.state_table import Item, Key
 from jitr.errors import Reason, Undecided
-from jitr.registry.known import KnownCertificates
 from jitr.registry.row import RegistryRow, RowState, read_row
+from jitr.registry.writes import OperatorWrites, item_key, milliseconds
 
 Damaged: TypeAlias = Callable[[Undecided], None]
 
@@ -26,12 +25,12 @@ def skip_damaged(_: Undecided) -> None:
 
 
 @dataclass(frozen=True)
-class Registry(KnownCertificates):
+class Registry(OperatorWrites):
     """The registry rows of one deployment."""
 
     def row(self, key: str) -> RegistryRow | None:
         """Read a row consistently."""
-        item = self.table.get(_key(key))
+        item = self.table.get(item_key(key))
         return None if item is None else read_row(item)
 
     def rows(self, keys: Sequence[str], *, damaged: Damaged | None = None) -> Iterator[RegistryRow]:
@@ -39,7 +38,7 @@ class Registry(KnownCertificates):
 
         `damaged` is told of a row that cannot be read (Undecided, `internal`), which is raised without it.
         """
-        for item in self.table.get_many([_key(key) for key in keys]):
+        for item in self.table.get_many([item_key(key) for key in keys]):
             try:
                 row = read_row(item)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -76,7 +75,7 @@ class Registry(KnownCertificates):
             ":owner": {"S": owner},
             ":until": {"N": str(int(lease_until.timestamp()))},
             ":now": {"N": str(int(at.timestamp()))},
-            ":described": _milliseconds(described_at or at),
+            ":described": milliseconds(described_at or at),
             ":id": {"SS": [certificate_id]},
             ":one": {"S": certificate_id},
         }
@@ -91,63 +90,6 @@ class Registry(KnownCertificates):
         )
         return None if item is None else read_row(item)
 
-    def begin_reinstatement(
-        self,
-        key: str,
-        *,
-        certificate_id: str,
-        owner: str,
-        lease_until: datetime,
-        at: datetime,
-        facts: Mapping[str, Any],
-    ) -> bool:
-        """Write ACTIVATING with a lease on an operator's word, also over INACTIVE; returns False where it must not be.
-
-        That is: REVOKE_WANTED and REVOKED, any lease that is open (also one that a revocation waits for), and the row
-        of another certificate. What a revocation wanted, and its brake, stay noted until the reinstatement is done.
-        """
-        values = {
-            ":activating": {"S": RowState.ACTIVATING},
-            ":active": {"S": RowState.ACTIVE},
-            ":inactive": {"S": RowState.INACTIVE},
-            ":owner": {"S": owner},
-            ":until": {"N": str(int(lease_until.timestamp()))},
-            ":now": {"N": str(int(at.timestamp()))},
-            ":id": {"SS": [certificate_id]},
-            ":one": {"S": certificate_id},
-        }
-        return self.write(
-            key,
-            "SET #state = :activating, lease_owner = :owner, lease_until = :until{facts} ADD certificate_ids :id",
-            values,
-            "attribute_not_exists(#state) OR (contains(certificate_ids, :one)"
-            " AND (attribute_not_exists(lease_until) OR lease_until < :now)"
-            " AND (#state = :active OR #state = :inactive OR #state = :activating))",
-            facts,
-        )
-
-    def abandon_reinstatement(self, key: str, *, owner: str) -> bool:
-        """Turn the row of a certificate that a revocation made INACTIVE, and that is still so, back into INACTIVE.
-
-        Returns False, and changes nothing, where no revocation had made it so, or something else decided since.
-        """
-        return self.write(
-            key,
-            "SET #state = :inactive REMOVE lease_owner, lease_until",
-            {
-                ":inactive": {"S": RowState.INACTIVE},
-                ":activating": {"S": RowState.ACTIVATING},
-                ":owner": {"S": owner},
-            },
-            "#state = :activating AND lease_owner = :owner AND attribute_exists(wanted_status)",
-        )
-
-    def finish_reinstatement(self, key: str, *, owner: str | None, at: datetime) -> bool:
-        """Do as `finish_activation`, and forget which revocation there was: a brake that is undone later is over."""
-        return self._finish(
-            key, owner, at, "lease_owner, lease_until, replaces, wanted_status, braked_by, also_wanted_by"
-        )
-
     def finish_activation(
         self, key: str, *, owner: str | None, at: datetime, activated_at: datetime | None = None
     ) -> bool:
@@ -156,29 +98,18 @@ class Registry(KnownCertificates):
         Knocks before `activated_at` (`at` unless given) are answered by it: a time before AWS IoT was asked for ACTIVE,
         or at which it said so.
         """
-        return self._finish(key, owner, at, "lease_owner, lease_until, replaces", activated_at)
-
-    def _finish(
-        self, key: str, owner: str | None, at: datetime, forgotten: str, activated_at: datetime | None = None
-    ) -> bool:
-        mine = "lease_owner = :owner" if owner is not None else "lease_until < :now"
-        return self.write(
-            key,
-            f"SET #state = :active, activated_at_ms = :since REMOVE {forgotten}",
-            {
-                ":active": {"S": RowState.ACTIVE},
-                ":since": _milliseconds(activated_at or at),
-                ":activating": {"S": RowState.ACTIVATING},
-                **({":owner": {"S": owner}} if owner is not None else {":now": {"N": str(int(at.timestamp()))}}),
-            },
-            f"#state = :activating AND {mine}",
-        )
+        return self._close(key, owner, at, "lease_owner, lease_until, replaces", activated_at)
 
     def complete(self, key: str, points: tuple[str, ...]) -> None:
-        """Write the distribution points of a row that was made before rows had them."""
+        """Write the distribution points of a row that has none: of an earlier version, or of what nobody could read."""
         values = {":points": {"SS": sorted(points)}}
         condition = "attribute_exists(#state) AND attribute_not_exists(distribution_points)"
         self.write(key, "SET distribution_points = :points", values, condition)
+
+    def is_readable(self, key: str, certificate_id: str) -> None:
+        """Record that a certificate of the row can be read, which could not be read before."""
+        values = {":id": {"SS": [certificate_id]}, ":one": {"S": certificate_id}}
+        self.write(key, "DELETE unreadable_ids :id", values, "contains(unreadable_ids, :one)")
 
     def release_lease(self, key: str, *, owner: str) -> None:
         """Let others try at once; only for an activation that has not yet asked AWS IoT for ACTIVE."""
@@ -222,9 +153,9 @@ class Registry(KnownCertificates):
         update = "SET #state = :wanted, wanted_status = :status"
         if braked_by is not None and row.may_come_back(after=braked_by):
             values[":brake"] = {"S": braked_by}
-            update += ", braked_by = :brake REMOVE also_wanted_by"
+            update += ", braked_by = :brake REMOVE also_wanted_by, undoing_until"
         else:
-            update += " REMOVE braked_by, also_wanted_by"
+            update += " REMOVE braked_by, also_wanted_by, undoing_until"
         # The ids too: whoever marks a row asks for its certificates, and must not miss one that was added meanwhile.
         return self.write(row.key, update, values, "#state = :was AND #state <> :revoked AND certificate_ids = :ids")
 
@@ -237,9 +168,10 @@ class Registry(KnownCertificates):
         update = "SET #state = :active{facts} ADD certificate_ids :id"
         if self.write(key, update, values, "attribute_not_exists(#state)", facts):
             return True
+        unreadable = ", unreadable_ids :id" if "unreadable_ids" in facts else ""
         self.write(
             key,
-            "ADD certificate_ids :id REMOVE braked_by, also_wanted_by",
+            f"ADD certificate_ids :id{unreadable} REMOVE braked_by, also_wanted_by",
             {":id": {"SS": [certificate_id]}, ":one": {"S": certificate_id}},
             "NOT contains(certificate_ids, :one)",
         )
@@ -252,7 +184,7 @@ class Registry(KnownCertificates):
         """
         return self.write(
             key,
-            "SET #state = :done",
+            "SET #state = :done REMOVE undoing_until",
             {":done": {"S": RowState(done.value)}, ":wanted": {"S": RowState.REVOKE_WANTED}, ":status": {"S": done}},
             "#state = :wanted AND wanted_status = :status",
         )
@@ -269,31 +201,3 @@ class Registry(KnownCertificates):
             {":value": value, ":activating": {"S": RowState.ACTIVATING}, ":owner": {"S": owner}},
             "#state = :activating AND lease_owner = :owner",
         )
-
-    def write(
-        self, key: str, update: str, values: Mapping[str, Any], condition: str, facts: Mapping[str, Any] | None = None
-    ) -> bool:
-        """Change a row on a condition (DynamoDB expressions, `#state` for its state); returns whether it held."""
-        return self._update(key, update, values, condition, facts) is not None
-
-    def _update(
-        self, key: str, update: str, values: Mapping[str, Any], condition: str, facts: Mapping[str, Any] | None = None
-    ) -> Item | None:
-        facts = facts or {}
-        update = update.replace("{facts}", "".join(f", {name} = :{name}" for name in facts))
-        values = {**values, **{f":{name}": _attribute(value) for name, value in facts.items()}}
-        return self.table.update(_key(key), update, values, condition=condition)
-
-
-def _key(key: str) -> Key:
-    return {"pk": {"S": key}, "sk": {"S": "certificate"}}
-
-
-def _milliseconds(at: datetime) -> dict[str, str]:
-    return {"N": str(int(at.timestamp() * 1000))}
-
-
-def _attribute(value: object) -> dict[str, Any]:
-    if isinstance(value, tuple):
-        return {"SS": sorted(value)}
-    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}

@@ -89,7 +89,7 @@ def certificate_point_names(certificate: Certificate, *, options: Options) -> fr
     Points that name a cRLIssuer or some reasons only do not count. A certificate without the extension has the implied
     point of section 6.3.3's last paragraph, its issuer's name, and those that the operator configured for the CA.
     """
-    extension = certificate.extensions.get(ext.CRL_DISTRIBUTION_POINTS)
+    extension = certificate.extension(ext.CRL_DISTRIBUTION_POINTS)
     if extension is None:
         configured = {("uri", url.encode("utf-8")) for url in options.distribution_points}
         return frozenset({("directory", comparable_name(certificate.issuer)), *configured})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from jitr.enforcement.brake import Brake
 from jitr.errors import Outcome
 from jitr_cli.console.call import Call
 from jitr_cli.crl import publish as crl_publish
@@ -296,10 +298,52 @@ def test_a_crl_that_lists_too_many_warns_of_the_brake(
 ) -> None:
     """As the sweep will decide it."""
     monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 2)
-    monkeypatch.setattr("jitr.enforcement.brake.SMALLEST_BRAKE", 2)
     assert "trips the brake" not in publish(stack.ca.crl(map(serial, devices[:2]), number=2), "--dry-run").err
     assert "trips the brake" in publish(stack.ca.crl(map(serial, devices), number=2)).err
     assert stack.sweep(devices=3).outcome == "braked"
+
+
+def brake_of_two(stack: TestDeployment) -> None:
+    """The fleet file says so."""
+    stack.configuration = replace(stack.configuration, brake_devices=2)
+
+
+def test_the_fleet_files_brake_is_the_one_that_is_warned_of(
+    stack: TestDeployment, devices: list[Device], publish: Publish
+) -> None:
+    """Three devices trip a brake of two, and none of a hundred."""
+    crl = stack.ca.crl(map(serial, devices), number=2)
+    assert "trips the brake" not in publish(crl, "--dry-run").err
+    brake_of_two(stack)
+    assert "trips the brake" in publish(crl, "--dry-run").err
+
+
+def test_what_the_other_crls_of_a_day_listed_counts(
+    stack: TestDeployment, devices: list[Device], publish: Publish
+) -> None:
+    """Two, and a day's third one: together more than two, as the function will say."""
+    brake_of_two(stack)
+    enforcing = replace(stack.enforcement(), brake=Brake(2))
+    where, ca = stack.configuration.cas[0].crl, stack.ca.certificate
+    first = stack.ca.crl(map(serial, devices[:2]), number=2)
+    assert "trips the brake" not in publish(first).err
+    assert enforcing.sweep(where, ca, devices=3, owner="one").outcome == "enforced"
+    second = stack.ca.crl(map(serial, devices), number=3)
+    assert "trips the brake" in publish(second).err
+    assert enforcing.sweep(where, ca, devices=3, owner="two").outcome == "braked"
+
+
+def test_what_is_compared_is_what_was_enforced_not_what_is_published(
+    stack: TestDeployment, devices: list[Device], publish: Publish
+) -> None:
+    """Two CRLs after one another, and no sweep in between: the function sees all three as new."""
+    brake_of_two(stack)
+    assert stack.sweep(devices=3).outcome == "enforced"
+    assert "trips the brake" not in publish(stack.ca.crl(map(serial, devices[:2]), number=2)).err
+    assert "trips the brake" in publish(stack.ca.crl(map(serial, devices), number=3)).err
+    enforcing = replace(stack.enforcement(), brake=Brake(2))
+    where, ca = stack.configuration.cas[0].crl, stack.ca.certificate
+    assert enforcing.sweep(where, ca, devices=3, owner="one").outcome == "braked"
 
 
 def test_a_dry_run_and_a_missing_yes_write_nothing(

@@ -8,8 +8,8 @@ from functools import cache
 
 from cryptography import x509
 
+from jitr.authorities.allow_list import allowed_key
 from jitr.authorities.records import CaRecords
-from jitr.registry.allow_list import allowed_key
 from jitr.settings import OnExistingThing, ThingNameSource
 from jitr_local import pki
 from tests.faults.stories.activations import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from jitr.authorities.allow_list import AllowList
 from jitr.aws.state_table import StateTable
 from jitr.errors import Outcome, Reason, Undecided
-from jitr.registry.allow_list import AllowList
 from tests.aws.aws_faults import failing
 from tests.worlds.deployment import TestDeployment
 

@@ -7,16 +7,18 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from jitr.aws.state_table import StateTable
-from jitr.bulk.job import JobState
+from jitr.bulk.job import JobKind, JobState
 from jitr.bulk.queue import ATTEMPTS, Shift, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS
 from jitr.errors import Undecided
 from jitr.handlers import bulk as handler
 from jitr.handlers.bulk import BulkHandler, build_function
-from tests.aws.aws_faults import failing
+from tests.aws.aws_faults import failing, refusing
 from tests.aws.fake_iot import REGION
+from tests.worlds import odd_certificates as odd
 from tests.worlds.bulk import BulkDeployment
 from tests.worlds.deployment import ENVIRONMENT, TestDeployment
 
@@ -174,15 +176,40 @@ def test_each_device_of_a_job_is_a_line_of_the_log(
     caplog.set_level("INFO")
     good, bad = bulk.devices(2)
     bulk.create("job", bulk.plan())
-    bulk.deployment.iot.certificates[bad.certificate_id].pem = "nonsense"
-    run(function, record(1, Shift("job", 1).to_json()))
+    refusal = ClientError(
+        {
+            "Error": {"Code": "InvalidRequestException", "Message": "no"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item]
+        },
+        "UpdateCertificate",
+    )
+    with refusing(bulk.deployment.iot_client, "UpdateCertificate", bad.certificate_id, refusal):
+        run(function, record(1, Shift("job", 1).to_json()))
     told = {line["certificate_id"]: line for line in map(vars, caplog.records) if line.get("certificate_id")}
     assert told.keys() == {good.certificate_id, bad.certificate_id}
     line = told[good.certificate_id]
     assert (line["outcome"], line["job"], line["kind"], line["wanted"]) == ("done", "job", "revoke", "INACTIVE")
-    assert (told[bad.certificate_id]["outcome"], told[bad.certificate_id]["reason"]) == (
-        "failed",
-        "malformed_certificate",
+    assert (told[bad.certificate_id]["outcome"], told[bad.certificate_id]["reason"]) == ("failed", "aws_refused")
+
+
+def test_an_import_in_the_account_names_what_nobody_can_read(
+    bulk: BulkDeployment, function: BulkHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line for what was imported, and one more for what is wrong with it."""
+    caplog.set_level("INFO")
+    (readable,) = bulk.devices(1)
+    unreadable = odd.unreadable_device(odd.WITHOUT_SERIAL, bulk.deployment.ca)
+    bulk.deployment.iot.connect(unreadable, bulk.deployment.ca)
+    bulk.deployment.iot.certificates[unreadable.certificate_id].status = "ACTIVE"
+    bulk.create("job", bulk.plan(JobKind.IMPORT))
+    run(function, record(1, Shift("job", 1).to_json()))
+    told = [(each.certificate_id, each.outcome) for each in caplog.records if getattr(each, "certificate_id", None)]  # type: ignore[attr-defined]
+    assert sorted(told) == sorted(
+        [
+            (readable.certificate_id, "done"),
+            (unreadable.certificate_id, "done"),
+            (unreadable.certificate_id, "unreadable"),
+        ]
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Outcome, Reason
+from jitr.settings import OnExistingThing
 from jitr_local import pki
 from tests.worlds import odd_certificates as odd
 from tests.worlds import raw_der
@@ -45,6 +48,18 @@ def test_what_others_activated_goes_off_when_it_is_listed(deployment: TestDeploy
     assert imported(deployment) == 1
     deployment.sweep()
     assert deployment.iot.status(device) == "REVOKED"
+
+
+@pytest.mark.parametrize("kind", odd.KINDS)
+def test_a_renewed_device_gives_up_its_odd_certificate(deployment: TestDeployment, kind: str) -> None:
+    """Names and dates are compared as they are read, whoever wrote the old one."""
+    deployment.configure(on_existing_thing=OnExistingThing.REPLACE)
+    old = odd.odd_device(kind, deployment.ca, SERIAL)
+    assert deployment.knock(old).outcome is Outcome.ACTIVATED
+    name = "device_1" if "underscore" in kind else odd.DEVICE
+    new = deployment.ca.issue(name, not_before=deployment.clock() - timedelta(minutes=5))
+    assert deployment.knock(new).outcome is Outcome.ACTIVATED
+    assert (deployment.iot.status(old), deployment.iot.status(new)) == ("INACTIVE", "ACTIVE")
 
 
 def imported(deployment: TestDeployment) -> int:

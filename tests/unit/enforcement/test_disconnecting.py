@@ -99,6 +99,7 @@ def test_a_renewed_device_keeps_its_connection(world: Connected) -> None:
     new = world.deployment.ca.issue("pump-1", not_before=world.deployment.clock() - timedelta(days=1))
     world.activate(new)
     assert world.deployment.iot.status(old) == "INACTIVE"
+    assert world.said(old) == [("connection_spared", "thing_in_use")]
     world.list_and_sweep(old)
     assert world.clients.is_connected("pump-1")
     assert world.said(old)[-1] == ("connection_spared", "thing_in_use")
@@ -142,6 +143,27 @@ class TestWithoutThings:
         world.list_and_sweep(device)
         assert world.clients.is_connected("pump-1")
         assert world.said(device) == [("connection_spared", "not_its_own_id")]
+
+
+def test_a_ca_whose_policy_is_not_deployed_leaves_no_other_cas_devices_connected(world: Connected) -> None:
+    """Which ids its policy gives is not known; that is no failure, after which nothing is asked for a minute."""
+    deployment = world.deployment
+    device = deployment.ca.issue("pump-1")
+    world.activate(device)
+    row = deployment.row(device)
+    assert row is not None
+    deployment.container().authorities.records.adopt(
+        "c" * 64, crl="none", policy="gone", by="somebody", at=deployment.clock()
+    )
+    key = {name: row[name] for name in ("pk", "sk")}
+    deployment.dynamodb.update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET ca_certificate_id = :other",
+        ExpressionAttributeValues={":other": {"S": "c" * 64}},
+    )
+    world.list_and_sweep(device)
+    assert not world.clients.is_connected("pump-1")
 
 
 @pytest.mark.parametrize("refusal", ["ForbiddenException", "ThrottlingException", "InternalFailureException"])

@@ -20,9 +20,13 @@ from jitr.errors import Outcome, Undecided
 from jitr.handlers.enforce import NEWEST, EnforcementHandler, build_function
 from jitr.registry.claims import Claims
 from jitr.registry.row import job_claim, row_key
+from jitr.registry.undoing import Undoing
 from jitr_local import pki
 from tests.aws.aws_faults import refusing
 from tests.aws.emf import follow_stdout, logged, written
+from tests.worlds import odd_certificates as odd
+from tests.worlds import raw_der
+from tests.worlds.connected import Connected
 from tests.worlds.deployment import BUCKET, CRL_KEY, ENVIRONMENT, TABLE, TestDeployment
 
 SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -171,7 +175,7 @@ def test_a_device_that_is_being_brought_back_is_left_alone(
     assert rows.mark(row, wanted=CertificateStatus.INACTIVE, braked_by=claim)
     assert rows.finish_revocation(key, done=CertificateStatus.INACTIVE)
     if how == "undone":
-        assert Claims(rows).begin_undoing(key, claim=claim)
+        assert Claims(rows).begin_undoing(key, claim=claim, until=datetime.now(UTC) + timedelta(minutes=1))
     else:
         at = datetime.now(UTC)
         assert rows.begin_reinstatement(
@@ -184,6 +188,114 @@ def test_a_device_that_is_being_brought_back_is_left_alone(
         )
     function.run(SCHEDULE, request_id="r")
     assert deployment.iot.status(device) == "ACTIVE"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_undoing_that_was_left_goes_off_again_and_is_named(
+    deployment: TestDeployment,
+    function: EnforcementHandler,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    asked: bool,
+) -> None:
+    """Killed after it had made the certificate ACTIVE (or before), and nobody repeated it; repeated, it ends."""
+    device = active(deployment, 1)
+    rows = deployment.activation.rows
+    key = row_key(issuer_key(deployment.ca.certificate), 1)
+    row = rows.row(key)
+    assert row is not None
+    claim = job_claim("job-1")
+    assert rows.mark(row, wanted=CertificateStatus.INACTIVE, braked_by=claim)
+    assert rows.finish_revocation(key, done=CertificateStatus.INACTIVE)
+    deployment.iot.certificates[device.certificate_id].status = "ACTIVE" if asked else "INACTIVE"
+    assert Claims(rows).begin_undoing(key, claim=claim, until=datetime.now(UTC) - timedelta(minutes=1))
+    follow_stdout(monkeypatch)
+    function.run(SCHEDULE, request_id="r")
+    assert deployment.iot.status(device) == "INACTIVE"
+    told = [line["message"] for line in logged(written(capsys)) if line.get("outcome") == "switched_off"]
+    assert bool([each for each in told if "undoing a brake or a job was broken off" in each]) is asked
+    undoing = Undoing(
+        registry=deployment.activation.registry,
+        rows=rows,
+        claim=claim,
+        pace=lambda: None,
+        clock=lambda: datetime.now(UTC),
+    )
+    row = rows.row(key)
+    assert row is not None
+    assert undoing.holds(row)
+    assert undoing.begin(row)
+    assert undoing.finish(row) == 1
+    assert (deployment.iot.status(device), deployment.row_state(device)) == ("ACTIVE", "ACTIVE")
+
+
+def test_whoever_is_still_at_an_undoing_that_was_taken_back_does_not_finish_it(deployment: TestDeployment) -> None:
+    """A laptop that slept: what it made ACTIVE goes off again, because the row does not know of it any more."""
+    device = active(deployment, 1)
+    rows = deployment.activation.rows
+    key = row_key(issuer_key(deployment.ca.certificate), 1)
+    row = rows.row(key)
+    assert row is not None
+    assert rows.mark(row, wanted=CertificateStatus.INACTIVE, braked_by="crl-1")
+    claims = Claims(rows)
+    assert claims.begin_undoing(key, claim="crl-1", until=deployment.clock())
+    left = rows.row(key)
+    assert left is not None
+    assert claims.take_back(left)
+    assert not claims.take_back(left)
+    assert not claims.undo(key, claim="crl-1")
+    assert deployment.row_state(device) == "REVOKE_WANTED"
+
+
+def test_a_device_that_goes_off_again_loses_its_connection(deployment: TestDeployment) -> None:
+    """Out means out for whoever switches off: also where an undoing came too late."""
+    world = Connected(deployment)
+    deployment.activation = world.container()
+    device = deployment.ca.issue("pump-1")
+    world.activate(device)
+    rows = deployment.activation.rows
+    key = row_key(issuer_key(deployment.ca.certificate), device.certificate.serial_number)
+    row = rows.row(key)
+    assert row is not None
+    assert rows.mark(row, wanted=CertificateStatus.REVOKED, braked_by=None)
+    undoing = Undoing(
+        registry=deployment.activation.registry,
+        rows=rows,
+        claim="crl-1",
+        pace=lambda: None,
+        clock=deployment.clock,
+        disconnecting=world.disconnecting(),
+    )
+    undoing.switch_off_again(key)
+    assert deployment.iot.status(device) == "REVOKED"
+    assert not world.clients.is_connected("pump-1")
+
+
+def test_a_certificate_whose_distribution_point_cannot_be_read_is_counted_and_named_as_such(
+    deployment: TestDeployment,
+    function: EnforcementHandler,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`crl = "cdp"`: nobody looks at an address that nobody can read; that is not an address that does not exist."""
+    key = pki.new_key()
+    broken = raw_der.extension("cRLDistributionPoints", b"\x30\x05\x00")
+    device = odd.device(raw_der.certificate(deployment.ca, 9, broken, key=key), 9, key)
+    deployment.iot.connect(device, deployment.ca)
+    set_active(deployment, device)
+    cdp = other_function(deployment, cas=(replace(deployment.configuration.cas[0], crl="cdp"),))
+    cdp.run(SCHEDULE, request_id="r1")
+    due(deployment)
+    follow_stdout(monkeypatch)
+    cdp.run(SCHEDULE, request_id="r2")
+    lines = [line for line in logged(written(capsys)) if line.get("outcome") == "uncovered"]
+    assert [(each["certificate_id"], each["reason"]) for each in lines] == [
+        (device.certificate_id, "unreadable_distribution_point")
+    ]
+    found = state(deployment).found
+    assert found is not None
+    assert found.uncovered == 1
 
 
 def test_a_certificate_that_is_not_among_the_newest_is_found(

@@ -21,13 +21,13 @@ from jitr.activation.examination import Examination
 from jitr.activation.operator_checks import find_candidate, verify_candidate
 from jitr.activation.provisioning import Provisioning
 from jitr.activation.reinstatement import OperatorActivation
+from jitr.authorities.allow_list import AllowList
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import CertificateStatus
 from jitr.aws.state_table import StateTable
 from jitr.enforcement.sweep import Enforcement, SweepOutcome
 from jitr.errors import ActivationError
-from jitr.registry.allow_list import AllowList
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
 from jitr_local import pki

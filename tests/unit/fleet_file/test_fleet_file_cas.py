@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from jitr.authorities.verification_certificate import sign_verification
 from jitr.settings import Mode
@@ -19,6 +20,7 @@ from jitr_fleet.fleet_file.warnings import warnings_of
 from jitr_fleet.issuing.cas import CaRequest, sign_intermediate
 from jitr_fleet.policies.context import PolicyCa
 from jitr_local import pki
+from tests.worlds import odd_certificates as odd
 from tests.worlds.fleet_folder import CA, CA_TABLE, DEPLOYMENT_TABLE, FleetFolder, with_ca_key, with_key
 
 ARN = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/12345678-1234-1234-1234-123456789012"
@@ -411,6 +413,36 @@ class TestSampleDevice:
             f"{PLACE}.device: this CA did not sign the device; 'CN=Line 1' did; give that CA as `certificate`: the one "
             "that directly signs the devices, not a root above it"
         )
+
+    def test_the_device_is_found_in_a_chain_of_any_order(self, fleet: FleetFolder) -> None:
+        """As NSS exports it: the CA first. The CA's own certificate shows nothing."""
+        root, _ = chain()
+        fleet.put_ca("factory-1", root)
+        device = root.issue().certificate
+        self.put(fleet, root.certificate, device)
+        assert fleet.read(self.TEXT).cas[0].sample_device == pki.pem(device)
+        self.put(fleet, root.certificate)
+        assert "holds the CA's own certificate" in fleet.mistake(self.TEXT)
+
+    @pytest.mark.parametrize("kind", odd.KINDS)
+    def test_an_odd_device_shows_its_ca_like_any_other(self, fleet: FleetFolder, kind: str) -> None:
+        """What would be activated is right here too, but for names that no Thing can have."""
+        root, _ = chain()
+        fleet.put_ca("factory-1", root)
+        device = odd.KINDS[kind](root, 0x1234, root.key)
+        (fleet.folder / "device.pem").write_bytes(odd.Written(device, 0x1234).public_bytes(Encoding.PEM))
+        text = self.TEXT + '\nthing_name = "serial"'
+        if kind.startswith("issuer "):
+            assert "did not sign the device" in fleet.mistake(text)
+        else:
+            assert fleet.read(text).cas[0].sample_device is not None
+
+    @pytest.mark.parametrize("kind", odd.UNREADABLE)
+    def test_a_device_that_nobody_can_read_is_refused_in_the_readers_words(self, fleet: FleetFolder, kind: str) -> None:
+        """Which byte it is."""
+        device = odd.unreadable_device(kind, CA)
+        (fleet.folder / "device.pem").write_bytes(device.certificate.public_bytes(Encoding.PEM))
+        assert re.search(r"holds no readable certificate: .*byte", fleet.mistake(self.TEXT))
 
     def test_a_device_of_another_ca_of_the_same_name_is_refused(self, fleet: FleetFolder) -> None:
         """Its issuer's name alone would say nothing."""

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from jitr_fleet.issuing.manifests import ManifestMistake, read_csv, read_microchip, read_pem
 from jitr_local import pki
+from tests.worlds import odd_certificates as odd
 
 CA = pki.CertificateAuthority.create("Factory CA")
 SIGNER = pki.CertificateAuthority.create("Manifest signer")
@@ -139,6 +140,36 @@ def test_a_certificate_without_an_end_is_read() -> None:
     """Its end is 99991231235959Z (RFC 5280 section 4.1.2.5), as secure elements have it."""
     device = CA.issue("forever", serial=7, not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
     assert read_pem([("a", pki.pem(device.certificate).encode())]).serials == (7,)
+
+
+@pytest.mark.parametrize("kind", odd.KINDS)
+def test_an_odd_certificate_has_a_serial_number_like_any_other(kind: str) -> None:
+    """What would be activated can be allowed."""
+    device = odd.odd_device(kind, CA, 0x1234)
+    assert read_pem([("a", device.certificate.public_bytes(serialization.Encoding.PEM))]).serials == (0x1234,)
+
+
+def test_issuers_are_the_same_by_the_characters_of_their_names() -> None:
+    """One factory writes its CA's name as another type of string than the other."""
+    odd_ones = [
+        odd.odd_device(f"issuer as {kind}", CA, n) for n, kind in enumerate(("PrintableString", "BMPString"), 1)
+    ]
+    bundle = b"".join(each.certificate.public_bytes(serialization.Encoding.PEM) for each in odd_ones)
+    assert read_pem([("a", bundle)]).serials == (1, 2)
+
+
+def test_a_chain_may_begin_with_its_ca() -> None:
+    """As NSS exports it."""
+    chain = pki.pem(CA.certificate) + pki.pem(CA.issue("x", serial=5).certificate)
+    assert read_pem([("a", chain.encode())]).serials == (5,)
+
+
+@pytest.mark.parametrize("kind", odd.UNREADABLE)
+def test_what_nobody_can_read_is_named_by_its_file_and_byte(kind: str) -> None:
+    """It would stay out, so nothing is allowed by it."""
+    device = odd.unreadable_device(kind, CA)
+    with pytest.raises(ManifestMistake, match=r"bundle\.pem: a certificate cannot be read: .*byte"):
+        read_pem([("bundle.pem", device.certificate.public_bytes(serialization.Encoding.PEM))])
 
 
 def test_a_csvs_column_is_hex_unless_it_is_said_to_be_decimal() -> None:

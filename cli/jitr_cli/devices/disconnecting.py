@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from jitr.aws.connections import Connections
@@ -19,26 +20,22 @@ from jitr_fleet.deployments.names import partition_of
 _PER_SECOND = 5.0
 
 
-def disconnecting(aws: Aws) -> Disconnecting:
+def disconnecting(aws: Aws, own_client_ids: Callable[[RegistryRow], frozenset[str]]) -> Disconnecting:
     """Return what ends connections, by the caller's own rights; what it does and does not do is said on stderr.
 
-    Which ids a policy gives to one certificate alone is not looked up here: a device without a Thing is left to AWS.
+    `own_client_ids` says which ids the policy lets a row's certificates alone use (DeviceServices).
     """
     prefix = f"arn:{partition_of(aws.region)}:iot:{aws.region}:{aws.account()}:cert"
     return Disconnecting(
         connections=Connections(lambda: aws.client("iot-data")),
         registry=IotRegistry(aws.client("iot")),
         arn_of=lambda certificate_id: f"{prefix}/{certificate_id}",
-        own_client_ids=_none,
+        own_client_ids=own_client_ids,
         pace=Pace(_PER_SECOND, now=time.monotonic, sleep=time.sleep),
         describe_pace=unpaced,
         clock=lambda: datetime.now(UTC),
         report=_say,
     )
-
-
-def _none(_: RegistryRow) -> frozenset[str]:
-    return frozenset()
 
 
 def _say(note: DeviceNote) -> None:
