@@ -50,6 +50,7 @@ device-clients: install ## other people's MQTT clients at their first connect, a
 	mkdir -p .venv/clients/node && cp local/clients/package.json local/clients/package-lock.json .venv/clients/node
 	cd .venv/clients/node && npm ci --no-audit --no-fund --loglevel=error
 	$(BIN)/python -m jitr_local.clients
+	$(BIN)/pytest tests/device_clients
 
 lint: install ## ruff, mypy strict, import contract
 	$(BIN)/ruff check .

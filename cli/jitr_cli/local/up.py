@@ -20,12 +20,13 @@ from jitr_local.stack.local_stack import Instance, LocalStack
 @local_command("up")
 @click.option("--auth", is_flag=True, help="enforce the function's permissions and the devices' policies")
 @click.option("--queue", is_flag=True, help="put a queue between the topic rule and the function")
-def command(call: Call, *, auth: bool, queue: bool) -> ExitCode:
+@click.option("--tls", type=click.Choice(["1.2", "1.3"]), help="speak this version of TLS only; both unless given")
+def command(call: Call, *, auth: bool, queue: bool, tls: str | None) -> ExitCode:
     """Start the stack on this computer: emulator, cdk bootstrap, cdk deploy. Detaches; one instance per checkout.
 
     A second `up` finds the running one and prints the same.
     """
-    stack = LocalStack(LOCAL_STATE, Ingestion.QUEUE if queue else None)
+    stack = LocalStack(LOCAL_STATE, Ingestion.QUEUE if queue else None, tls=tls)
     with terminable(), local_failures(), stack.reserved(say):
         instance = stack.instance()
         if instance is None:
@@ -34,6 +35,8 @@ def command(call: Call, *, auth: bool, queue: bool) -> ExitCode:
             raise CommandFailed("a local stack runs already, without --auth: stop it with `jitr local down`")
         elif queue and not stack.queued:
             raise CommandFailed("a local stack runs already, without --queue: stop it with `jitr local down`")
+        elif tls is not None and stack.speaks != tls:
+            raise CommandFailed(f"a local stack runs already, without --tls {tls}: stop it with `jitr local down`")
     say(f"warning: its MQTT port {instance.mqtt_port} listens on every interface of this computer")
     return call.finish(asdict(instance), words=lambda: click.echo(words(instance)))
 

@@ -50,6 +50,7 @@ class Running:
     gateway_port: int
     mqtt_port: int
     auth: bool
+    tls: str | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -59,9 +60,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Emulator:
-    """The emulator whose home is `folder`; starting and stopping is for one caller at a time."""
+    """The emulator at home in `folder`, for one caller at a time; `tls` is the one version it speaks, None for both."""
 
     folder: Path
+    tls: str | None = None
 
     @property
     def log(self) -> Path:
@@ -116,8 +118,10 @@ class Emulator:
             variables = environment(self.folder, gateway_port, mqtt_port)
             if auth:
                 variables |= enforcing(self.folder)
+            if self.tls is not None:
+                variables |= speaking_only(self.tls, self.folder)
             process = self._spawn(lock, variables)
-        running = Running(pid=process.pid, gateway_port=gateway_port, mqtt_port=mqtt_port, auth=auth)
+        running = Running(pid=process.pid, gateway_port=gateway_port, mqtt_port=mqtt_port, auth=auth, tls=self.tls)
         try:
             # Written first: whoever interrupts us from here on leaves a record to stop it by.
             self._record.write_text(json.dumps(asdict(running)), encoding="utf-8")
@@ -233,6 +237,14 @@ def enforcing(folder: Path) -> dict[str, str]:
         # Inherited by the functions, whose clients come back to the endpoint.
         "AWS_CA_BUNDLE": str(files.authority),
     }
+
+
+def speaking_only(tls: str, folder: Path) -> dict[str, str]:
+    """Write OpenSSL's settings for one version of TLS, "1.2" or "1.3", and return what makes the emulator read them."""
+    settings = folder / "openssl.cnf"
+    limits = f"MinProtocol = TLSv{tls}\nMaxProtocol = TLSv{tls}\n"
+    settings.write_text(f"openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\n{limits}")
+    return {"OPENSSL_CONF": str(settings)}
 
 
 def free_ports(count: int) -> list[int]:

@@ -79,15 +79,19 @@ class Instance:
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The local stack whose state is below `folder`; `ingestion` None keeps what it was started with."""
+    """The local stack whose state is below `folder`; `ingestion` None keeps what it was started with.
+
+    `tls` ("1.2", "1.3") is the one version that a start lets the endpoints speak, None for both.
+    """
 
     folder: Path
     ingestion: Ingestion | None = None
+    tls: str | None = None
 
     @property
     def emulator(self) -> Emulator:
         """Return the emulator below this stack."""
-        return Emulator(self.folder / "emulator")
+        return Emulator(self.folder / "emulator", tls=self.tls)
 
     @property
     def fleet(self) -> Path:
@@ -167,6 +171,12 @@ class LocalStack:
         """Return whether the running emulator enforces IAM and IoT policies."""
         running = self.emulator.running()
         return running is not None and running.auth
+
+    @property
+    def speaks(self) -> str | None:
+        """Return the one version of TLS that the running emulator speaks, None for both or where none runs."""
+        running = self.emulator.running()
+        return None if running is None else running.tls
 
     @property
     def queued(self) -> bool:
