@@ -5,6 +5,8 @@ BIN := .venv/bin
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # Node 20 still runs the pinned CDK; jsii would print a page about its age at every synth.
+unexport PYTHONDONTWRITEBYTECODE
+# Images for CI set it; the tests start Python hundreds of times, and each start would compile our modules again.
 
 .PHONY: help install demo test check check-deep lint format unit e2e docs synth bench policy-tables bench-crl bench-storm device-clients lock clean
 

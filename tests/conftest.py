@@ -24,16 +24,28 @@ botocore_once.install()
 settings.register_profile("any-computer", deadline=None)
 settings.load_profile("any-computer")
 
-# One emulator serves all end-to-end tests but these, which want one of their own or none.
-OWN_WORKER = ("tests/e2e/test_permissions.py", "tests/e2e/test_runtime_client.py")
+# End-to-end tests by the stack that they share; what is not named here shares the one without permissions.
+STACKS = {
+    "enforcing permissions": (
+        "tests/e2e/test_bulk_work.py",
+        "tests/e2e/test_enforcement.py::test_the_enforcement_roles_permissions_suffice",
+        "tests/e2e/test_permissions.py",
+        "tests/e2e/test_policy_rollout.py::test_a_policy_that_was_changed_by_hand_is_measured_and_can_be_brought_back",
+        "tests/e2e/test_walkthroughs.py",
+        "tests/e2e/test_walkthroughs_private_ca.py",
+    ),
+    "queue": ("tests/e2e/test_queue_ingestion.py",),
+    "none": ("tests/e2e/test_runtime_client.py",),
+}
 
 
 def group_of(nodeid: str) -> str:
-    """Return the group that a test runs in: its file, its emulator, or itself alone."""
-    file = nodeid.partition("::")[0]
-    if file in OWN_WORKER:
-        return file
-    return "tests/e2e" if file.startswith("tests/e2e/") else nodeid
+    """Return the group that a test runs in: its stack, its synthesised templates, or itself alone."""
+    if nodeid.startswith("tests/infra/"):
+        return "tests/infra"
+    if not nodeid.startswith("tests/e2e/"):
+        return nodeid
+    return next((name for name, tests in STACKS.items() if nodeid.startswith(tests)), "without permissions")
 
 
 @pytest.hookimpl(optionalhook=True)

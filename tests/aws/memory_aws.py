@@ -108,7 +108,8 @@ def _name(token: str) -> str:
 
 
 @lru_cache
-def _condition(text: str) -> Condition:
+def condition_of(text: str) -> Condition:
+    """Return what a condition expression says of an item and values; raises ValueError where it is not understood."""
     return _Parser(text).whole()
 
 
@@ -122,6 +123,22 @@ def _changes(update: str) -> tuple[tuple[str, str, str], ...]:
             attribute, _, value = part.strip().replace(" = ", " ").partition(" ")
             changes.append((clause, _name(attribute), value.strip()))
     return tuple(changes)
+
+
+def changed(key: Key, before: Item, update: str, values: Item) -> dict[str, Any]:
+    """Return what an update expression makes of an item."""
+    item = {**key, **before}
+    for clause, attribute, value in _changes(update):
+        if clause == "REMOVE":
+            item.pop(attribute, None)
+        elif clause == "SET":
+            item[attribute] = values[value]
+        elif clause == "DELETE":
+            left = set(item.pop(attribute, {"SS": []})["SS"]) - set(values[value]["SS"])
+            item |= {attribute: {"SS": sorted(left)}} if left else {}
+        else:
+            item[attribute] = _added(item.get(attribute), values[value])
+    return item
 
 
 @dataclass
@@ -142,19 +159,9 @@ class MemoryTable:
 
     def update(self, key: Key, update: str, values: Item, *, condition: str | None = None) -> Item | None:
         before = self.items.get(_identity(key), {})
-        if condition is not None and not _condition(condition)(before, values):
+        if condition is not None and not condition_of(condition)(before, values):
             return None
-        item = {**key, **before}
-        for clause, attribute, value in _changes(update):
-            if clause == "REMOVE":
-                item.pop(attribute, None)
-            elif clause == "SET":
-                item[attribute] = values[value]
-            elif clause == "DELETE":
-                left = set(item.pop(attribute, {"SS": []})["SS"]) - set(values[value]["SS"])
-                item |= {attribute: {"SS": sorted(left)}} if left else {}
-            else:
-                item[attribute] = _added(item.get(attribute), values[value])
+        item = changed(key, before, update, values)
         self.items[_identity(key)] = item
         self.digests[_identity(key)] = hash(frozen(item))
         return item

@@ -11,6 +11,8 @@ import moto.core.utils
 from moto.core.base_backend import BaseBackend
 from moto.core.models import MockAWS, botocore_stubber, responses_mock
 
+from tests.aws import dynamodb_once
+
 
 @functools.cache
 def install() -> None:
@@ -19,6 +21,7 @@ def install() -> None:
     moto.core.utils.camelcase_to_underscores = moto.core.responses.camelcase_to_underscores = spelled  # type: ignore[attr-defined]
     _keep_addresses()
     _keep_answers()
+    dynamodb_once.install()
 
 
 def _keep_addresses() -> None:

@@ -20,6 +20,7 @@ from jitr_local.stack.emulator import LOOPBACK
 from jitr_local.stack.local_fleet import LocalCa
 from jitr_local.stack.local_stack import Instance, LocalStack
 from jitr_local.story.factory import Factory, MadeDevice
+from tests.conftest import group_of
 
 if TYPE_CHECKING:
     from mypy_boto3_iot import IoTClient
@@ -113,6 +114,15 @@ def serving(folder: Path) -> Iterator[CrlServer]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test whose stack another worker has: it would start a second one."""
+    of = {"world": "without permissions", "strict_world": "enforcing permissions"}
+    for item in items:
+        stacks = {of[name] for name in getattr(item, "fixturenames", ()) if name in of}
+        if stacks - {group_of(item.nodeid)}:
+            raise pytest.UsageError(f"{item.nodeid} belongs with {stacks} in STACKS of tests/conftest.py")
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def test_a_deploy_over_what_destroy_left_takes_new_devices_again(world: World) -
     assert world.connect(before).result is RunResult.DELIVERED
     rows = state_rows(world)
     assert rows
-    world.stack.destroy(world.cas)
+    world.stack.destroy()
     s3: S3Client = world.client("s3")
     assert s3.head_object(Bucket=world.instance.crl_bucket, Key=world.factory.crl_key)["ContentLength"] > 0
     iot: IoTClient = world.client("iot")

@@ -17,7 +17,8 @@ class BuildTarget:
 
     `python` is the Python that wheels are chosen for, `runtime` what CloudFormation is told. `glibc` is the newest
     manylinux tag that the machine can load; Amazon Linux 2023 under python3.13 has glibc 2.34. `synthesizer` is CDK's
-    default (bootstrap roles) unless given.
+    default (bootstrap roles) unless given. `interpreter` is the program of that Python where it is on this computer:
+    it compiles the code ahead, so that no process of the function does. AWS Lambda's is not here.
     """
 
     runtime: lambda_.Runtime = lambda_.Runtime.PYTHON_3_13
@@ -25,6 +26,7 @@ class BuildTarget:
     python: str = "3.13"
     glibc: tuple[str, ...] = ("manylinux2014", "manylinux_2_28", "manylinux_2_34")
     synthesizer: IReusableStackSynthesizer | None = None
+    interpreter: str | None = None
 
     @property
     def platforms(self) -> tuple[str, ...]:

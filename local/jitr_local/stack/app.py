@@ -41,6 +41,7 @@ def local_target(*, auth: bool) -> BuildTarget:
         architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
         python=version,
         synthesizer=CliCredentialsStackSynthesizer() if auth else None,
+        interpreter=str(EMULATOR_PYTHON),
     )
 
 

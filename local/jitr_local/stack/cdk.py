@@ -57,20 +57,16 @@ class Cdk:
             _require_success(bootstrap)
             _require_success(synth)
 
-    def synth(self) -> None:
-        """Synthesise the app anew from the fleet file; raises CdkFailedError."""
-        with self._synth() as synth:
-            _require_success(synth)
-
-    def deploy(self, *options: str) -> None:
+    def deploy(self) -> None:
         """Deploy every stack of the assembly and write the outputs; raises CdkFailedError."""
-        arguments = ["deploy", "--all", f"--app={self.assembly}", f"--outputs-file={self.outputs}"]
-        arguments += ["--require-approval=never", "--progress=events", "--asset-parallelism", *options]
-        with self._command("deploy", arguments, cwd=self.folder) as deploy:
-            _require_success(deploy)
+        self._deploy(f"--app={self.assembly}", cwd=self.folder)
+
+    def synth_and_deploy(self, *options: str) -> None:
+        """Synthesise the app anew from the fleet file and deploy every stack of it; raises CdkFailedError."""
+        self._deploy(*self._anew(), *options, cwd=CHECKOUT)
 
     def destroy(self) -> None:
-        """Destroy every stack of the assembly; what is retained stays. Raises CdkFailedError."""
+        """Destroy every stack of the assembly, as it was deployed; what is retained stays. Raises CdkFailedError."""
         with self._command(
             "destroy", ["destroy", "--all", "--force", f"--app={self.assembly}"], cwd=self.folder
         ) as run:
@@ -81,9 +77,17 @@ class Cdk:
         return self._command("bootstrap", ["bootstrap", f"aws://{ACCOUNT}/{REGION}"], cwd=self.folder)
 
     def _synth(self) -> contextlib.AbstractContextManager[CdkProcess]:
-        # In the checkout: cdk.json holds the feature flags.
-        arguments = ["synth", "--quiet", f"--app={APP}", f"--output={self.assembly}"]
-        return self._command("synth", arguments, cwd=CHECKOUT)
+        return self._command("synth", ["synth", "--quiet", *self._anew()], cwd=CHECKOUT)
+
+    def _anew(self) -> tuple[str, str]:
+        # For a command in the checkout: cdk.json there holds the feature flags.
+        return f"--app={APP}", f"--output={self.assembly}"
+
+    def _deploy(self, *options: str, cwd: Path) -> None:
+        arguments = ["deploy", "--all", f"--outputs-file={self.outputs}", "--require-approval=never"]
+        arguments += ["--progress=events", "--asset-parallelism", *options]
+        with self._command("deploy", arguments, cwd=cwd) as deploy:
+            _require_success(deploy)
 
     @contextlib.contextmanager
     def _command(self, name: str, arguments: Sequence[str], *, cwd: Path) -> Iterator[CdkProcess]:

@@ -132,7 +132,8 @@ class LocalStack:
         try:
             progress("starting the emulator")
             running = self.emulator.start(auth=auth)
-            cdk = self._cdk(running, cas)
+            self._write_fleet(cas)
+            cdk = self._cdk(running)
             progress(f"cdk bootstrap and synth (account {ACCOUNT}, {REGION})")
             cdk.bootstrap_and_synth()
             progress(f"cdk deploy of stack {DEPLOYMENT}")
@@ -148,16 +149,17 @@ class LocalStack:
         Raises LocalStackError when nothing runs, CdkFailedError.
         """
         running = self._running()
-        cdk = self._cdk(running, cas, policies)
-        cdk.synth()
-        cdk.deploy(*options)
+        self._write_fleet(cas, policies)
+        cdk = self._cdk(running)
+        cdk.synth_and_deploy(*options)
         return self._remember(running, cdk)
 
-    def destroy(self, cas: Sequence[LocalCa]) -> None:
-        """Run `cdk destroy`; retained resources stay in the emulator. Raises LocalStackError, CdkFailedError."""
-        cdk = self._cdk(self._running(), cas)
-        cdk.synth()
-        cdk.destroy()
+    def destroy(self) -> None:
+        """Run `cdk destroy` on what was deployed last; retained resources stay in the emulator.
+
+        Raises LocalStackError when nothing runs, CdkFailedError.
+        """
+        self._cdk(self._running()).destroy()
 
     def stop(self) -> bool:
         """Stop everything and forget it; return whether anything ran."""
@@ -193,14 +195,17 @@ class LocalStack:
             raise LocalStackError("no local stack runs: start one with `jitr local up`")
         return running
 
-    def _cdk(self, running: Running, cas: Sequence[LocalCa], policies: Path = POLICIES) -> Cdk:
+    def _cdk(self, running: Running) -> Cdk:
         return Cdk(
             folder=self.folder,
             endpoint_url=running.endpoint_url,
             server_ca=self.emulator.server_ca,
-            fleet=write_fleet(self.fleet.parent, cas, policies, self.ingestion or self._deployed_ingestion()),
+            fleet=self.fleet,
             auth=running.auth,
         )
+
+    def _write_fleet(self, cas: Sequence[LocalCa], policies: Path = POLICIES) -> None:
+        write_fleet(self.fleet.parent, cas, policies, self.ingestion or self._deployed_ingestion())
 
     def _deployed_ingestion(self) -> Ingestion:
         try:
