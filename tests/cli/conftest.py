@@ -114,6 +114,23 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
         yield deployment
 
 
+@pytest.fixture
+def not_waiting(stack: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an empty queue answer at once; the test deployment's client is wrapped, so it has to be there first."""
+    made = boto3.Session.client
+
+    def at_once(*, params: dict[str, Any], **_: Any) -> None:
+        params["WaitTimeSeconds"] = 0
+
+    def client(session: boto3.Session, service: str, **options: Any) -> Any:
+        found = made(session, service, **options)  # type: ignore[call-overload]
+        if service == "sqs":
+            found.meta.events.register("provide-client-params.sqs.ReceiveMessage", at_once)
+        return found
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+
+
 def stacks(outputs: dict[str, str], deployment: TestDeployment) -> tuple[Any, dict[str, Any]]:
     """What CloudFormation answers: one stack of somebody else's, and ours."""
     listed = [

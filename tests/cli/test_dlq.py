@@ -18,11 +18,13 @@ from jitr.messages.dead_letters import DeadLetter
 from jitr_cli.console.advice import ADVICE, registration_advice
 from jitr_cli.dlq import redrive as dlq_redrive
 from jitr_cli.dlq.queue import DeadLetterQueue
+from tests.aws.failure_records import EVENT, on_failure_record
 from tests.aws.fake_iot import REGION
 from tests.cli.conftest import Jitr
-from tests.cli.worlds.dead_letters import bury, letter, not_waiting, own_letter, queue_url, visible
-from tests.unit.messages.test_dead_letters import EVENT, on_failure_record
+from tests.cli.worlds.dead_letters import bury, letter, own_letter, queue_url, visible
 from tests.worlds.deployment import TestDeployment
+
+pytestmark = pytest.mark.usefixtures("not_waiting")
 
 OTHER = "f" * 64
 FAST = ("--yes", "--rate", "100")
@@ -32,11 +34,6 @@ LETTERS = {
     if advice.letter and reason in Reason.__members__.values()
 }
 SWEEP = {"detail-type": "Object Created", "detail": {"object": {"key": "factory-1.crl"}}}
-
-
-@pytest.fixture(autouse=True)
-def _at_once(stack: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    not_waiting(monkeypatch)
 
 
 class Lambda:

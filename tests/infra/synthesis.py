@@ -191,6 +191,18 @@ class Synthesis:
         """Return the type behind a logical id that another resource refers to."""
         return str(self.document["Resources"][logical_id]["Type"])
 
+    def text(self, value: Any) -> str:
+        """Return a value as text, references by the physical names of what they refer to."""
+        if isinstance(value, str):
+            return value
+        ((function, given),) = value.items()
+        if function == "Fn::Join":
+            return str(given[0]).join(map(self.text, given[1]))
+        logical_id = given if function == "Ref" else given[0]
+        resource = self.document["Resources"].get(logical_id, {}).get("Properties", {})
+        named = (resource[key] for key in ("FunctionName", "QueueName", "AlarmName") if key in resource)
+        return str(next(named, logical_id))
+
     def statements(self, *, effect: str = "Allow") -> Iterator[Json]:
         """Yield every policy statement of the template: roles', keys', queues', topics' and buckets'."""
         for resource in self.document["Resources"].values():
@@ -200,14 +212,28 @@ class Synthesis:
                         yield {**statement, "of": resource["Type"]}
 
 
+_synthesised: dict[str, str] = {}
+
+
 def synthesise(deployment: Deployment, *, target: BuildTarget | None = None) -> Synthesis:
-    """Synthesise one deployment as app.py does, but without the function's code and the checks."""
+    """Synthesise one deployment as app.py does, but without the function's code and the checks.
+
+    What was synthesised before is only read again: equal input gives equal templates.
+    """
+    if target is not None:
+        return Synthesis(document=_template(deployment, target))
+    if (text := repr(deployment)) not in _synthesised:
+        _synthesised[text] = json.dumps(_template(deployment, target))
+    return Synthesis(document=json.loads(_synthesised[text]))
+
+
+def _template(deployment: Deployment, target: BuildTarget | None) -> Json:
     with TemporaryDirectory() as folder:
         app = App(outdir=folder, context=feature_flags() | WITHOUT_BUNDLES)
         (stack,) = add_deployments(app, Fleet(deployments=(deployment,)), target=target)
         document: Json = app.synth().get_stack_by_name(stack.stack_name).template
     assert_no_private_key(document)
-    return Synthesis(document=document)
+    return document
 
 
 def variables(function: Json, *, without: tuple[str, ...] = ()) -> Json:

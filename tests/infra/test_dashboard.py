@@ -35,23 +35,9 @@ def queued() -> Synthesis:
     return synthesise(example_deployment(cas=(), ingestion=Ingestion.QUEUE, reserved_concurrency=None))
 
 
-def flat(value: Any, stack: Synthesis) -> str:
-    """Return a template's value as text, references by the physical names of what they refer to."""
-    if isinstance(value, str):
-        return value
-    ((function, given),) = value.items()
-    if function == "Fn::Join":
-        return str(given[0]).join(flat(each, stack) for each in given[1])
-    logical_id = given if function == "Ref" else given[0]
-    resource = stack.document["Resources"].get(logical_id, {}).get("Properties", {})
-    return str(
-        next((resource[key] for key in ("FunctionName", "QueueName", "AlarmName") if key in resource), logical_id)
-    )
-
-
 def body(stack: Synthesis) -> Json:
     """Return the dashboard as CloudWatch gets it."""
-    found: Json = json.loads(flat(stack.only(DASHBOARD)["DashboardBody"], stack))
+    found: Json = json.loads(stack.text(stack.only(DASHBOARD)["DashboardBody"]))
     return found
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from tests.aws.emf import everything, logged
 from tests.infra.synthesis import ACTIVATE, BULK, ENFORCE, NAME, Synthesis
-from tests.infra.test_dashboard import flat
 
 QUERY = "AWS::Logs::QueryDefinition"
 
@@ -17,7 +16,7 @@ def test_they_search_the_logs_in_which_devices_are(stack: Synthesis) -> None:
     """Those of the three functions that do something to devices."""
     groups = {each["LogGroupName"] for each in stack.of_type("AWS::Logs::LogGroup")}
     for query in stack.of_type(QUERY):
-        found = {flat(each, stack) for each in query["LogGroupNames"]}
+        found = {stack.text(each) for each in query["LogGroupNames"]}
         assert found == {f"/aws/lambda/{name}" for name in (ACTIVATE, ENFORCE, BULK)}
         assert found <= groups
         assert query["Name"].startswith(f"jitr/{NAME}/")

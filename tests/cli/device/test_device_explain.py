@@ -25,25 +25,15 @@ from jitr_local.pki import Device
 from tests.aws.aws_faults import Killed, failing, killed_after
 from tests.aws.fake_iot import REGION
 from tests.cli.conftest import Answer, Jitr
-from tests.cli.worlds.dead_letters import not_waiting
-from tests.cli.worlds.devices import active, in_the_same_account, inactive, pending, snapshot, written
+from tests.cli.worlds.devices import active, inactive, pending, snapshot, written
 from tests.worlds.deployment import TestDeployment
+
+pytestmark = pytest.mark.usefixtures("same_account", "not_waiting")
 
 ROOT = Path(__file__).parents[3]
 HOLD = x509.ReasonFlags.certificate_hold
 # Strict beyond the fake: calls that write, of any service that explaining touches.
 WRITES = re.compile("Update|Create|Attach|Detach|Delete|Put|Register|Set")
-
-
-@pytest.fixture(autouse=True)
-def _same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_same_account(monkeypatch)
-
-
-@pytest.fixture(autouse=True)
-def _not_waiting(stack: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an empty queue answer at once."""
-    not_waiting(monkeypatch)
 
 
 def explain(jitr: Jitr, stack: TestDeployment, what: object) -> Answer:

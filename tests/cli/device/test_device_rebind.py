@@ -12,14 +12,10 @@ from jitr.settings import ThingNameSource
 from jitr_local.pki import Device
 from tests.aws.aws_faults import CallLog, Killed, failing, killed_after
 from tests.cli.conftest import Answer, Jitr
-from tests.cli.device.test_device_reinstate import end_lease, reinstate
-from tests.cli.worlds.devices import active, in_the_same_account, pending, snapshot
+from tests.cli.worlds.devices import active, end_lease, pending, reinstate, snapshot
 from tests.worlds.deployment import TestDeployment
 
-
-@pytest.fixture(autouse=True)
-def _same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_same_account(monkeypatch)
+pytestmark = pytest.mark.usefixtures("same_account")
 
 
 @pytest.fixture

@@ -16,9 +16,7 @@ from cryptography import x509
 
 from jitr.activation.reinstatement import LEASE
 from jitr.aws.iot import CertificateStatus
-from jitr.certificates import issuer_key
 from jitr.crls.cache import scope_of
-from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
 from jitr.settings import CaStatus, Mode
 from jitr_cli.console.aws import Aws
@@ -26,28 +24,13 @@ from jitr_cli.devices.services import verify_clock
 from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws.aws_faults import CallLog, Killed, failing, killed_after, unanswered
-from tests.cli.conftest import Answer, Jitr
-from tests.cli.worlds.devices import active, in_the_same_account, inactive, pending, snapshot, written
+from tests.cli.conftest import Jitr
+from tests.cli.worlds.devices import active, end_lease, inactive, pending, reinstate, row_of, snapshot, written
 from tests.worlds.deployment import TABLE, TestDeployment
 
+pytestmark = pytest.mark.usefixtures("same_account")
+
 HOLD = x509.ReasonFlags.certificate_hold
-
-
-@pytest.fixture(autouse=True)
-def _same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_same_account(monkeypatch)
-
-
-def reinstate(jitr: Jitr, device: Device, *more: str) -> Answer:
-    """Reinstate a device by its id, without questions."""
-    return jitr("device", "reinstate", device.certificate_id, "--yes", "--json", *more)
-
-
-def row_of(stack: TestDeployment, device: Device) -> RegistryRow:
-    """A device's registry row."""
-    row = stack.activation.rows.row(f"{issuer_key(stack.ca.certificate)}#{device.certificate.serial_number:x}")
-    assert row is not None
-    return row
 
 
 def switch_off(stack: TestDeployment, device: Device, wanted: CertificateStatus) -> None:
@@ -330,14 +313,6 @@ def test_without_an_answer_nobody_else_may_try_until_the_lease_ends(
     end_lease(stack, device)
     assert reinstate(jitr, device).exit_code == 0
     assert (stack.iot.status(device), stack.row_state(device)) == ("ACTIVE", "ACTIVE")
-
-
-def end_lease(stack: TestDeployment, device: Device) -> None:
-    """Let the lease of a killed run end."""
-    key = {"pk": {"S": row_of(stack, device).key}, "sk": {"S": "certificate"}}
-    stack.dynamodb.update_item(
-        TableName=TABLE, Key=key, UpdateExpression="SET lease_until = :z", ExpressionAttributeValues={":z": {"N": "0"}}
-    )
 
 
 def test_a_crash_after_any_call_is_resumed(stack: TestDeployment, jitr: Jitr, monkeypatch: pytest.MonkeyPatch) -> None:

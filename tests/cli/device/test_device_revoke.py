@@ -22,7 +22,6 @@ from tests.cli.worlds.ca_files import CaFiles, write_ca
 from tests.cli.worlds.devices import (
     active,
     create_private_ca,
-    in_the_same_account,
     inactive,
     pending,
     snapshot,
@@ -30,10 +29,7 @@ from tests.cli.worlds.devices import (
 )
 from tests.worlds.deployment import TestDeployment
 
-
-@pytest.fixture(autouse=True)
-def _same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_same_account(monkeypatch)
+pytestmark = pytest.mark.usefixtures("same_account")
 
 
 def revoke(jitr: Jitr, *what: object) -> Answer:

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import boto3
-import pytest
 
 from jitr.messages.dead_letters import DeadLetter
+from tests.aws.failure_records import EVENT, on_failure_record
 from tests.aws.fake_iot import REGION
-from tests.unit.messages.test_dead_letters import EVENT, on_failure_record
 
 QUEUES = ("activation", "enforcement", "bulk")
 
@@ -48,19 +47,3 @@ def visible(name: str = "activation") -> int:
         QueueUrl=queue_url(name), AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"])
-
-
-def not_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an empty queue answer at once; the test deployment's client is wrapped, so it has to be there first."""
-    made = boto3.Session.client
-
-    def at_once(*, params: dict[str, Any], **_: Any) -> None:
-        params["WaitTimeSeconds"] = 0
-
-    def client(session: boto3.Session, service: str, **options: Any) -> Any:
-        found = made(session, service, **options)  # type: ignore[call-overload]
-        if service == "sqs":
-            found.meta.events.register("provide-client-params.sqs.ReceiveMessage", at_once)
-        return found
-
-    monkeypatch.setattr(boto3.Session, "client", client)

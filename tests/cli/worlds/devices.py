@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 
 from jitr.aws.iot import CertificateStatus
+from jitr.certificates import issuer_key
+from jitr.registry.row import RegistryRow
 from jitr_local.pki import Device, pem
-from tests.aws.fake_iot import ACCOUNT, REGION
-from tests.worlds.deployment import TestDeployment
-
-
-def in_the_same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the credentials belong to the account of the strict AWS IoT: moto's STS has an account of its own."""
-    monkeypatch.setattr("jitr_cli.console.aws.Aws.account", lambda _: ACCOUNT)
+from tests.aws.fake_iot import REGION
+from tests.cli.conftest import Answer, Jitr
+from tests.worlds.deployment import TABLE, TestDeployment
 
 
 def active(stack: TestDeployment, name: str = "device-1", **options: Any) -> Device:
@@ -77,3 +74,23 @@ def create_private_ca() -> str:
     pem = client.get_certificate(CertificateAuthorityArn=arn, CertificateArn=issued)["Certificate"].encode()
     client.import_certificate_authority_certificate(CertificateAuthorityArn=arn, Certificate=pem)
     return arn
+
+
+def reinstate(jitr: Jitr, device: Device, *more: str) -> Answer:
+    """Reinstate a device by its id, without questions."""
+    return jitr("device", "reinstate", device.certificate_id, "--yes", "--json", *more)
+
+
+def row_of(stack: TestDeployment, device: Device) -> RegistryRow:
+    """A device's registry row."""
+    row = stack.activation.rows.row(f"{issuer_key(stack.ca.certificate)}#{device.certificate.serial_number:x}")
+    assert row is not None
+    return row
+
+
+def end_lease(stack: TestDeployment, device: Device) -> None:
+    """Let the lease of a killed run end."""
+    key = {"pk": {"S": row_of(stack, device).key}, "sk": {"S": "certificate"}}
+    stack.dynamodb.update_item(
+        TableName=TABLE, Key=key, UpdateExpression="SET lease_until = :z", ExpressionAttributeValues={":z": {"N": "0"}}
+    )

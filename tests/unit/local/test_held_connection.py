@@ -8,7 +8,7 @@ import pytest
 
 from jitr_local.device.held_connection import Published, held
 from tests.unit.local.mqtt_server import Behaviour, serving
-from tests.unit.local.test_reference_device import AUTHORITY, device_at, identity_in
+from tests.unit.local.scripted_device import AUTHORITY, device_at, identity_in
 
 
 def test_what_is_allowed_is_acknowledged_again_and_again(tmp_path: Path) -> None:

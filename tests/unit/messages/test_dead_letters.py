@@ -8,20 +8,7 @@ import json
 import pytest
 
 from jitr.messages.dead_letters import decode_dead_letter
-
-EVENT = {"certificateId": "0" * 64, "caCertificateId": "1" * 64, "awsAccountId": "000000000000"}
-
-
-def on_failure_record(error_message: str, *, condition: str = "RetriesExhausted") -> dict[str, object]:
-    """Lambda's record of an event that it gave up."""
-    return {
-        "version": "1.0",
-        "timestamp": "2026-01-01T00:00:00.000Z",
-        "requestContext": {"requestId": "r", "condition": condition, "approximateInvokeCount": 3},
-        "requestPayload": EVENT,
-        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
-        "responsePayload": {"errorMessage": error_message, "errorType": "UndecidedEvent"},
-    }
+from tests.aws.failure_records import EVENT, on_failure_record
 
 
 def test_a_record_of_an_undecided_event_keeps_reason_step_and_event() -> None:
