@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.aws.fake_iot import ACCOUNT
+from tests.cli.worlds.devices import in_the_same_account
 
 
 @pytest.fixture
 def same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the credentials belong to the account of the strict AWS IoT: moto's STS has an account of its own."""
-    monkeypatch.setattr("jitr_cli.console.aws.Aws.account", lambda _: ACCOUNT)
+    """Let the credentials belong to the account of the strict AWS IoT."""
+    in_the_same_account(monkeypatch)

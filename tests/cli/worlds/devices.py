@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from jitr.aws.iot import CertificateStatus
 from jitr.certificates import issuer_key
 from jitr.registry.row import RegistryRow
 from jitr_local.pki import Device, pem
-from tests.aws.fake_iot import REGION
+from tests.aws.fake_iot import ACCOUNT, REGION
 from tests.cli.conftest import Answer, Jitr
 from tests.worlds.deployment import TABLE, TestDeployment
+
+
+def in_the_same_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the credentials belong to the account of the strict AWS IoT: moto's STS has an account of its own."""
+    monkeypatch.setattr("jitr_cli.console.aws.Aws.account", lambda _: ACCOUNT)
 
 
 def active(stack: TestDeployment, name: str = "device-1", **options: Any) -> Device:
