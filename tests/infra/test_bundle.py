@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle that goes to AWS."""
     folder = tmp_path_factory.mktemp("bundle")
     build_bundle(folder, configuration=CONFIGURATION, target=BuildTarget())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runnable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle for this computer."""
+    folder = tmp_path_factory.mktemp("runnable")
+    build_bundle(folder, configuration=CONFIGURATION, target=this_computer())
     return folder
 
 
@@ -132,21 +142,35 @@ def test_the_bundle_fits(built: Path) -> None:
     assert size < 25 * 1024 * 1024
 
 
-@pytest.mark.parametrize("handler", ["activate", "authorities", "bulk", "enforce", "roll_out"])
-def test_a_handler_imports_in_a_clean_python(tmp_path: Path, handler: str) -> None:
-    """Nothing but the bundle and the standard library is on the path; no client is made, no variable read."""
-    build_bundle(tmp_path, configuration=CONFIGURATION, target=this_computer())
+def imported(folder: Path, handler: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Import a handler with nothing but a bundle and the standard library on the path."""
     program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        f"import sys; sys.path.insert(0, {str(folder)!r}); "
         f"import jitr.handlers.{handler} as handler, boto3, cryptography, aws_lambda_powertools; "
         "print([m.__file__ for m in (handler, boto3, cryptography, aws_lambda_powertools)])"
     )
     # -I and -S leave out this environment's packages, the user's and every variable that could add some.
-    answer = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program], env={}, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-I", "-S", "-B", *options, "-c", program]
+    answer = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.count(str(tmp_path)) == 4
+    return answer
+
+
+@pytest.mark.parametrize("handler", ["activate", "authorities", "bulk", "enforce", "roll_out"])
+def test_a_handler_imports_in_a_clean_python(runnable: Path, handler: str) -> None:
+    """Nothing but the bundle and the standard library is on the path; no client is made, no variable read."""
+    assert imported(runnable, handler).stdout.count(str(runnable)) == 4
+
+
+def test_with_its_python_at_hand_nothing_is_compiled_at_a_start(tmp_path: Path) -> None:
+    """Also after it was packed, and unpacked elsewhere and later, as the emulator does for each process."""
+    built, unpacked = tmp_path / "built", tmp_path / "unpacked"
+    built.mkdir()
+    build_bundle(built, configuration=CONFIGURATION, target=replace(this_computer(), interpreter=sys.executable))
+    shutil.unpack_archive(shutil.make_archive(str(tmp_path / "code"), "zip", built), unpacked)
+    told = imported(unpacked, "activate", "-v").stderr
+    assert f"# code object from '{unpacked}/jitr/handlers/__pycache__/activate" in told
+    assert f"# code object from {unpacked}" not in told
 
 
 def test_two_synths_of_one_tree_are_equal(tmp_path: Path) -> None:
