@@ -5,11 +5,13 @@ Time is the deployment's clock; sleeping moves it. Chance is fixed, so that ever
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
+
+from botocore.exceptions import EndpointConnectionError
 
 from jitr.activation.batch import ActivationBatch
 from jitr.activation.queue import MAX_RECEIVES, ActivationQueue
@@ -18,6 +20,7 @@ from jitr.aws.state_table import StateTable
 from jitr.aws.turns import TurnLine, Turns
 from jitr.messages.dead_letters import DeadLetter, decode_dead_letter
 from jitr.telemetry.activation import ActivationTelemetry
+from tests.aws.memory_sqs import MemorySqs, Message
 from tests.worlds.deployment import TABLE, TestDeployment
 
 QUEUE, DEAD_LETTERS = "https://sqs.example/activation", "https://sqs.example/dead-letters"
@@ -25,94 +28,56 @@ VISIBILITY_SECONDS = 6 * TIME_LIMIT.total_seconds()
 
 
 @dataclass
-class Message:
-    """One message; `visible_at` is in epoch seconds, `handle` changes with every receive."""
+class Queues:
+    """The deployment's two queues; while they are `failing`, the function gets no answer of SQS."""
 
-    id: str
-    body: str
-    sent_at: float
-    visible_at: float
-    received: int = 0
-    handle: str = ""
-
-
-@dataclass
-class MemoryQueues:
-    """The two queues: as boto3's client for the function, and as SQS for the poller."""
-
-    now: Callable[[], float]
-    waiting: list[Message] = field(default_factory=list)
-    dead: list[str] = field(default_factory=list)
+    sqs: MemorySqs
     failing: bool = False
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def send(self, body: str, delay: float = 0) -> str:
-        """Put a message in and return its id."""
-        message = Message(f"message-{next(self._numbers)}", body, self.now(), self.now() + delay)
-        self.waiting.append(message)
-        return message.id
+    @property
+    def waiting(self) -> list[Message]:
+        """Return the messages of the activation queue, hidden ones too."""
+        return self.sqs.queues.get(QUEUE, [])
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> None:  # noqa: N803 - boto3
-        """SendMessage."""
-        self._answer()
-        if QueueUrl == DEAD_LETTERS:
-            self.dead.append(MessageBody)
-        else:
-            assert 0 <= DelaySeconds <= 900
-            self.send(MessageBody, DelaySeconds)
+    @property
+    def dead(self) -> list[str]:
+        """Return the bodies of the dead letters."""
+        return [each.body for each in self.sqs.queues.get(DEAD_LETTERS, [])]
 
-    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803 - boto3
-        """ChangeMessageVisibility."""
-        self._answer()
-        assert QueueUrl == QUEUE
-        assert 0 <= VisibilityTimeout <= 43_200
-        (message,) = [each for each in self.waiting if each.handle == ReceiptHandle]
-        message.visible_at = self.now() + VisibilityTimeout
+    def client(self) -> Any:
+        """Return SQS's client as the function has it."""
 
-    def delete_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> None:  # noqa: N803 - boto3
-        """DeleteMessageBatch."""
-        self._answer()
-        assert QueueUrl == QUEUE
-        assert 1 <= len(Entries) <= 10
-        handles = {each["ReceiptHandle"] for each in Entries}
-        self.waiting = [each for each in self.waiting if each.handle not in handles]
+        def answering(operation: Callable[..., Any]) -> Callable[..., Any]:
+            def answer(**given: Any) -> Any:
+                if self.failing:
+                    raise EndpointConnectionError(endpoint_url=QUEUE)
+                return operation(**given)
+
+            return answer
+
+        return SimpleNamespace(**{name: answering(each) for name, each in vars(self.sqs.client).items()})
+
+    def send(self, body: str) -> str:
+        """Put a message into the activation queue and return its id."""
+        found: str = self.sqs.SendMessage({"QueueUrl": QUEUE, "MessageBody": body})["MessageId"]
+        return found
+
+    def redrive(self) -> None:
+        """Send the newest dead letter again."""
+        self.send(self.sqs.queues[DEAD_LETTERS].pop().body)
 
     def receive(self, maximum: int) -> list[dict[str, Any]]:
         """Take messages as Lambda's poller does, and return them as it hands them over."""
-        taken: list[dict[str, Any]] = []
-        for message in [each for each in self.waiting if each.visible_at <= self.now()]:
-            if message.received >= MAX_RECEIVES:
-                self.waiting.remove(message)
-                self.dead.append(message.body)
-            elif len(taken) < maximum:
-                message.received += 1
-                message.handle = f"{message.id}-{message.received}"
-                message.visible_at = self.now() + VISIBILITY_SECONDS
-                taken.append(_record(message))
-        return taken
+        for message in list(self.waiting):
+            if message.visible_at <= self.sqs.now and message.receives >= MAX_RECEIVES:
+                self.sqs.bury(QUEUE, DEAD_LETTERS, message)
+        taken = self.sqs.receive(QUEUE, at_most=maximum, hidden_seconds=VISIBILITY_SECONDS)
+        return [each.record() for each in taken]
 
     def delete(self, ids: set[str]) -> None:
         """Forget messages."""
-        self.waiting = [each for each in self.waiting if each.id not in ids]
-
-    def _answer(self) -> None:
-        if self.failing:
-            from botocore.exceptions import EndpointConnectionError
-
-            raise EndpointConnectionError(endpoint_url=QUEUE)
-
-
-def _record(message: Message) -> dict[str, Any]:
-    return {
-        "messageId": message.id,
-        "receiptHandle": message.handle,
-        "body": message.body,
-        "attributes": {
-            "ApproximateReceiveCount": str(message.received),
-            "SentTimestamp": str(int(message.sent_at * 1000)),
-        },
-        "eventSource": "aws:sqs",
-    }
+        for message in [each for each in self.waiting if each.message_id in ids]:
+            self.sqs.delete(QUEUE, message)
 
 
 @dataclass
@@ -120,7 +85,7 @@ class QueueIngestion:
     """A deployment behind a queue; `batch` is the size, `per_second` its share of AWS IoT's quota."""
 
     deployment: TestDeployment
-    queues: MemoryQueues
+    queues: Queues
     batch: int = 10
     per_second: float = 1000.0
     chance: float | Callable[[], float] = 0.5
@@ -129,10 +94,9 @@ class QueueIngestion:
     @classmethod
     def before(cls, deployment: TestDeployment, **different: Any) -> QueueIngestion:
         """Put a queue before a deployment."""
-        return cls(deployment, MemoryQueues(deployment.clock.now.timestamp), **different)
+        return cls(deployment, Queues(MemorySqs(deployment.clock)), **different)
 
     def __post_init__(self) -> None:
-        self.queues.now = self._now
         self.container()
 
     def _now(self) -> float:
@@ -146,7 +110,7 @@ class QueueIngestion:
         self.deployment.activation = replace(self.deployment.container(), turn=turns)
         self.work = ActivationBatch(
             activation=self.deployment.activation,
-            queue=ActivationQueue(lambda: self.queues, QUEUE, DEAD_LETTERS),  # type: ignore[arg-type, return-value]
+            queue=ActivationQueue(self.queues.client, QUEUE, DEAD_LETTERS),
             telemetry=ActivationTelemetry.create("test"),
             turns=turns,
             now=self._now,

@@ -28,8 +28,9 @@ from tests.aws.fake_connections import FakeConnections
 from tests.aws.fake_iot import _STATUS_CODES as IOT_STATUS_CODES
 from tests.aws.fake_iot import REGION, FakeIot
 from tests.aws.fake_iot_policies import Refused
+from tests.aws.memory_sqs import MemorySqs
 from tests.faults.machine.injection import Call, Fault, Faults
-from tests.faults.machine.services import MemoryDynamoDb, MemoryPrivateCa, MemoryS3, MemorySqs, MemoryStacks
+from tests.faults.machine.services import MemoryDynamoDb, MemoryPrivateCa, MemoryS3, MemoryStacks
 from tests.worlds.deployment import Clock
 
 SERVICES = ("iot", "iot-data", "dynamodb", "s3", "sqs", "acm-pca", "cloudformation")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.aws.aws_faults import Killed
-from tests.aws.fake_iot import REGION
 from tests.faults.machine.cloud import Cloud
-from tests.faults.machine.services import Message
 
 # More invocations than any story needs; whoever reaches it never comes to an end.
 MORE_THAN_ENOUGH = 400
@@ -50,7 +48,7 @@ class Worker:
             if not waiting:
                 return True
             now = self.aws.account.clock()
-            first = min(each.visible_at for each in waiting)
+            first = datetime.fromtimestamp(min(each.visible_at for each in waiting), UTC)
             if until is not None and max(first, now) >= until:
                 return False
             if first > now:
@@ -66,15 +64,14 @@ class Worker:
         for each in received:
             if each not in batch:
                 # What nobody ever answered for: SQS moves it by itself.
-                sqs.delete(self.queue, each)
-                sqs.SendMessage({"QueueUrl": self.dead_letters, "MessageBody": each.body})
+                sqs.bury(self.queue, self.dead_letters, each)
         if not batch:
             return
         self.invocations += 1
         ends = self.aws.account.clock() + timedelta(seconds=self.seconds)
         try:
             answer = self.cold()(
-                {"Records": [_record(each) for each in batch]}, f"r-{self.invocations}", ends.timestamp()
+                {"Records": [each.record() for each in batch]}, f"r-{self.invocations}", ends.timestamp()
             )
         except Killed:
             self.crashes += 1
@@ -87,21 +84,3 @@ class Worker:
         for each in batch:
             if each.message_id not in back:
                 sqs.delete(self.queue, each)
-
-
-def _record(message: Message) -> dict[str, Any]:
-    """Lambda developer guide, "Using Lambda with Amazon SQS"."""
-    return {
-        "messageId": message.message_id,
-        "receiptHandle": message.message_id,
-        "body": message.body,
-        "attributes": {
-            "ApproximateReceiveCount": str(message.receives),
-            "SentTimestamp": str(round(message.sent_at.timestamp() * 1000)),
-        },
-        "messageAttributes": {},
-        "md5OfBody": "",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",
-        "awsRegion": REGION,
-    }

@@ -9,7 +9,6 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.response import StreamingBody
@@ -21,7 +20,6 @@ from jitr_local import pki
 from tests.aws.fake_iot import ACCOUNT
 from tests.aws.fake_iot_policies import Refused
 from tests.aws.memory_aws import MemoryTable
-from tests.worlds.deployment import Clock
 
 
 @dataclass
@@ -88,61 +86,6 @@ class MemoryS3:
 
 def _tag(data: bytes) -> str:
     return f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
-
-
-@dataclass
-class Message:
-    """One message: from when on it can be received, and how often it was."""
-
-    message_id: str
-    body: str
-    sent_at: datetime
-    visible_at: datetime
-    receives: int = 0
-
-
-@dataclass
-class MemorySqs:
-    """Queues by URL, with visibility timeouts and receive counts; messages come in the order they become visible."""
-
-    clock: Clock
-    queues: dict[str, list[Message]] = field(default_factory=dict)
-    _sent: int = 0
-
-    def SendMessage(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
-        delay = given.get("DelaySeconds", 0)
-        assert 0 <= delay <= 900
-        self._sent += 1
-        visible_at = self.clock() + timedelta(seconds=delay)
-        message = Message(f"message-{self._sent}", given["MessageBody"], self.clock(), visible_at)
-        self.queues.setdefault(given["QueueUrl"], []).append(message)
-        return {"MessageId": message.message_id}
-
-    def ChangeMessageVisibility(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
-        assert 0 <= given["VisibilityTimeout"] <= 43_200
-        for message in self.queues.get(given["QueueUrl"], []):
-            if message.message_id == given["ReceiptHandle"]:
-                message.visible_at = self.clock() + timedelta(seconds=given["VisibilityTimeout"])
-        return {}
-
-    def DeleteMessageBatch(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
-        handles = {each["ReceiptHandle"] for each in given["Entries"]}
-        queue = given["QueueUrl"]
-        self.queues[queue] = [each for each in self.queues.get(queue, []) if each.message_id not in handles]
-        return {"Successful": [{"Id": each["Id"]} for each in given["Entries"]], "Failed": []}
-
-    def receive(self, queue: str, *, at_most: int, hidden_seconds: float) -> list[Message]:
-        """Receive what is visible now, as Lambda's poller does."""
-        now = self.clock()
-        found = [each for each in self.queues.get(queue, []) if each.visible_at <= now][:at_most]
-        for each in found:
-            each.receives += 1
-            each.visible_at = now + timedelta(seconds=hidden_seconds)
-        return found
-
-    def delete(self, queue: str, message: Message) -> None:
-        """Delete a message; one that is gone is no error."""
-        self.queues[queue] = [each for each in self.queues[queue] if each is not message]
 
 
 @dataclass

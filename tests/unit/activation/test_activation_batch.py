@@ -289,7 +289,7 @@ def test_those_tried_most_come_last(deployment: TestDeployment) -> None:
     queue = QueueIngestion.before(deployment)
     deadly, *fleet = devices(deployment, 4)
     queue.knock(deadly)
-    queue.queues.waiting[0].received = 3
+    queue.queues.waiting[0].receives = 3
     for device in fleet:
         queue.knock(device)
 
@@ -374,11 +374,11 @@ def test_a_message_that_comes_twice_waits_for_its_own_first_delivery(
     with killed_after(deployment.iot_client, "AttachPolicy"), pytest.raises(Killed):
         queue.invoke()
     message = queue.queues.waiting[0]
-    message.visible_at, message.received = 0, ATTEMPTS - 1
+    message.visible_at, message.receives = 0, ATTEMPTS - 1
     queue.container()
     assert queue.invoke() == []
     (copy,) = queue.queues.waiting
-    assert (copy.id, copy.received) == ("message-2", 0)
+    assert (copy.message_id, copy.receives) == ("message-2", 0)
     assert copy.visible_at - deployment.clock.now.timestamp() >= 60
     queue.settle()
     assert deployment.iot.status(device) == "ACTIVE"
@@ -421,11 +421,11 @@ def test_a_dead_letter_that_is_moved_back_is_decided_like_the_event_in_it(
     (device,) = devices(deployment, 1)
     event = queue.knock(device)
     queue.settle()
-    queue.queues.send(queue.queues.dead.pop())
+    queue.queues.redrive()
     queue.settle()
     assert [letter.event for letter in queue.letters()] == [event]
     deployment.publish(deployment.ca.crl())
-    queue.queues.send(queue.queues.dead.pop())
+    queue.queues.redrive()
     queue.settle()
     assert deployment.iot.status(device) == "ACTIVE"
 
@@ -440,7 +440,7 @@ def test_an_event_waits_longer_than_a_lease_and_longer_each_time(
     deployment.s3.delete_object(Bucket="jitr-test-crl", Key=CRL_KEY)
     (device,) = devices(deployment, 1)
     queue.knock(device)
-    queue.queues.waiting[0].received = attempt - 1
+    queue.queues.waiting[0].receives = attempt - 1
     queue.invoke()
     waits = queue.queues.waiting[0].visible_at - deployment.clock.now.timestamp()
     assert waits == pytest.approx(60 if chance == 0 else min(60 * 2**attempt, 900), abs=1.0)
