@@ -18,6 +18,7 @@ import botocore.httpsession
 import botocore.loaders
 import botocore.regions
 import botocore.session
+import botocore.useragent
 from botocore.client import ClientCreator
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import EventAliaser, HierarchicalEmitter, NodeList
@@ -83,6 +84,8 @@ def _keep_clients() -> None:
     creator._create_name_mapping = _for_each_model(names)
     http: Any = botocore.httpsession
     http.URLLib3Session._get_ssl_context = _tls_context(http.URLLib3Session._get_ssl_context)
+    agent: Any = botocore.useragent
+    agent.sanitize_user_agent_string_component = functools.cache(agent.sanitize_user_agent_string_component)
     regions: Any = botocore.regions
     regions.EndpointProvider = _for_each_ruleset(regions.EndpointProvider)
 
