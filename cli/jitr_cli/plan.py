@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import click
 from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.fleet import fleet_option, read_deployment
+from jitr_cli.console.fleet import fleet_option, read_deployment, read_neighbours
 from jitr_cli.console.output import emit_table, say
 from jitr_fleet.deployments.deployment import Deployment, Ingestion
+from jitr_fleet.deployments.shared_quota import shared_quota_warning
 from jitr_fleet.storms.arrivals import Arrival
 from jitr_fleet.storms.clients import CLIENTS, Waits
 from jitr_fleet.storms.plan import StormPlan, StormQuestion, make_plan
@@ -176,8 +177,14 @@ def command(  # noqa: PLR0913 - one parameter for each option
         raise CommandFailed(str(error)) from error
     settings = _settings(asked, chosen)
     plan = make_plan(StormQuestion(arrival=come, waits=waits, **settings))
+    if chosen is not None and (shared := _shared(chosen, settings["quota"], fleet)):
+        plan = replace(plan, warnings=(*plan.warnings, shared))
     ending = ExitCode.DONE if plan.complete else ExitCode.NO
     return call.finish(as_data(plan, arrival) | {"client": client}, ending, words=lambda: _print(plan, arrival))
+
+
+def _shared(deployment: Deployment, quota: int, fleet: Path) -> str | None:
+    return shared_quota_warning(deployment.name, quota, read_neighbours(fleet, deployment))
 
 
 def _settings(asked: _Asked, deployment: Deployment | None) -> dict[str, Any]:

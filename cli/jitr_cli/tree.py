@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "confirm": "let a CRL that lists too many devices revoke them for good",
         "reject": "refuse such a CRL, and make its devices ACTIVE again",
         "reset": "forget which CRL was accepted, so that an older one is taken again",
+        "forget": "look no more at an address of a CRL that no device needs",
     },
     "device": {
         "create": "make key, request, certificate and chain of one device or of many",
@@ -103,6 +104,7 @@ _ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("crl", "confirm"): "jitr_cli.crl.decide:confirm",
     ("crl", "reject"): "jitr_cli.crl.decide:reject",
     ("crl", "reset"): "jitr_cli.crl.decide:reset",
+    ("crl", "forget"): "jitr_cli.crl.decide:forget",
     ("device", "import"): "jitr_cli.device.import_:command",
     ("device", "explain"): "jitr_cli.explain.command:command",
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Validations
+from aws_cdk import Annotations, Validations
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct, IConstruct
 
 from jitr_fleet.deployments.deployment import Fleet
+from jitr_fleet.deployments.shared_quota import neighbours, shared_quota_warning
 from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.stack import DeploymentStack
@@ -23,7 +24,12 @@ def add_deployments(
     BundleError where the functions' wheels cannot be had.
     """
     read = fleet if isinstance(fleet, Fleet) else read_fleet(Path(fleet))
-    return tuple(DeploymentStack(scope, deployment=deployment, target=target) for deployment in read.deployments)
+    stacks = tuple(DeploymentStack(scope, deployment=deployment, target=target) for deployment in read.deployments)
+    for stack, deployment in zip(stacks, read.deployments, strict=True):
+        others = neighbours(deployment, read.deployments)
+        if warning := shared_quota_warning(deployment.name, deployment.api_tps, others):
+            Annotations.of(stack).add_warning_v2("jitr-shared-quota", warning)
+    return stacks
 
 
 def add_checks(scope: IConstruct) -> None:

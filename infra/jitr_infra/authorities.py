@@ -68,7 +68,7 @@ class Authorities(Construct):
         return tuple(
             CaRegistration(
                 Stack.of(self),
-                f"Ca-{each.ca.name}",
+                f"Ca-{each.ca.deployed_as}",
                 ca=each.ca,
                 pem=each.pem,
                 verification=self._verification(each),
@@ -81,16 +81,16 @@ class Authorities(Construct):
     def _known(self, ca: FleetCa) -> KnownCa:
         created = ca.private_ca if isinstance(ca.private_ca, NewPrivateCa) else None
         if created is not None:
-            made = CreatedPrivateCa(self, f"PrivateCa-{ca.name}", request=created, crl_bucket=self._crl_bucket)
-            parents = None if created.parent is None else self._chain(ca.name, created.parent)
+            made = CreatedPrivateCa(self, f"PrivateCa-{ca.deployed_as}", request=created, crl_bucket=self._crl_bucket)
+            parents = None if created.parent is None else self._chain(ca.deployed_as, created.parent)
             active = made.activate(parents=parents)
-            identifier, pem = self._certificate(f"Certificate-{ca.name}", made.arn, after=active)
+            identifier, pem = self._certificate(f"Certificate-{ca.deployed_as}", made.arn, after=active)
             crl = ca.crl or f"s3://{self._crl_bucket.name}/{made.crl_key}"
             return KnownCa(ca=ca, ca_certificate_id=identifier, pem=pem, crl=crl, arn=made.arn)
         arn = ca.private_ca if isinstance(ca.private_ca, str) else None
         identifier, pem = ca.ca_certificate_id, ca.certificate
         if ca.known_at_deploy and arn is not None:
-            identifier, pem = self._certificate(f"Certificate-{ca.name}", arn)
+            identifier, pem = self._certificate(f"Certificate-{ca.deployed_as}", arn)
         return KnownCa(ca=ca, ca_certificate_id=identifier, pem=pem, crl=ca.crl, arn=arn)
 
     def _certificate(
@@ -120,7 +120,8 @@ class Authorities(Construct):
         function.role.allow_proving_private_ca(known.arn)
         properties = {"PrivateCa": known.arn, "CaCertificateId": known.ca_certificate_id}
         # Another CA is another resource: an update that is rolled back would have another certificate signed.
-        which = known.ca.name if Token.is_unresolved(known.arn) else f"{known.ca.name}-{known.arn[-12:]}"
+        name = known.ca.deployed_as
+        which = name if Token.is_unresolved(known.arn) else f"{name}-{known.arn[-12:]}"
         resource = function.resource(self, f"Verification-{which}", ResourceType.VERIFICATION_CERTIFICATE, properties)
         return resource.get_att_string("Certificate")
 
@@ -128,7 +129,7 @@ class Authorities(Construct):
         function = self._required()
         function.role.allow_guarding_cas()
         properties = {
-            "Cas": [{"Name": each.ca.name, "Id": each.ca_certificate_id} for each in self.known],
+            "Cas": [_guarded(each) for each in self.known],
             "Released": list(self._deployment.released_cas),
         }
         return function.resource(self, "Guard", ResourceType.MANAGED_CAS, properties)
@@ -137,3 +138,13 @@ class Authorities(Construct):
         if self.function is None:
             raise TypeError("a deployment that only observes registers nothing")
         return self.function
+
+
+def _guarded(known: KnownCa) -> dict[str, str]:
+    """Return what the guard compares: a CA that is registered already has no resource that a new name would replace."""
+    found = {"Name": known.ca.name, "Id": known.ca_certificate_id}
+    if known.ca.formerly is not None:
+        found["Formerly"] = known.ca.formerly
+    if known.ca.registration is Registration.EXISTING:
+        found["Existing"] = "true"
+    return found

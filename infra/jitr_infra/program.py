@@ -43,4 +43,10 @@ def _synthesise(fleet: Path) -> int:
     except (FleetFileError, BundleError) as error:
         sys.stderr.write(f"jitr: nothing was synthesised:\n{error}\n")
         return 1
+    except RuntimeError as error:
+        # What jsii makes of CDK's own; the report, with what is wrong and how to mend it, is printed by then.
+        if not str(error).startswith("ValidationFailed"):
+            raise
+        sys.stderr.write("jitr: nothing may be deployed: see the report above\n")
+        return 1
     return 0

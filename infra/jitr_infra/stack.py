@@ -25,14 +25,19 @@ from jitr_infra.functions.roll_out_function import RollOutFunction
 from jitr_infra.monitoring.monitoring import MonitoredParts, monitor
 from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.parts.crl_bucket import CrlBucket
+from jitr_infra.parts.crl_objects import object_arns, statements
 from jitr_infra.parts.dead_letters import DeadLetters
+from jitr_infra.parts.execution_role import ExecutionRole
 from jitr_infra.parts.queued_ingestion import QueuedIngestion
 from jitr_infra.parts.state_storage import StateStorage
+from jitr_infra.parts.template_limits import add_limits
 from jitr_infra.registration_rule import RegistrationRule
 from jitr_infra.shared_policies import SharedPolicies
 from jitr_infra.thing_groups import ThingGroups
 
 _PARTITION_LITERALS = "@aws-cdk/core:enablePartitionLiterals"
+_RESOURCE_LIMIT = "@aws-cdk/core:stackResourceLimit"
+_MANY_CRLS = "The fleet file names more CRLs of other buckets than a policy can; folders and buckets stand for theirs."
 
 
 class DeploymentStack(Stack):
@@ -51,11 +56,16 @@ class DeploymentStack(Stack):
             description=f"jitr: just-in-time registration on AWS IoT Core, deployment {deployment.name}",
             env=Environment(account=deployment.account, region=deployment.region),
             synthesizer=target.synthesizer,
+            # A tenth of a template is white space, and CloudFormation counts it.
+            suppress_template_indentation=True,
             # What must not be lost is retained, and a deploy brings the rest back; `cdk destroy` asks before it acts.
             termination_protection=False,
         )
         # ARNs in full, whatever context the app was started with: acknowledgements name them.
         self.node.set_context(_PARTITION_LITERALS, True)  # noqa: FBT003 - CDK's signature
+        # CDK would stop at 500 resources in its own words, before ours say how to go on.
+        self.node.set_context(_RESOURCE_LIMIT, 0)
+        add_limits(self)
         if self.bundling_required:
             fetch_wheels(target)
         Tags.of(self).add("jitr:deployment", deployment.name)
@@ -158,20 +168,15 @@ class DeploymentStack(Stack):
         self.state_table.grant_activation(activation.role)
         self.state_table.grant_enforcement(enforcement.role)
         self.crl_bucket.reserve_copies(enforcement)
-        elsewhere = self._crl_objects_elsewhere()
         for role in (activation, enforcement):
-            self.crl_bucket.grant_read(role)
-            if elsewhere:
-                role.allow(["s3:GetObject"], elsewhere)
+            self._grant_reading_crls(role)
 
     def _grant_observation(self) -> None:
         """Let activation read, and nobody do more than that."""
         role = self.activate.role
         role.allow_observation()
         self.state_table.grant_observation(role.role)
-        self.crl_bucket.grant_read(role)
-        if elsewhere := self._crl_objects_elsewhere():
-            role.allow(["s3:GetObject"], elsewhere)
+        self._grant_reading_crls(role)
 
     def _guard(self) -> None:
         """Let what decides about devices wait until it is clear that no CA leaves the fleet file too early."""
@@ -194,11 +199,13 @@ class DeploymentStack(Stack):
         for number, warning in enumerate(warnings_of(self._deployment, at=datetime.now(UTC)), start=1):
             Annotations.of(self).add_warning_v2(f"jitr-ca-{number}", warning)
 
-    def _crl_objects_elsewhere(self) -> list[str]:
-        """Return the ARNs of the CRLs that the fleet file names in other buckets: these objects and no others."""
+    def _grant_reading_crls(self, role: ExecutionRole) -> None:
+        """Allow reading the CRLs that the fleet file names: in the own bucket, and in others these objects."""
+        self.crl_bucket.grant_read(role)
         own = f"s3://{self.crl_bucket.name}/"
-        sources = {ca.crl for ca in self._deployment.cas if ca.crl.startswith("s3://") and not ca.crl.startswith(own)}
-        return [f"arn:{self.partition}:s3:::{source.removeprefix('s3://')}" for source in sorted(sources)]
+        elsewhere = [ca.crl for ca in self._deployment.cas if ca.crl.startswith("s3://") and not ca.crl.startswith(own)]
+        for arns in statements(object_arns(elsewhere, partition=self.partition)):
+            role.allow(["s3:GetObject"], arns, because=_MANY_CRLS if any(arn.endswith("*") for arn in arns) else None)
 
     def _roll_out_policies(self, roll_out: RollOutFunction, *, after: tuple[IDependable, ...]) -> None:
         roll_out.role.allow_roll_out(policies=self._configuration.policy_name("*"))

@@ -81,6 +81,7 @@ class Reason(StrEnum):
     INDIRECT = "indirect"
     REASONS = "reasons"
     ROLLBACK = "rollback"
+    TOO_MANY_CRLS = "too_many_crls"
 
     # Undecided: everything else.
     LEASE_HELD = "lease_held"
@@ -90,6 +91,7 @@ class Reason(StrEnum):
     AWS_REFUSED = "aws_refused"
     AWS_UNAVAILABLE = "aws_unavailable"
     CONFIGURATION = "configuration"
+    TOO_MANY_SHIFTS = "too_many_shifts"
     INTERNAL = "internal"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -258,3 +258,7 @@ class MemoryEnforced:
 
     def store(self, scope: str, crl: VerifiedCrl) -> None:
         self.copies[scope, crl.sha256] = crl
+
+    def remove_others(self, scope: str, named: Collection[str]) -> None:
+        for key in [key for key in self.copies if key[0] == scope and key[1] not in named]:
+            del self.copies[key]

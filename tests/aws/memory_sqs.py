@@ -28,6 +28,7 @@ class Message:
     visible_at: float
     receives: int = 0
     receipt: str = ""
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """Return it as Lambda hands it over (developer guide, "Using Lambda with Amazon SQS")."""
@@ -39,7 +40,10 @@ class Message:
                 "ApproximateReceiveCount": str(self.receives),
                 "SentTimestamp": str(round(self.sent_at * 1000)),
             },
-            "messageAttributes": {},
+            "messageAttributes": {
+                name: {"dataType": each["DataType"], "stringValue": each["StringValue"]}
+                for name, each in self.attributes.items()
+            },
             "md5OfBody": "",
             "eventSource": "aws:sqs",
             "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",
@@ -74,6 +78,7 @@ class MemorySqs:
         assert 0 <= delay <= LONGEST_DELAY
         self._sent += 1
         message = Message(f"message-{self._sent}", given["MessageBody"], self.now, self.now + delay)
+        message.attributes = given.get("MessageAttributes", {})
         self.queues.setdefault(given["QueueUrl"], []).append(message)
         return {"MessageId": message.message_id}
 
@@ -107,4 +112,6 @@ class MemorySqs:
     def bury(self, queue: str, dead_letters: str, message: Message) -> None:
         """Move a message that was received too often, as a redrive policy does."""
         self.delete(queue, message)
-        self.SendMessage({"QueueUrl": dead_letters, "MessageBody": message.body})
+        self.SendMessage(
+            {"QueueUrl": dead_letters, "MessageBody": message.body, "MessageAttributes": message.attributes}
+        )

@@ -8,10 +8,18 @@ import pytest
 
 from jitr.activation.queue import LONGEST_DELAY_SECONDS
 from jitr.errors import Outcome
-from jitr.telemetry.metric_names import DEPLOYMENT_DIMENSION, NAMESPACE, OUTCOME_METRICS, UNDECIDED_THROTTLED
+from jitr.telemetry.metric_names import (
+    BULK_JOBS_STILL,
+    DEPLOYMENT_DIMENSION,
+    NAMESPACE,
+    OUTCOME_METRICS,
+    UNDECIDED_THROTTLED,
+)
 from jitr_fleet.deployments.deployment import Ingestion
 from tests.infra.synthesis import (
     ACCOUNT,
+    ACTIVATE,
+    BULK,
     CHECKOUT,
     DEAD_LETTERS,
     ENFORCE,
@@ -245,7 +253,7 @@ def test_every_alarm_says_what_to_do(stack: Synthesis) -> None:
     runbook = (CHECKOUT / "docs" / "runbook" / "alarms.md").read_text(encoding="utf-8")
     sections = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", runbook, re.MULTILINE)}
     alarms = stack.of_type(ALARM)
-    assert len(alarms) == 28
+    assert len(alarms) == 30
     for each in alarms:
         (section,) = re.findall(r"What to do: docs/runbook/alarms\.md#([\w-]+)$", each["AlarmDescription"])
         assert section in sections
@@ -297,3 +305,18 @@ def test_the_alarm_address_is_subscribed(stack: Synthesis) -> None:
 def test_without_an_address_nobody_is_subscribed() -> None:
     """Whoever wants the alarms subscribes to the topic."""
     assert not synthesise(example_deployment(cas=(), alarm_email=None)).resources("AWS::SNS::Subscription")
+
+
+def test_chains_of_messages_that_lambda_stops_raise_an_alarm(stack: Synthesis) -> None:
+    """Whichever function it is; two of them send to themselves, count that, and are told so to AWS Lambda."""
+    expression, parts = computed(alarm(stack, "RecursionDropped"))
+    assert expression == "FILL(f0, 0) + FILL(f1, 0) + FILL(f2, 0)"
+    assert set(parts.values()) == {("AWS/Lambda", "RecursiveInvocationsDropped", "Sum")}
+    allowed = {each["FunctionName"] for each in stack.of_type("AWS::Lambda::Function") if "RecursiveLoop" in each}
+    assert allowed == {ACTIVATE, BULK}
+
+
+def test_a_job_that_does_not_move_raises_an_alarm(stack: Synthesis) -> None:
+    """What does not run cannot say so: enforcement looks."""
+    found = alarm(stack, "BulkJobStill")
+    assert (found["MetricName"], found["Statistic"], found["Threshold"]) == (BULK_JOBS_STILL, "Maximum", 0)

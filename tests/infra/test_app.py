@@ -165,9 +165,9 @@ def test_physical_names_carry_the_deployment(stack: Synthesis) -> None:
         for key, value in resource["Properties"].items()
         if key in NAMES and isinstance(value, str)
     }
-    # Five functions and logs, five queues, two EventBridge rules; 28 alarms, their topic, the dashboard and four
+    # Five functions and logs, five queues, two EventBridge rules; 30 alarms, their topic, the dashboard and four
     # queries; table and bucket.
-    assert len([name for name in names if "_" not in name]) == 17 + 34 + 2
+    assert len([name for name in names if "_" not in name]) == 17 + 36 + 2
     assert {name for name in names if PREFIX not in name.replace("_", "-").replace("/", "-")} == set()
 
 

@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Annotations, Match
 
+from jitr.aws.retries import longest_call_seconds
 from jitr.handlers.clients import PATIENT_CLIENT_CONFIG
 from jitr.handlers.custom_resources import RESERVED_SECONDS
 from jitr.settings import PRIVATE_CAS_VARIABLE, Mode
@@ -224,7 +225,9 @@ class TestGuard:
     def test_it_knows_every_ca_by_name_and_id(self, private: Synthesis, stack: Synthesis) -> None:
         """Also those that are registered by other means, and those that only the deploy knows."""
         names = ("active", "inactive", "retired", "existing")
-        assert stack.only(GUARD)["Cas"] == [{"Name": name, "Id": authority(name).ca_certificate_id} for name in names]
+        known = [{"Name": name, "Id": authority(name).ca_certificate_id} for name in names]
+        known[-1]["Existing"] = "true"
+        assert stack.only(GUARD)["Cas"] == known
         assert [each["Name"] for each in private.only(GUARD)["Cas"]] == ["root", "subordinate", "named", "reviewed"]
 
     @pytest.mark.parametrize("function", [ACTIVATE, ENFORCE])
@@ -257,10 +260,7 @@ class TestFunction:
 
     def test_a_call_and_the_answer_fit_into_the_time_that_is_kept_for_them(self, private: Synthesis) -> None:
         """Among them the one that waits for a signature."""
-        config = PATIENT_CLIENT_CONFIG
-        attempts: int = config.retries["max_attempts"]  # type: ignore[attr-defined]
-        waits = sum(min(2**n, 20) for n in range(attempts - 1))
-        call = attempts * (config.connect_timeout + config.read_timeout) + waits  # type: ignore[attr-defined]
+        call = longest_call_seconds(PATIENT_CLIENT_CONFIG)
         answer = 4 * (2 + 5) + 0.5 + 1 + 2
         assert call + answer < RESERVED_SECONDS
         assert private.only(FUNCTION, FunctionName=AUTHORITIES)["Timeout"] >= 2 * RESERVED_SECONDS

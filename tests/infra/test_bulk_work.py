@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
 
+from jitr.aws.retries import longest_call_seconds
 from jitr.bulk.queue import ATTEMPTS, QUEUE_VARIABLE
 from jitr.bulk.work import AGAIN_SECONDS, LEASE, RESERVED_SECONDS
 from jitr.handlers import bulk
-from jitr.handlers.clients import CLIENT_CONFIG
+from jitr.handlers.clients import BULK_CLIENT_CONFIG
 from tests.infra.synthesis import (
     ACTIVATE,
     BULK,
@@ -81,12 +81,8 @@ def test_what_fails_again_and_again_becomes_a_dead_letter(stack: Synthesis) -> N
 
 def test_the_slowest_certificate_fits_into_the_time_that_is_kept_for_it(stack: Synthesis) -> None:
     """Two calls with all their attempts, and the end of an activation; and most of the time is left for work."""
-    config: Any = CLIENT_CONFIG
-    # botocore counts retries, and writes the sum of all attempts in their place once a client was made.
-    attempts: int = config.retries.get("total_max_attempts", config.retries.get("max_attempts", 0) + 1)
-    call = attempts * (config.connect_timeout + config.read_timeout) + sum(min(2**n, 20) for n in range(attempts - 1))
     activation = 55 + 1
-    assert 2 * call + activation < RESERVED_SECONDS
+    assert 2 * longest_call_seconds(BULK_CLIENT_CONFIG) + activation < RESERVED_SECONDS
     assert stack.only(FUNCTION, FunctionName=BULK)["Timeout"] > 3 * RESERVED_SECONDS
 
 

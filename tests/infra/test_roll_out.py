@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 
+from jitr.aws.retries import longest_call_seconds
 from jitr.handlers import roll_out
 from jitr.handlers.clients import PATIENT_CLIENT_CONFIG
 from jitr.handlers.custom_resources import RESERVED_SECONDS
@@ -150,11 +151,7 @@ def test_when_cloudformation_gives_up_no_attempt_is_left(stack: Synthesis) -> No
 
 def test_a_call_and_the_answer_fit_into_the_time_that_is_kept_for_them(stack: Synthesis) -> None:
     """The function gives up early enough, and not so early that nothing could be done."""
-    config = PATIENT_CLIENT_CONFIG
-    attempts: int = config.retries["max_attempts"]  # type: ignore[attr-defined]
-    # botocore's standard mode waits up to 1, 2, 4, … seconds between attempts, 20 at most.
-    waits = sum(min(2**n, 20) for n in range(attempts - 1))
-    call = attempts * (config.connect_timeout + config.read_timeout) + waits  # type: ignore[attr-defined]
+    call = longest_call_seconds(PATIENT_CLIENT_CONFIG)
     answer = 4 * (2 + 5) + 0.5 + 1 + 2
     assert call + answer < RESERVED_SECONDS
     waiting = (TRIES - 1) * PAUSE_SECONDS

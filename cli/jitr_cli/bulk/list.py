@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jitr.bulk.job import Job
+from jitr_cli.bulk.progress import say_if_still
 from jitr_cli.bulk.work import Bulk, description
 from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -25,4 +26,5 @@ def _print(jobs: list[Job]) -> None:
     for job in jobs:
         if job.failure is not None:
             say(f"{job.job_id}: {job.failure[1]} (docs/bulk-work.md#when-a-job-failed, {job.failure[0]})")
+        say_if_still(job)
     say(f"{len(rows)} jobs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from jitr.aws.iot import ListedCertificate
 from jitr.bulk.job import Job, JobKind, JobPlan, JobState
@@ -54,6 +55,12 @@ def say_left(job: Job, *, per_second: float) -> None:
     """Say how long a job that goes on still takes, at most."""
     left = max(0, job.plan.total - job.tally.seen)
     say(f"about {duration(left * len(calls_of(job.plan)) / per_second)} left at {_pace(per_second)}")
+
+
+def say_if_still(job: Job) -> None:
+    """Say that a job does not move, and what lets it go on."""
+    if job.stands_still(at=datetime.now(UTC)):
+        say(f"{job.job_id} does not move: nobody is at work on it; let it go on with: jitr bulk resume {job.job_id}")
 
 
 def _pace(per_second: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jitr.bulk.job import JobState
-from jitr_cli.bulk.progress import say_left
+from jitr_cli.bulk.progress import say_if_still, say_left
 from jitr_cli.bulk.work import Bulk, description
 from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
@@ -41,4 +41,5 @@ def command(call: Call, *, job_id: str, wait: bool, only_failed: bool) -> ExitCo
     if job.state is JobState.RUNNING:
         say_left(job, per_second=bulk.tps)
         say(f"last heard of at {job.changed_at:%Y-%m-%d %H:%M:%S} UTC")
+        say_if_still(job)
     return call.finish(description(job))

@@ -238,6 +238,7 @@ def description(job: Job) -> dict[str, Any]:
         started_by=job.started_by,
         started_at=job.started_at.isoformat(),
         changed_at=job.changed_at.isoformat(),
+        stands_still=job.stands_still(at=datetime.now(UTC)),
         failure=None if job.failure is None else {"reason": job.failure[0], "message": job.failure[1]},
     )
 

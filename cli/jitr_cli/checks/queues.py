@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from jitr.bulk.jobs import Jobs
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, warning
 from jitr_cli.dlq.queue import DeadLetterQueue, QueueName
@@ -41,6 +42,15 @@ def queue_age(deployed: Deployed) -> Iterator[Finding]:
     yield _age(deployed, deployed.stack.activation_queue, "registration events", _EVENTS_WAIT, "docs/ingestion.md")
 
 
+def bulk_jobs(deployed: Deployed) -> Iterator[Finding]:
+    """Look for jobs of bulk work that should go on, and do not."""
+    still = [job.job_id for job in Jobs(deployed.table).still(at=deployed.now)]
+    for job in still:
+        yield warning(f"job {job} does not move", fix=f"jitr bulk status {job}, then jitr bulk resume {job}")
+    if not still:
+        yield ok("every job of bulk work goes on, or has ended")
+
+
 def _age(deployed: Deployed, url: str, what: str, bound: timedelta, fix: str) -> Finding:
     dimensions = {"QueueName": url.rpartition("/")[2]}
     seconds = deployed.figure("AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, "Maximum", within=_RECENT)
@@ -56,5 +66,6 @@ def _words(time: timedelta) -> str:
 
 CHECKS = (
     Check("dead_letters", "there are no dead letters", dead_letters),
+    Check("bulk_jobs", "jobs of bulk work go on", bulk_jobs),
     Check("queue_age", "no message waits for long", queue_age),
 )

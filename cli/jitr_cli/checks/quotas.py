@@ -7,6 +7,7 @@ from typing import Any
 
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, unknown, warning
+from jitr_fleet.deployments.shared_quota import USUAL_TPS, shared_quota_warning
 
 # Service Quotas' own codes of the three calls of one activation; the name finds a quota whose code is another one.
 IOT_QUOTAS: Mapping[str, str] = {
@@ -23,11 +24,19 @@ _STINGY = 50
 
 def iot_quotas(deployed: Deployed) -> Iterator[Finding]:
     """Compare api_tps of the last deploy with the smallest quota of the calls of an activation."""
-    yield from judge_iot(_quotas(deployed), api_tps=int(deployed.stack.api_tps))
+    others = {each.deployment: int(each.api_tps) for each in deployed.others}
+    quotas, api_tps = _quotas(deployed), int(deployed.stack.api_tps)
+    yield from judge_iot(quotas, api_tps=api_tps, others=sum(others.values()))
+    lowest = min(quotas.values(), default=USUAL_TPS)
+    if told := shared_quota_warning(deployed.stack.deployment, api_tps, others, quota=lowest):
+        yield warning(told, fix="divide api_tps between them in the fleet file, and deploy each")
 
 
-def judge_iot(quotas: Mapping[str, float], *, api_tps: int) -> Iterator[Finding]:
-    """Judge api_tps by the quotas in force, by their names; those that Service Quotas does not tell are unknown."""
+def judge_iot(quotas: Mapping[str, float], *, api_tps: int, others: int = 0) -> Iterator[Finding]:
+    """Judge api_tps by the quotas in force, by their names; those that Service Quotas does not tell are unknown.
+
+    `others` is what other deployments here reckon with; that all of them want too much is another finding.
+    """
     for name in sorted(set(IOT_QUOTAS) - set(quotas)):
         yield unknown(
             f"Service Quotas does not tell the quota {name!r}", fix="look for it in the Service Quotas console"
@@ -44,13 +53,13 @@ def judge_iot(quotas: Mapping[str, float], *, api_tps: int) -> Iterator[Finding]
             f"request-service-quota-increase --service-code {_IOT} --quota-code {IOT_QUOTAS[name]} "
             f"--desired-value {api_tps}",
         )
-    elif lowest > api_tps:
+    elif lowest > api_tps + others:
         yield warning(
             f"AWS allows {lowest:g} calls a second ({told}), the fleet file uses api_tps = {api_tps} of them",
             fix=f"api_tps = {lowest:g} in the fleet file and a deploy, unless others need the rest; "
             "jitr plan says what it brings",
         )
-    else:
+    elif lowest == api_tps + others or not others:
         yield ok(f"api_tps = {api_tps} is what AWS allows ({told})")
 
 

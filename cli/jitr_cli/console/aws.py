@@ -45,23 +45,22 @@ class Aws:
         return self._client(service, attempts=6, connect_timeout=5, read_timeout=60)
 
     def prompt_client(self, service: str) -> Any:  # noqa: ANN401 - as above
-        """Return one that gives up within half a minute: who holds a lease must not keep others waiting for long."""
+        """Return one that gives up within 35 seconds: who holds a lease must not keep others waiting for long."""
         return self._client(service, attempts=4, connect_timeout=2, read_timeout=5)
 
     def _client(self, service: str, *, attempts: int, connect_timeout: int, read_timeout: int) -> Any:  # noqa: ANN401
-        from botocore.config import Config  # noqa: PLC0415 - only commands that reach AWS pay for boto3
+        from jitr.aws.retries import retry_without_tokens, retrying  # noqa: PLC0415 - only what reaches AWS pays for boto3
 
         key = (service, attempts)
         if key not in self._clients:
-            retries: Any = {"mode": "standard", "max_attempts": attempts}
-            config = Config(retries=retries, connect_timeout=connect_timeout, read_timeout=read_timeout)
+            config = retrying(attempts, connect_seconds=connect_timeout, read_seconds=read_timeout)
             try:
                 made = self.session.client(  # type: ignore[call-overload]
                     service, region_name=self._region, endpoint_url=self._endpoint_option, config=config
                 )
             except ValueError as error:
                 raise CommandFailed(str(error)) from error
-            self._clients[key] = self.made(made)
+            self._clients[key] = self.made(retry_without_tokens(made))
         return self._clients[key]
 
     def made(self, client: Any) -> Any:  # noqa: ANN401 - as above

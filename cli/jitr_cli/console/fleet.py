@@ -10,6 +10,7 @@ from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import read_file
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.names import partition_of
+from jitr_fleet.deployments.shared_quota import neighbours
 from jitr_fleet.files.mistakes import FleetFileError
 from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_fleet.policies.source import MAXIMUM_BYTES
@@ -42,6 +43,11 @@ def read_deployment(fleet: Path, name: str | None) -> Deployment:
         return next(iter(found.values()))
     wanted = f"no deployment {name!r} in {fleet}" if name else f"{fleet} has several deployments, give --deployment"
     raise CommandFailed(f"{wanted}: {', '.join(found)}")
+
+
+def read_neighbours(fleet: Path, deployment: Deployment) -> dict[str, int]:
+    """Return the api_tps of the deployments that a fleet file, which can be read, puts beside this one, by name."""
+    return neighbours(deployment, read_fleet(fleet, check_policies=False).deployments)
 
 
 def deployment_values(deployment: Deployment) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`jitr crl confirm`, `reject` and `reset`: what a person decides about a CRL that was braked or rolled back."""
+"""`jitr crl confirm`, `reject`, `reset` and `forget`: what a person decides about a CRL that is in trouble."""
 
 from __future__ import annotations
 
@@ -124,3 +124,39 @@ def reset(call: Call, *, scopes: Scopes) -> ExitCode:
             "reset": not call.dry_run,
         }
     )
+
+
+@writing_command("forget")
+@scope_options
+def forget(call: Call, *, scopes: Scopes) -> ExitCode:
+    """Look no more at an address of a CRL that certificates named, and that no device needs any more.
+
+    For a partition whose certificates are gone, or a server that never comes back. What was accepted there is kept: if
+    a certificate names the address again, nothing older is accepted. ACTIVE devices whose certificates name no other
+    address are counted as uncovered from then on, with an alarm. For CAs whose crl is "cdp".
+    """
+    records = CaRecords(scopes.table)
+    found = [
+        (record.ca_certificate_id, location)
+        for record in records.records()
+        for location in record.locations
+        if scopes.ca_certificate_id in (None, record.ca_certificate_id) and location.endswith(scopes.ending or "")
+    ]
+    if len(found) != 1:
+        for ca_certificate_id, location in found:
+            say(f"  {location} of CA {ca_certificate_id}")
+        raise CommandFailed(
+            "more than one address is looked at: name one with --scope or --ca-certificate-id"
+            if found
+            else "no such address is looked at because certificates name it; one of the fleet file is changed there"
+        )
+    ((ca_certificate_id, location),) = found
+    call.announce()
+    say(f"CRL {location}")
+    say(f"  looked at for CA {ca_certificate_id}, because certificates of activated devices name it")
+    done = call.confirm("Look at it no more?") and records.forget(
+        ca_certificate_id, location, by=call.aws.caller(), at=datetime.now(UTC)
+    )
+    if done:
+        say("forgotten; a device whose certificate names it and that becomes ACTIVE brings it back")
+    return call.finish({"ca_certificate_id": ca_certificate_id, "location": location, "forgotten": bool(done)})

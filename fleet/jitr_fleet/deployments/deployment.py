@@ -67,13 +67,20 @@ class FleetCa(CaSettings):
 
     `certificate` and `ca_certificate_id` are empty where only the deploy can know them: for a CA in AWS Private CA,
     named by its ARN or created by the stack. `crl` is empty where the deploy knows it. `verification_certificate` is
-    PEM, and so is `sample_device`, the certificate of a device that the CA was seen to have signed.
+    PEM, and so is `sample_device`, the certificate of a device that the CA was seen to have signed. `formerly` is the
+    name that the CA was first deployed by, where it was renamed since.
     """
 
     registration: Registration
     private_ca: str | NewPrivateCa | None = None
     verification_certificate: str | None = None
     sample_device: str | None = None
+    formerly: str | None = None
+
+    @property
+    def deployed_as(self) -> str:
+        """Return the name that its resources are known by in the stack; another one would register the CA again."""
+        return self.formerly or self.name
 
     @property
     def known_at_deploy(self) -> bool:

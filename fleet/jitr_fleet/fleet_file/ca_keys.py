@@ -95,6 +95,12 @@ CA_KEYS: Final = (
         shape="letters, digits, _ . and -, at most 64, the first a letter or digit",
     ),
     Key(
+        name="formerly",
+        about="the name that the CA was first deployed by, after it was renamed; stays as long as the CA does",
+        pattern=CA_NAME,
+        shape="the CA's first name in this deployment",
+    ),
+    Key(
         name="certificate",
         about="PEM file with the CA's certificate, relative to the fleet file; required but for a CA in AWS Private CA",
         fills=None,

@@ -138,6 +138,7 @@ class CaReader:
         names = Counter(table["name"] for table in tables if isinstance(table, Mapping) and "name" in table)
         for name in (name for name, count in names.items() if count > 1):
             self.mistakes.add(self.path, f'{names[name]} CAs named "{name}"', "each needs a name of its own")
+        self._note_renamed(cas)
         for attribute in ("certificate", "ca_certificate_id", "private_ca"):
             first: dict[str, str] = {}
             for ca in cas:
@@ -149,6 +150,20 @@ class CaReader:
                     self.mistakes.add(self.path, found, "each CA may be listed once in a deployment")
                     return
                 first.setdefault(value, ca.name)
+
+    def _note_renamed(self, cas: list[FleetCa]) -> None:
+        """Note a former name that two CAs would have in the stack, or that renames nothing."""
+        for ca in cas:
+            if ca.formerly == ca.name:
+                self.mistakes.add(self.path, f'CA "{ca.name}" was formerly "{ca.formerly}"', "leave `formerly` out")
+        for name, count in Counter(ca.deployed_as for ca in cas).items():
+            one = next((ca.name for ca in cas if ca.deployed_as == name and ca.formerly), None)
+            if count > 1 and one is not None:
+                self.mistakes.add(
+                    self.path,
+                    f'CA "{one}" was formerly "{name}", and so is or was another',
+                    "a former name stays the renamed CA's; give the other one a name that no CA had",
+                )
 
 
 def _authority(

@@ -32,7 +32,7 @@ def warnings_of(deployment: Deployment, *, at: datetime) -> Iterator[str]:
     for ca in in_use:
         certificate = certificates.get(ca.name)
         if certificate is None:
-            found = [*_made_for_too_short(ca)]
+            found = [*_made_for_too_short(ca), *_long_chain(ca)]
         else:
             others = {name: other for name, other in certificates.items() if name != ca.name}
             found = [*_ends_soon(ca, certificate, at), *_signs_cas(ca, certificate, others), *_sample(ca, at)]
@@ -69,6 +69,20 @@ def _made_for_too_short(ca: FleetCa) -> Iterator[str]:
         yield (
             f"the certificate of CA {ca.name} will be valid for a year (validity_years): devices live longer, and no "
             "new one gets in after that"
+        )
+
+
+def _long_chain(ca: FleetCa) -> Iterator[str]:
+    """Say of a subordinate CA that the stack makes what the deploy may find out too late.
+
+    Its parents' certificates travel in the answer of a custom resource, of which CloudFormation takes 4,096 bytes: one
+    certificate with RSA-4096 fits, two do not.
+    """
+    created = ca.private_ca
+    if isinstance(created, NewPrivateCa) and created.parent is not None and created.key_algorithm == "RSA_4096":
+        yield (
+            f"CA {ca.name} can be created with an RSA-4096 parent only if that is a root: CloudFormation takes 4,096 "
+            "bytes of a chain, one such certificate. Else create the CA yourself, and say its ARN as private_ca"
         )
 
 

@@ -25,6 +25,7 @@ class ActivationFunction(BundledFunction):
         purpose="Decides whether a device certificate becomes ACTIVE",
         handler="jitr.handlers.activate.handle",
         memory=512,
+        sends_itself=True,
         timeout=Duration.seconds(TIME_LIMIT.total_seconds()),
     )
 

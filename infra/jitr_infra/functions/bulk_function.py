@@ -27,6 +27,7 @@ class BulkFunction(BundledFunction):
         purpose="Revokes, re-attaches and imports in bulk, paced",
         handler="jitr.handlers.bulk.handle",
         memory=256,
+        sends_itself=True,
         # Short enough that whoever stops, resumes or kills something waits minutes for it; the lease of a shift is
         # longer.
         timeout=Duration.minutes(10),

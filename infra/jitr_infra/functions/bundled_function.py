@@ -28,7 +28,8 @@ class FunctionDefinition:
     """What one function is, the same in each deployment; memory in MB.
 
     `name` is the last part of its physical name. No attempt begins with an event that is older than
-    `maximum_event_age`.
+    `maximum_event_age`. `sends_itself` is one that writes into the queue that invokes it: AWS Lambda would stop such a
+    chain after some 16 rounds, so the function counts them itself.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FunctionDefinition:
     memory: int
     timeout: Duration
     maximum_event_age: Duration = MAXIMUM_EVENT_AGE
+    sends_itself: bool = False
 
     def physical_name(self, deployment: str) -> str:
         """Return what the function is called in AWS Lambda."""
@@ -100,9 +102,11 @@ class BundledFunction(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             environment={**settings.environment, "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE},
             reserved_concurrent_executions=reserved,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if self.DEFINITION.sends_itself else None,
         )
-        # Permissions first: an event between the function's creation and its policy's would be refused by AWS.
-        self.function.node.add_dependency(self.role.policy)
+        # Permissions first: an event between the function's creation and its policies' would be refused by AWS. CDK
+        # makes further policies, below the role, of what one cannot hold.
+        self.function.node.add_dependency(self.role.role)
         self._set_retries(dead_letters)
         acknowledge(
             self.function,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -181,6 +183,19 @@ class Alarms(AlarmGroup):
             words="devices became ACTIVE only an hour or more after their first connect",
             threshold=_LONG_SECONDS,
             periods=_IN_A_ROW,
+        )
+
+    def watch_recursion(self, functions: Sequence[lambda_.IFunction]) -> None:
+        """Alarm when AWS Lambda took a function's messages to itself for an endless loop, and dropped them."""
+        dropped = {
+            f"f{n}": each.metric("RecursiveInvocationsDropped", period=PERIOD, statistic="Sum")
+            for n, each in enumerate(functions)
+        }
+        self._alarm(
+            "RecursionDropped",
+            metrics.computed(" + ".join(f"FILL({each}, 0)" for each in dropped), dropped, label="dropped invocations"),
+            section="recursion-dropped",
+            words="AWS Lambda stopped a chain of messages: events or shifts of bulk work are lost",
         )
 
     def watch_throttling(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 
+from jitr.telemetry.metric_names import BULK_JOBS_STILL
+from jitr_infra.monitoring import metrics
 from jitr_infra.monitoring.alarm_group import AlarmGroup
 
 _PERIOD = Duration.minutes(5)
@@ -23,6 +25,15 @@ class BulkAlarms(AlarmGroup):
             section="bulk-work-waits",
             words="a job of bulk work does not go on: `jitr bulk list` says why",
             threshold=_LONGEST_WAIT.to_seconds(),
+        )
+
+    def watch_jobs(self) -> None:
+        """Alarm on a job that nobody is at work on, and on one that goes round without an end."""
+        self._alarm(
+            "BulkJobStill",
+            metrics.own(self._deployment, BULK_JOBS_STILL, "Maximum"),
+            section="bulk-job-still",
+            words="a job of bulk work does not move, or took more shifts than its size explains: `jitr bulk list`",
         )
 
     def watch_dead_letters(self, queue: sqs.IQueue) -> None:

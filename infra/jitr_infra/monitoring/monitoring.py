@@ -42,6 +42,7 @@ def monitor(stack: Stack, *, deployment: Deployment, parts: MonitoredParts) -> s
     alarms.watch_function(parts.activate.function, parts.queue)
     alarms.watch_waiting(parts.activate.function, parts.queue)
     alarms.watch_throttling()
+    alarms.watch_recursion([each.function for each in (parts.activate, parts.enforce, parts.bulk.function)])
     enforcement = EnforcementAlarms(stack, "EnforcementAlarms", deployment=deployment, topic=alarms.topic)
     enforcement.watch_function(parts.enforce.function)
     enforcement.watch_dead_letters(parts.enforcement_dead_letters.queue)
@@ -51,6 +52,7 @@ def monitor(stack: Stack, *, deployment: Deployment, parts: MonitoredParts) -> s
     enforcement.watch_cas()
     bulk = BulkAlarms(stack, "BulkAlarms", deployment=deployment.name, topic=alarms.topic)
     bulk.watch_work(parts.bulk.work.queue)
+    bulk.watch_jobs()
     bulk.watch_dead_letters(parts.bulk.dead_letters.queue)
     watched = DashboardSources(
         activation=parts.activate.function,

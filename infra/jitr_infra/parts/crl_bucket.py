@@ -64,6 +64,8 @@ class CrlBucket(Construct):
             lifecycle_rules=[
                 s3.LifecycleRule(
                     noncurrent_version_expiration=OLD_VERSIONS_KEPT,
+                    # What is left of an object of which nothing but "it was removed" is there any more.
+                    expired_object_delete_marker=True,
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
@@ -116,11 +118,17 @@ class CrlBucket(Construct):
     def reserve_copies(self, role: ExecutionRole) -> None:
         """Let this role alone, whatever the permissions of others, write the copies of enforced CRLs.
 
+        It removes them when no CRL's state names them any more; the bucket keeps old versions for OLD_VERSIONS_KEPT.
+
         Deleting them stays possible: without a copy the next sweep looks at every entry. aws:PrincipalArn is the role's
         ARN for its sessions too (IAM User Guide, global condition keys).
         """
         copies = f"{self._arn}/{PREFIX}*"
-        role.allow(["s3:PutObject"], [copies], because="One copy for each CRL that was enforced, named by its hash.")
+        role.allow(
+            ["s3:PutObject", "s3:DeleteObject"],
+            [copies],
+            because="One copy for each CRL that was enforced, named by its hash.",
+        )
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 effect=iam.Effect.DENY,

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jitr.activation.observation import Observation
-from jitr.activation.queue import ATTEMPTS, LONGEST_DELAY_SECONDS, ActivationQueue, Delivery
+from jitr.activation.queue import ATTEMPTS, LONGEST_DELAY_SECONDS, MOST_ROUNDS, ActivationQueue, Delivery
 from jitr.activation.steps import Activation
 from jitr.aws.turns import NoTurn, Turns
 from jitr.errors import Outcome, Reason, Undecided
@@ -148,7 +148,7 @@ class ActivationBatch:
 
     def _end_undecided(self, group: Sequence[Delivery], error: Undecided) -> list[str]:
         attempt = _attempt(group)
-        if error.reason in _HELD_UP:
+        if error.reason in _HELD_UP and all(each.round < MOST_ROUNDS for each in group):
             return [each.message_id for each in group if not self._wait(each, self._later(each.attempt))]
         if error.reason in _HOPELESS or attempt >= ATTEMPTS:
             letter = DeadLetter(

@@ -25,19 +25,24 @@ ATTEMPTS = 5
 # What SQS moves by itself after so many receives was never answered for: the function died each time it had it, or
 # could not run. One receive takes six times its time, so it is six hours: as long as Lambda keeps its own events.
 MAX_RECEIVES = 80
+# So often an event that only had to wait is sent anew. A round takes some 25 minutes, so these are two weeks, as long
+# as SQS would keep a message; AWS Lambda's own end to such chains, after 16 rounds, is switched off for this function.
+MOST_ROUNDS = 800
+_ROUND = "round"
 # SQS's own limit (API reference, SendMessage).
 LONGEST_DELAY_SECONDS = 900
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One message of a batch: what is in it, and the how many-eth attempt it is."""
+    """One message of a batch: what is in it, the how many-eth attempt it is, and how often it was sent anew."""
 
     message_id: str
     receipt_handle: str
     body: str
     envelope: Envelope
     attempt: int
+    round: int = 0
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Delivery:
@@ -53,6 +58,7 @@ class Delivery:
             body=body,
             envelope=open_text(body),
             attempt=int(attributes.get("ApproximateReceiveCount", 1)),
+            round=_round(record.get("messageAttributes")),
         )
 
 
@@ -83,6 +89,7 @@ class ActivationQueue:
                 QueueUrl=self.url,
                 MessageBody=json.dumps(delivery.envelope.event),
                 DelaySeconds=min(round(seconds), LONGEST_DELAY_SECONDS),
+                MessageAttributes={_ROUND: {"DataType": "Number", "StringValue": str(delivery.round + 1)}},
             )
 
     def delete(self, deliveries: Sequence[Delivery]) -> None:
@@ -99,6 +106,14 @@ class ActivationQueue:
         """Send a dead letter; the event's own message has to be deleted after that."""
         with aws_call("SendMessage"):
             self.client.send_message(QueueUrl=self.dead_letters, MessageBody=letter.to_json())
+
+
+def _round(attributes: object) -> int:
+    """Return how often a message says that it was sent anew; 0 for what says no such number."""
+    match attributes:
+        case {"round": {"stringValue": str(text)}} if text.isdecimal() and len(text) <= len(str(MOST_ROUNDS)) + 1:
+            return int(text)
+    return 0
 
 
 def is_batch(event: object) -> TypeGuard[Mapping[str, Any]]:

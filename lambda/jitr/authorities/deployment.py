@@ -38,6 +38,10 @@ class CaStillNeeded(Exception):  # noqa: N818 - a refusal, not a defect
     """A CA that left the fleet file although devices depend on it; the message says what to do."""
 
 
+class CaRenamed(Exception):  # noqa: N818 - a refusal, not a defect
+    """A CA that got another name, under which its registration would be made again; the message says what to do."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FoundCa:
     """A CA in AWS Private CA: its id in AWS IoT (the fingerprint, see docs/decisions/0002) and its PEM."""
@@ -97,6 +101,12 @@ class CaDeployment:
         pem = self.private_cas.issued(arn, made)
         verify_verification(load_certificate(pem), ca=ca, code=code, at=self.clock())
         return Verification(arn=made, pem=pem)
+
+    def verify_names_kept(self, renamed: Mapping[str, str]) -> None:
+        """Check that no CA (new name by former one) is to be registered again under another name; raises CaRenamed."""
+        if renamed:
+            listed = ", ".join(f'CA {name}: formerly = "{former}"' for former, name in renamed.items())
+            raise CaRenamed(f"AWS IoT has these CAs already, under another name in the stack. Say so of {listed}")
 
     def verify_not_needed(self, cas: Mapping[str, str]) -> None:
         """Check that no CA (name by id) has ACTIVE devices; raises CaStillNeeded or Undecided."""

@@ -23,6 +23,9 @@ from jitr.settings import Configuration, ManagedCa
 LIFETIME = timedelta(seconds=30)
 # That a CA is unknown is kept for a moment only: it may be adopted while its first device knocks.
 UNKNOWN_LIFETIME = timedelta(seconds=3)
+# How many addresses of CRLs are remembered for a CA. With AWS Private CA a partition has about a million certificates,
+# so more of them are somebody's mistake; 1,000 fit well into an item of the table.
+MOST_LOCATIONS = 1000
 # Event topics name CAs, so their number is bounded by the account; this bound is against surprises only.
 _MAXIMUM_KEPT = 1000
 
@@ -103,8 +106,16 @@ class CertificateAuthorities:
         """Let enforcement look at these addresses too; called before a certificate that names them becomes ACTIVE.
 
         Afterwards would be too late: whoever is killed in between leaves a device that no CRL ever switches off.
+        Raises Undecided (`too_many_crls`) beyond MOST_LOCATIONS of a CA: each is fetched at every schedule.
         """
-        if unknown := set(locations) - set(self.locations(ca, at=at)):
+        known = set(self.locations(ca, at=at))
+        if unknown := set(locations) - known:
+            if len(known | unknown) > MOST_LOCATIONS:
+                raise Undecided(
+                    Reason.TOO_MANY_CRLS,
+                    f"certificates of CA {ca.name} name more than {MOST_LOCATIONS} addresses of CRLs; forget those "
+                    "that no device needs any more: jitr crl forget",
+                )
             self.records.watch(ca.ca_certificate_id, unknown)
             self._records.pop(ca.ca_certificate_id, None)
 

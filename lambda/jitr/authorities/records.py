@@ -83,6 +83,12 @@ class CaRecords:
         """Remember where CRLs are that certificates of a CA name; at least one, and again changes nothing."""
         self.table.update(_key(ca_certificate_id), "ADD locations :where", {":where": {"SS": sorted(locations)}})
 
+    def forget(self, ca_certificate_id: str, location: str, *, by: str, at: datetime) -> bool:
+        """Let enforcement look at an address no more, and keep who did so; False: it was not remembered."""
+        values = {":where": {"SS": [location]}, ":one": {"S": location}, ":by": {"S": f"{by} {at.isoformat()}"}}
+        update, condition = "SET forgotten_by = :by DELETE locations :where", "contains(locations, :one)"
+        return self.table.update(_key(ca_certificate_id), update, values, condition=condition) is not None
+
     def count_device(self, ca_certificate_id: str) -> None:
         """Count one device that became ACTIVE; one that was killed before it counted is missing for good."""
         self.table.update(_key(ca_certificate_id), "ADD devices :one", {":one": {"N": "1"}})

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from jitr.aws.iot import CertificateStatus
+
+# What a job of any kind asks of AWS IoT for each certificate, at most.
+_CALLS = 3
+# A shift works for seven minutes of its ten; four shifts at most share a pace.
+_SECONDS_OF_A_SHIFT = 7 * 60 / 4
+# Shifts that an operator's stops and resumes, and shifts that did little, may take beside those that the size explains.
+_SHIFTS_TO_SPARE = 100
+# A shift that failed comes back after an hour. A job that nobody wrote anything of for longer does not move.
+STILL_AFTER = timedelta(hours=2)
 
 
 class JobKind(StrEnum):
@@ -105,6 +115,15 @@ class Job:
     def at_work(self, *, at: datetime) -> bool:
         """Return whether some shift may be at work on it."""
         return self.lease_until > at
+
+    def stands_still(self, *, at: datetime) -> bool:
+        """Say whether the job should go on, and nobody has been at work on it for two hours."""
+        return self.state is JobState.RUNNING and not self.at_work(at=at) and at - self.changed_at > STILL_AFTER
+
+    def shifts_at_most(self, *, per_second: float) -> int:
+        """Return how many shifts its size explains at that pace; more of them go round without an end."""
+        calls = _CALLS * max(self.plan.total, self.tally.seen)
+        return _SHIFTS_TO_SPARE + math.ceil(calls / (per_second * _SECONDS_OF_A_SHIFT))
 
     def followed_by(
         self, kind: JobKind, *, wanted: CertificateStatus | None = None, reason: str | None = None

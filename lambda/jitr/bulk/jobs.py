@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jitr.aws.state_table import Item, Key, StateTable, number, text
 from jitr.bulk.job import FailedCertificate, Job, JobPlan, JobState, Position, Tally
+from jitr.errors import Reason
 
 _PARTITION = "bulk"
 _SHIFT = "job_turn"  # the stored name of what the code calls a shift
+# How long a job that went round without an end is told of: it is FAILED, and nobody can make it anything else.
+_TOLD_FOR = timedelta(days=1)
 LISTED_AT_ONCE = 250  # ids in one item of a job's list: 16 KB
 
 
@@ -58,6 +61,13 @@ class Jobs:
     def jobs(self) -> Iterator[Job]:
         """Yield all jobs, in the order of their ids."""
         return map(_job, self.table.query(_PARTITION))
+
+    def still(self, *, at: datetime) -> Iterator[Job]:
+        """Yield the jobs that do not move: nobody is at work on them, or they went round without an end today."""
+        for job in self.jobs():
+            endless = job.failure is not None and job.failure[0] == Reason.TOO_MANY_SHIFTS
+            if job.stands_still(at=at) or (endless and at - job.changed_at < _TOLD_FOR):
+                yield job
 
     def take(self, job_id: str, shift: int, *, owner: str, until: datetime, at: datetime) -> Job | None:
         """Begin a shift: take the lease; None where the job is not RUNNING, at another shift, or leased to another."""

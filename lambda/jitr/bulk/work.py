@@ -26,15 +26,17 @@ from jitr.bulk.job import FailedCertificate, Job, JobState, Position, Tally
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.queue import ATTEMPTS, Shift, WorkQueue
 from jitr.bulk.tasks import Handled, Task
-from jitr.errors import ActivationError, Reason, Rejected, as_undecided
+from jitr.errors import ActivationError, Reason, Rejected, Undecided, as_undecided
 from jitr.registry.notes import DeviceNote, Report, unreported
 
 # Longer than the function may run at all, so that whoever finds it ended knows that its owner is dead.
 LEASE = timedelta(minutes=11)
 # No certificate is begun with less time left: its calls may all be slow, and an activation may have to be waited for.
 RESERVED_SECONDS = 180.0
-# A message that meets a shift at work looks again after that.
+# A message that meets a shift at work looks again after that, or when the shift's lease ends.
 AGAIN_SECONDS = 60
+# SQS's own limit (API reference, SendMessage).
+_LONGEST_DELAY_SECONDS = 900
 _WRITE_EVERY = 20
 # Failures of one certificate; everything else would happen to the next one too.
 _OF_ONE = frozenset({Reason.CERTIFICATE_NOT_FOUND, Reason.MALFORMED_CERTIFICATE, Reason.AWS_REFUSED, Reason.INTERNAL})
@@ -62,6 +64,7 @@ class ShiftResult:
 class BulkWork:
     """The use case; `task_of` says what a job does to each certificate. `clock` is in UTC.
 
+    `per_second` is the pace of all jobs together, by which a job that takes too many shifts is known.
     `report` is told of each certificate that a job did, or could not do; not of those that were none of its business.
     """
 
@@ -70,6 +73,7 @@ class BulkWork:
     task_of: Callable[[Job], Task]
     clock: Callable[[], datetime]
     report: Report = unreported
+    per_second: float = 1.0
 
     def take(
         self,
@@ -88,8 +92,9 @@ class BulkWork:
         if result.end is ShiftEnd.MORE:
             queue.send(Shift(shift.job_id, shift.number + 1))
         elif result.end is ShiftEnd.BUSY:
-            # Not just left to its owner: this may be the owner's own message, delivered twice.
-            queue.send(shift, delay_seconds=AGAIN_SECONDS)
+            # Not just left to its owner: this may be the owner's own message, delivered twice. Then it goes on when the
+            # owner's lease has ended, and before that nobody has to look.
+            queue.send(shift, delay_seconds=self._until_free(result.job))
         elif result.end is ShiftEnd.PASSED and result.job is not None and not result.job.at_work(at=self.clock()):
             # Whoever did this shift may have been killed before the next one's message.
             queue.send(Shift(shift.job_id, result.job.shift))
@@ -105,6 +110,11 @@ class BulkWork:
         if job is None:
             return self._not_taken(shift, at)
         run = _Run(work=self, task=None, job=job, owner=owner)
+        most = job.shifts_at_most(per_second=self.per_second)
+        if job.shift > most:
+            why = f"its size explains {most} shifts, and this is shift {job.shift}: it goes round without an end"
+            run.break_off(Undecided(Reason.TOO_MANY_SHIFTS, why), JobState.FAILED)
+            return ShiftResult(end=ShiftEnd.STOPPED, job=replace(job, state=JobState.FAILED))
         try:
             run.task = self.task_of(job)
             end = run.until(seconds_left)
@@ -112,6 +122,10 @@ class BulkWork:
             run.break_off(error, JobState.FAILED if last_attempt else JobState.RUNNING)
             raise
         return ShiftResult(end=end, job=run.job)
+
+    def _until_free(self, job: Job | None) -> int:
+        left = 0.0 if job is None else (job.lease_until - self.clock()).total_seconds()
+        return round(min(max(left + 1, AGAIN_SECONDS), _LONGEST_DELAY_SECONDS))
 
     def _not_taken(self, shift: Shift, at: datetime) -> ShiftResult:
         job = self.jobs.job(shift.job_id)

@@ -38,6 +38,13 @@ _UNCHANGED = frozenset({"304", "NotModified"})
 _S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?")
 
 
+class NotThereForUs(Undecided):
+    """S3's 403 for an object of another bucket: missing or forbidden, and soon again asked it is the same."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.ACCESS_DENIED, message)
+
+
 @dataclass(frozen=True, kw_only=True)
 class S3Location:
     """One object in S3."""
@@ -137,7 +144,10 @@ class CrlSources:
         return self._fetch_object(S3Location.parse(location), etag)
 
     def _fetch_object(self, location: S3Location, etag: str | None) -> Fetched | None:
-        """Read one object. Without permission to list a bucket S3 answers 403 for a missing key; both are undecided."""
+        """Read one object. Without permission to list a bucket S3 answers 403 for a missing key; both are undecided.
+
+        In another account's bucket that stays so until somebody there acts: NotThereForUs.
+        """
         request: dict[str, Any] = {"Bucket": location.bucket, "Key": location.key}
         if etag is not None:
             request["IfNoneMatch"] = etag
@@ -152,16 +162,21 @@ class CrlSources:
             # The cap holds whatever the header said.
             data = answer["Body"].read(MAXIMUM_BYTES + 1)
         except ClientError as error:
-            code = error_code(error)
-            if code in _UNCHANGED:
+            if error_code(error) in _UNCHANGED:
                 return None
-            if code in _FORBIDDEN:
-                raise Undecided(Reason.ACCESS_DENIED, f"reading {location} is not allowed: {code}") from error
-            if code in _ABSENT:
-                raise Undecided(Reason.NO_CRL, f"there is no CRL at {location}") from error
-            raise Undecided(Reason.FETCH_FAILED, f"reading {location} failed: {code}") from error
+            raise self._refusal(location, error_code(error)) from error
         except BotoCoreError as error:
             raise Undecided(Reason.FETCH_FAILED, f"reading {location} broke off: {type(error).__name__}") from error
         if len(data) > MAXIMUM_BYTES:
             raise Undecided(Reason.TOO_LARGE, f"the CRL has more than {MAXIMUM_BYTES} bytes")
         return Fetched(data=data, etag=answer["ETag"])
+
+    def _refusal(self, location: S3Location, code: str) -> Undecided:
+        """Return what S3's refusal to hand out an object means."""
+        if code in _FORBIDDEN and location.bucket != self.own_bucket:
+            return NotThereForUs(f"{location} is not there, or reading it is not allowed: {code}")
+        if code in _FORBIDDEN:
+            return Undecided(Reason.ACCESS_DENIED, f"reading {location} is not allowed: {code}")
+        if code in _ABSENT:
+            return Undecided(Reason.NO_CRL, f"there is no CRL at {location}")
+        return Undecided(Reason.FETCH_FAILED, f"reading {location} failed: {code}")

@@ -6,6 +6,7 @@ A copy is trusted only if it is the very content whose SHA-256 the state table n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PREFIX = COPIES_PREFIX
 _SECOND = timedelta(seconds=1)
+_ENDING = ".crl"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,24 @@ class EnforcedCrls:
         except CrlRefused:
             return None
 
+    def remove_others(self, scope: str, named: Collection[str]) -> None:
+        """Remove the copies of a scope but those of these CRLs; whoever calls holds the scope's lease.
+
+        The bucket keeps what was removed as an old version for its usual time. A copy goes because nothing names it any
+        more, never because it is old: one that is gone would make the next sweep look at every entry.
+        """
+        folder = _key(scope, "").removesuffix(_ENDING)
+        with aws_call("ListObjectsV2"):
+            pages = self.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=folder, ExpectedBucketOwner=self.account
+            )
+            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
+        for key in keys:
+            if key.removeprefix(folder).removesuffix(_ENDING) in named:
+                continue
+            with aws_call("DeleteObject"):
+                self.s3.delete_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.account)
+
     def store(self, scope: str, crl: VerifiedCrl) -> None:
         """Keep a copy; storing it again changes nothing."""
         with aws_call("PutObject"):
@@ -60,4 +80,4 @@ class EnforcedCrls:
 
 
 def _key(scope: str, crl: str) -> str:
-    return f"{PREFIX}{hashlib.sha256(scope.encode()).hexdigest()[:32]}/{crl}.crl"
+    return f"{PREFIX}{hashlib.sha256(scope.encode()).hexdigest()[:32]}/{crl}{_ENDING}"

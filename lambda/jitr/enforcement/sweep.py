@@ -158,6 +158,7 @@ class Enforcement:
         # (E8)
         self.enforced.store(scope, crl)
         self.versions.record_enforced(scope, crl.sha256, seen=state.forgotten)
+        self._tidy(scope)
         return Sweep(
             scope=scope,
             outcome=SweepOutcome.BRAKED if braked else SweepOutcome.ENFORCED,
@@ -165,6 +166,14 @@ class Enforcement:
             switched_off=switched_off,
             vanished=self._vanished(issuer, changes),
         )
+
+    def _tidy(self, scope: str) -> None:
+        """Remove copies that the scope's state does not name any more; what fails is done by the next sweep."""
+        now = self.versions.state(scope)
+        try:
+            self.enforced.remove_others(scope, {each for each in (now.enforced, now.braked, now.rejected) if each})
+        except Undecided as failure:
+            self.report(failure_note(failure, "copies of earlier CRLs stay"))
 
     def _registered(
         self, issuer: str, serials: Iterable[int], *, damaged: Damaged = skip_damaged

@@ -19,7 +19,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.authorities.deployment import CaDeployment, CaStillNeeded, ResourceType
+from jitr.authorities.deployment import CaDeployment, CaRenamed, CaStillNeeded, ResourceType
 from jitr.authorities.private_ca import PrivateCas
 from jitr.authorities.verification_certificate import NotVerifying
 from jitr.aws.failures import aws_call
@@ -32,7 +32,7 @@ from jitr.settings import Configuration, Environment
 from jitr.telemetry.deploys import DeployTelemetry
 
 # Refusals in words of our own, which CloudFormation shows, and what stands before them.
-_REFUSALS = {CaStillNeeded: "", NotVerifying: "the verification certificate would be refused: "}
+_REFUSALS = {CaStillNeeded: "", CaRenamed: "", NotVerifying: "the verification certificate would be refused: "}
 _TOO_LATE = (
     "the time is over: AWS answers too slowly, or a CA that left the fleet file has too many devices to look at each; "
     "then name the CA in released_cas if none is ACTIVE"
@@ -90,8 +90,9 @@ class AuthoritiesHandler:
                 )
                 return ResourceAnswer(attributes={"Certificate": made.pem}, physical_id=made.arn)
             case ResourceType.MANAGED_CAS:
-                left = _left(request)
-                if left and not self._rolls_back(request.stack_id):
+                left, renamed = _left(request), _renamed(request)
+                if (left or renamed) and not self._rolls_back(request.stack_id):
+                    deployment.verify_names_kept(renamed)
                     deployment.verify_not_needed(left)
                 return ResourceAnswer()
         raise ValueError(request.resource_type)
@@ -118,6 +119,20 @@ def _left(request: ResourceRequest) -> dict[str, str]:
         for each in before
         if each["Id"] not in stay and not released & {each["Id"], each["Name"]}
     }
+
+
+def _renamed(request: ResourceRequest) -> dict[str, str]:
+    """Return the CAs, new name by former one, whose resources an update would make anew under another name."""
+    before = {each["Id"]: _deployed_as(each) for each in request.old_properties.get("Cas", ())}
+    return {
+        before[each["Id"]]: each["Name"]
+        for each in request.properties["Cas"]
+        if "Existing" not in each and before.get(each["Id"], _deployed_as(each)) != _deployed_as(each)
+    }
+
+
+def _deployed_as(ca: Mapping[str, str]) -> str:
+    return ca.get("Formerly") or ca["Name"]
 
 
 def build_function(configuration: Configuration, environment: Environment) -> AuthoritiesHandler:

@@ -23,7 +23,7 @@ from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks, shared_policy
 from jitr.bulk.queue import QUEUE_VARIABLE, Shift, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS, BulkWork
-from jitr.handlers.clients import BUNDLE_ROOT, Wiring
+from jitr.handlers.clients import BULK_CLIENT_CONFIG, BUNDLE_ROOT, Wiring
 from jitr.settings import Configuration, Environment
 from jitr.telemetry.bulk import BulkTelemetry
 
@@ -70,7 +70,7 @@ class BulkHandler:
 
 def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> BulkHandler:
     """Make the clients and put the parts together."""
-    wiring = Wiring(configuration=configuration, environment=environment)
+    wiring = Wiring(configuration=configuration, environment=environment, config=BULK_CLIENT_CONFIG)
     registry, table = wiring.registry, wiring.table
     telemetry = wiring.telemetry(BulkTelemetry)
     pace = SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep)
@@ -95,6 +95,7 @@ def build_function(configuration: Configuration, environment: Environment, queue
             task_of=tasks.of,
             clock=lambda: datetime.now(UTC),
             report=telemetry.noted,
+            per_second=configuration.bulk_tps,
         ),
         queue=WorkQueue(wiring.client("sqs"), queue_url),
         telemetry=telemetry,

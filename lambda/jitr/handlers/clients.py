@@ -19,6 +19,7 @@ from jitr.aws.call_counts import CallCounts
 from jitr.aws.connections import Connections
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace, unpaced
+from jitr.aws.retries import retry_without_tokens, retrying
 from jitr.aws.state_table import StateTable
 from jitr.crls.http_fetch import HttpFetcher
 from jitr.crls.sources import CrlSources
@@ -33,18 +34,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUNDLE_ROOT = Path(__file__).parents[2]
-# Spelled out, so that a newer botocore changes nothing. All attempts of one call take half a minute at most.
-CLIENT_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=2, read_timeout=5, user_agent_extra="jitr"
-)
-# For the roll-out, which has minutes and nobody to deliver it again: all attempts of one call take 80 seconds at most.
-PATIENT_CLIENT_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "max_attempts": 6}))
-
-
-# For what is worth one quick try and no waiting: all attempts of one call take seven seconds at most.
-HASTY_CLIENT_CONFIG = CLIENT_CONFIG.merge(
-    Config(retries={"mode": "standard", "max_attempts": 1}, connect_timeout=1, read_timeout=2)
-)
+# All attempts of one call take 35 seconds at most: less than activation may run.
+CLIENT_CONFIG = retrying(4, connect_seconds=2, read_seconds=5).merge(Config(user_agent_extra="jitr"))
+# For jobs, whose shifts come back no sooner than after an hour: 50 seconds at most.
+BULK_CLIENT_CONFIG = CLIENT_CONFIG.merge(retrying(5, connect_seconds=2, read_seconds=5))
+# For what deploys, which has minutes and nobody to deliver it again: 73 seconds at most.
+PATIENT_CLIENT_CONFIG = CLIENT_CONFIG.merge(retrying(6, connect_seconds=2, read_seconds=5))
+# For sweeps of thousands of devices, each of which ends with the first call that fails for good: 127 seconds at most.
+SWEEPING_CLIENT_CONFIG = CLIENT_CONFIG.merge(retrying(8, connect_seconds=2, read_seconds=5))
+# For what is worth one quick repetition: seven seconds at most.
+HASTY_CLIENT_CONFIG = CLIENT_CONFIG.merge(retrying(2, connect_seconds=1, read_seconds=2))
 # Half of the quotas of 10 a second for listing what is attached to what.
 CONNECTIONS_PER_SECOND = 5.0
 
@@ -65,7 +64,10 @@ class Wiring:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's own answer to a name that it gets as text
         """Make a client; a service that several parts use has a property of its own."""
-        return self._session.client(service, config=self.config)  # type: ignore[call-overload]
+        return self._client(service, self.config)
+
+    def _client(self, service: str, config: Config) -> Any:  # noqa: ANN401 - as above
+        return retry_without_tokens(self._session.client(service, config=config))  # type: ignore[call-overload]
 
     @cached_property
     def _iot(self) -> IoTClient:
@@ -97,7 +99,7 @@ class Wiring:
     ) -> Disconnecting:
         """Make what ends the connections of devices that were switched off; its client is made with the first."""
         return Disconnecting(
-            connections=Connections(lambda: self._session.client("iot-data", config=HASTY_CLIENT_CONFIG)),
+            connections=Connections(lambda: self._client("iot-data", HASTY_CLIENT_CONFIG)),
             registry=self.registry,
             arn_of=self.environment.certificate_arn,
             own_client_ids=ClientIds(self.authorities, clock).own,

@@ -23,9 +23,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.authorities.managed import CertificateAuthorities
 from jitr.aws.pacing import Pace
+from jitr.bulk.jobs import Jobs
 from jitr.certificates import Certificate
 from jitr.crls.cache import CrlCache
-from jitr.crls.sources import CDP, NONE, S3Location
+from jitr.crls.sources import CDP, NONE, NotThereForUs, S3Location
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.brake import Brake
 from jitr.enforcement.copies import EnforcedCrls
@@ -34,7 +35,7 @@ from jitr.enforcement.reconciliation import Reconciliation
 from jitr.enforcement.sweep import Enforcement, Sweep
 from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Reason, Undecided, as_undecided
-from jitr.handlers.clients import BUNDLE_ROOT, Wiring
+from jitr.handlers.clients import BUNDLE_ROOT, SWEEPING_CLIENT_CONFIG, Wiring
 from jitr.handlers.reconciling import Reconciling
 from jitr.policies.rollout import PolicyRollout, shared_policies
 from jitr.revocation import Options
@@ -63,6 +64,7 @@ class EnforcementHandler:
     enforcement: Enforcement
     unknown: UnknownCertificates
     reconciling: Reconciling
+    jobs: Jobs
     drifted_policies: Callable[[], tuple[str, ...]]
     telemetry: EnforcementTelemetry
     observes: bool = False
@@ -88,6 +90,8 @@ class EnforcementHandler:
         if published is None and self.enforcement.clock() - at < _TIME_FOR_MORE:
             self.reconciling.run(owner=request_id)
             self._compare_policies()
+        if published is None:
+            self._look_at_jobs()
         if retry:
             raise SweepsFailed(", ".join(sorted(set(retry))))
         return {"sweeps": sweeps}
@@ -152,9 +156,18 @@ class EnforcementHandler:
         else:
             self.telemetry.compared_policies(drifted)
 
+    def _look_at_jobs(self) -> None:
+        """Report jobs of bulk work that do not move: what does not run cannot say so itself."""
+        try:
+            still = [job.job_id for job in self.jobs.still(at=self.enforcement.clock())]
+        except Exception as failure:  # noqa: BLE001 - revocation matters more
+            self.telemetry.jobs_not_looked_at(failure)
+        else:
+            self.telemetry.looked_at_jobs(still)
+
     def _failed(self, ca: str, location: str, failure: Undecided, retry: list[str]) -> dict[str, Any]:
         self.telemetry.sweep_failed(ca, location, failure)
-        if failure.reason in _WORTH_A_RETRY:
+        if failure.reason in _WORTH_A_RETRY and not isinstance(failure, NotThereForUs):
             retry.append(failure.reason)
         return _answered(ca, location, outcome="failed", reason=failure.reason.value)
 
@@ -196,7 +209,7 @@ def _answered(ca: str, location: str, *, outcome: str, reason: str | None = None
 
 def build_function(configuration: Configuration, environment: Environment) -> EnforcementHandler:
     """Make the clients and put the parts together."""
-    wiring = Wiring(configuration=configuration, environment=environment)
+    wiring = Wiring(configuration=configuration, environment=environment, config=SWEEPING_CLIENT_CONFIG)
     registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
     pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
     brake = Brake(configuration.brake_devices, configuration.brake_percent)
@@ -229,6 +242,7 @@ def build_function(configuration: Configuration, environment: Environment) -> En
         enforcement=enforcement,
         unknown=unknown,
         reconciling=_reconciling(wiring, enforcement, unknown, telemetry),
+        jobs=Jobs(wiring.table),
         # Rendered when it is needed: a template that cannot be used must not keep enforcement from starting.
         drifted_policies=lambda: PolicyRollout(registry=registry, pace=pace).drifted(
             shared_policies(configuration, environment.deployment_values)

@@ -23,6 +23,10 @@ DELETE = "Delete"
 # The answer as a whole may have 4,096 bytes; JSON writes a character as six at most.
 _LONGEST_REASON = 500
 _LONGEST_ANSWER = 4096
+_TOO_LONG = (
+    "a chain of such certificates is too long for a CA that the stack creates; create it in AWS Private CA yourself, "
+    "and give the fleet file its ARN as private_ca"
+)
 # All attempts together take half a minute at most.
 _RETRIES = Retry(total=3, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504), redirect=0)
 _TIMEOUT = Timeout(connect=2, read=5)
@@ -127,7 +131,7 @@ class Answers:
         }
         body = json.dumps(answer | ({"Data": dict(attributes)} if attributes else {})).encode()
         if len(body) > _LONGEST_ANSWER:
-            reason = f"the answer has {len(body)} bytes; CloudFormation takes {_LONGEST_ANSWER}"
+            reason = f"the answer has {len(body)} bytes; CloudFormation takes {_LONGEST_ANSWER}: {_TOO_LONG}"
             body = json.dumps(answer | {"Status": "FAILED", "Reason": reason}).encode()
         try:
             self._verify(request.response_url)

@@ -95,6 +95,18 @@ class EnforcementTelemetry(Telemetry):
             )
         self.metrics.write({metric_names.DRIFTED_POLICIES: len(drifted)})
 
+    def looked_at_jobs(self, still: Sequence[str]) -> None:
+        """Report which jobs of bulk work do not move: one line for each."""
+        for job in still:
+            self.logger.warning(f"job {job} does not move", extra={"job": job, "outcome": "stands_still"})
+        self.metrics.write({metric_names.BULK_JOBS_STILL: len(still)})
+
+    def jobs_not_looked_at(self, failure: Exception) -> None:
+        """Report that nobody looked this time whether jobs of bulk work go on."""
+        reason = failure.reason.value if isinstance(failure, Undecided) else Reason.INTERNAL.value
+        fields = {"outcome": "failed", "reason": reason}
+        self.logger.warning("the jobs of bulk work could not be read", extra=fields, exc_info=failure)
+
     def policies_not_compared(self, failure: Exception) -> None:
         """Report that the shared policies could not be compared with their templates this time."""
         reason = failure.reason.value if isinstance(failure, Undecided) else Reason.INTERNAL.value

@@ -58,6 +58,10 @@ SWEEP_FAILED = "SweepFailed"
 CA_DAYS_LEFT = "CaDaysLeft"
 DRIFTED_POLICIES = "DriftedPolicies"  # shared policies that mean something else than their templates
 
+# Jobs of bulk work that should go on, and nobody has been at work on for two hours, or that went round without an end
+# within the last day; dimension: deployment. Written by enforcement, because what does not run cannot say so.
+BULK_JOBS_STILL = "BulkJobsStill"
+
 # What the passes over all certificates write, by CA too (deployment, ca): how long ago the last complete one ended, and
 # what the current or the last one found, whichever is more.
 KNOWN_AGE_SECONDS = "KnownCertificatesAgeSeconds"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jitr.activation.queue import ATTEMPTS, MAX_RECEIVES
+from jitr.activation.queue import ATTEMPTS, MAX_RECEIVES, Delivery
 from jitr.errors import Reason
 from jitr_local import pki
 from tests.aws.aws_faults import CallLog, Killed, failing, killed_after
@@ -220,6 +220,39 @@ def test_throttling_ends_the_batch_and_never_makes_a_dead_letter(
     queue.settle()
     assert statuses(deployment, fleet) == {"ACTIVE": 4}
     assert queue.letters() == []
+
+
+def test_an_event_that_waits_for_weeks_comes_to_an_end(
+    deployment: TestDeployment, queue: QueueIngestion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS Lambda's own end to such chains is switched off, so the rounds are counted, and the last is a dead letter."""
+    monkeypatch.setattr("jitr.activation.batch.MOST_ROUNDS", 3)
+    (device,) = devices(deployment, 1)
+    queue.knock(device)
+    with failing(deployment.iot_client, "DescribeCertificate", "ThrottlingException"):
+        for _ in range(6 * ATTEMPTS):
+            deployment.clock.advance(minutes=16)
+            queue.invoke()
+    (letter,) = queue.letters()
+    assert (letter.certificate_id, letter.reason) == (device.certificate_id, Reason.THROTTLED)
+    assert queue.queues.waiting == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rounds"),
+    [
+        (None, 0),
+        ({"round": {"stringValue": "7", "dataType": "Number"}}, 7),
+        ({"round": {"stringValue": "-7", "dataType": "Number"}}, 0),
+        ({"round": {"stringValue": "9" * 40, "dataType": "Number"}}, 0),
+        ({"round": {"binaryValue": "7"}}, 0),
+        ("round", 0),
+    ],
+)
+def test_rounds_are_read_from_what_anybody_may_have_sent(attributes: object, rounds: int) -> None:
+    """Whoever may send to the queue may say anything; nothing of it stops a batch."""
+    record = {"messageId": "m", "receiptHandle": "h", "body": "{}", "messageAttributes": attributes}
+    assert Delivery.parse(record).round == rounds
 
 
 def test_a_throttled_function_lets_the_others_wait_too(deployment: TestDeployment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -110,7 +111,11 @@ def test_a_message_that_comes_twice_at_a_time_waits(bulk: BulkDeployment) -> Non
     at = bulk.deployment.clock()
     assert bulk.jobs.take("job", 1, owner="first", until=at + LEASE, at=at)
     assert bulk.take(Shift("job", 1), owner="second").end is ShiftEnd.BUSY
-    assert bulk.queue.sent == [(Shift("job", 1), AGAIN_SECONDS)]
+    (sent,) = bulk.queue.sent
+    assert sent == (Shift("job", 1), LEASE.total_seconds() + 1)
+    bulk.deployment.clock.advance(seconds=LEASE.total_seconds() - 10)
+    bulk.take(Shift("job", 1), owner="second")
+    assert bulk.queue.sent[-1] == (Shift("job", 1), AGAIN_SECONDS)
     assert "UpdateCertificate" not in bulk.deployment.iot.calls
 
 
@@ -472,3 +477,44 @@ def test_a_lease_that_ended_is_taken_over(bulk: BulkDeployment) -> None:
     late = at + timedelta(minutes=2)
     assert bulk.jobs.take("job", 1, owner="next", until=late + LEASE, at=late) is not None
     assert not bulk.jobs.record(taken, owner="dead", until=late + LEASE, at=late)
+
+
+@pytest.mark.parametrize(("per_second", "most"), [(1.0, 2958), (10.0, 386)])
+def test_a_job_that_takes_more_shifts_than_its_size_explains_is_ended(
+    bulk: BulkDeployment, per_second: float, most: int
+) -> None:
+    """AWS Lambda's own end to chains is switched off for this function; this one stands in its place, and says so."""
+    bulk.devices(2)
+    plan = replace(bulk.plan(), total=100_000)
+    bulk.create("job", plan)
+    assert bulk.job("job").shifts_at_most(per_second=per_second) == most
+    work = replace(bulk.work(), per_second=per_second)
+    key = {"pk": {"S": "bulk"}, "sk": {"S": "job"}}
+    bulk.table.update(key, "SET job_turn = :turn", {":turn": {"N": str(most + 1)}})
+    result = work.work(Shift("job", most + 1), owner="o", seconds_left=lambda: 600)
+    assert result.end is ShiftEnd.STOPPED
+    job = bulk.job("job")
+    assert (job.state, job.shift) == (JobState.FAILED, most + 1)
+    assert job.failure is not None
+    assert job.failure[0] == Reason.TOO_MANY_SHIFTS
+    assert bulk.queue.sent == []
+    assert [each.job_id for each in bulk.jobs.still(at=bulk.deployment.clock())] == ["job"]
+    bulk.deployment.clock.advance(days=2)
+    assert list(bulk.jobs.still(at=bulk.deployment.clock())) == []
+
+
+def test_a_job_that_nobody_works_on_stands_still(bulk: BulkDeployment) -> None:
+    """Two hours after it was last heard of; not one that somebody is at work on, nor one that was stopped."""
+    bulk.devices(2)
+    bulk.create("job", bulk.plan())
+    at = bulk.deployment.clock()
+    assert list(bulk.jobs.still(at=at)) == []
+    bulk.deployment.clock.advance(hours=2, minutes=1)
+    at = bulk.deployment.clock()
+    assert [each.job_id for each in bulk.jobs.still(at=at)] == ["job"]
+    assert bulk.jobs.take("job", 1, owner="o", until=at + LEASE, at=at)
+    assert list(bulk.jobs.still(at=at)) == []
+    bulk.jobs.release("job", owner="o")
+    assert bulk.jobs.stop("job", at=at)
+    bulk.deployment.clock.advance(hours=3)
+    assert list(bulk.jobs.still(at=bulk.deployment.clock())) == []

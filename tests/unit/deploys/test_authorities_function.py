@@ -347,6 +347,39 @@ class TestGuard:
             "released_cas"
         )
 
+    def rename(self, cloudformation: CloudFormation, before: Any, after: Any) -> dict[str, Any]:
+        """A deploy after which a CA has another name, and whatever else is said of it."""
+        identifier = {"Id": "ab" * 32}
+        properties = {"Cas": [identifier | after], "Released": []}
+        old = {"Cas": [identifier | before], "Released": []}
+        return cloudformation.event("Update", ResourceType.MANAGED_CAS, properties, OldResourceProperties=old)
+
+    def test_a_ca_that_is_renamed_without_its_former_name_stops_the_deploy(
+        self, function: Function, cloudformation: CloudFormation
+    ) -> None:
+        """CloudFormation would register it a second time, and AWS IoT refuse that much later."""
+        run(function, self.rename(cloudformation, {"Name": "old"}, {"Name": "new"}))
+        (answer,) = cloudformation.answers
+        assert answer["Status"] == "FAILED"
+        assert answer["Reason"] == (
+            'AWS IoT has these CAs already, under another name in the stack. Say so of CA new: formerly = "old"'
+        )
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"Name": "old"}, {"Name": "new", "Formerly": "old"}),
+            ({"Name": "new", "Formerly": "old"}, {"Name": "newer", "Formerly": "old"}),
+            ({"Name": "new", "Formerly": "old"}, {"Name": "old"}),
+            ({"Name": "old"}, {"Name": "new", "Existing": "true"}),
+        ],
+    )
+    def test_a_ca_whose_resource_stays_may_have_any_name(
+        self, function: Function, cloudformation: CloudFormation, before: Any, after: Any
+    ) -> None:
+        """Renamed with its first name, again, back; and one that the stack does not register has no resource."""
+        assert run(function, self.rename(cloudformation, before, after)) is None
+
     @pytest.mark.parametrize("status", ["INACTIVE", "REVOKED", "PENDING_ACTIVATION"])
     def test_a_ca_without_active_devices_may_leave(
         self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot, status: str

@@ -17,6 +17,7 @@ from jitr.enforcement.sweep import SWEEP_LEASE, Sweep, SweepOutcome
 from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.registry.row import RowState
+from jitr.revocation import verify_crl
 from jitr_local import pki
 from tests.aws.aws_faults import CallLog, Killed, failing, unanswered
 from tests.worlds.deployment import BUCKET, TestDeployment
@@ -345,6 +346,61 @@ def test_a_tampered_copy_of_the_enforced_crl_hides_nothing(deployment: TestDeplo
     deployment.publish(deployment.ca.crl([1], number=2))
     deployment.sweep()
     assert deployment.iot.status(device) == "REVOKED"
+
+
+def copies(deployment: TestDeployment) -> set[str]:
+    """Return the CRLs (SHA-256) of which there are copies."""
+    listed = deployment.s3.list_objects_v2(Bucket=BUCKET, Prefix="enforced/").get("Contents", ())
+    return {each["Key"].rpartition("/")[2].removesuffix(".crl") for each in listed}
+
+
+class TestCopies:
+    """Copies of CRLs go when nothing names them, whatever their age."""
+
+    def test_the_copy_of_a_crl_goes_when_the_next_one_is_enforced(self, deployment: TestDeployment) -> None:
+        """Otherwise a CRL of each day would stay for ever; the one that the state names stays for years."""
+        for number in (2, 3, 4):
+            deployment.publish(deployment.ca.crl([], number=number))
+            scope = deployment.sweep().scope
+            assert copies(deployment) == {deployment.enforcement().versions.state(scope).enforced}
+
+    def test_what_a_brake_may_be_undone_by_stays(self, deployment: TestDeployment) -> None:
+        """Until its rejection is done, and while it is refused; `jitr crl reject` works from this copy."""
+        serials = range(1, SMALLEST_BRAKE + 3)
+        register_many(deployment, serials)
+        deployment.publish(deployment.ca.crl(list(serials), number=2))
+        braked = deployment.sweep()
+        assert braked.outcome is SweepOutcome.BRAKED
+        assert braked.crl is not None
+        versions = deployment.enforcement().versions
+        assert versions.reject(braked.scope, braked.crl.sha256, by="test", at=deployment.clock())
+        deployment.publish(deployment.ca.crl([], number=3))
+        deployment.sweep()
+        state = deployment.enforcement().versions.state(braked.scope)
+        assert copies(deployment) == {state.enforced, braked.crl.sha256}
+
+    def test_another_addresss_copies_are_left_alone(self, deployment: TestDeployment) -> None:
+        """Each scope has a folder of its own."""
+        deployment.sweep()
+        other, data = "other#s3://b/k", deployment.ca.crl([], number=9)
+        crl = verify_crl(data, deployment.ca.certificate, at=deployment.clock())
+        deployment.enforcement().enforced.store(other, crl)
+        deployment.publish(deployment.ca.crl([], number=2))
+        deployment.sweep()
+        assert crl.sha256 in copies(deployment)
+
+    def test_copies_that_cannot_be_removed_end_no_sweep(self, deployment: TestDeployment) -> None:
+        """What is to be switched off is off by then; the next sweep removes them."""
+        deployment.sweep()
+        device = active(deployment, 1)
+        deployment.publish(deployment.ca.crl([1], number=2))
+        with failing(deployment.s3, "DeleteObject", "AccessDenied"):
+            assert deployment.sweep().outcome is SweepOutcome.ENFORCED
+        assert deployment.iot.status(device) == "REVOKED"
+        assert len(copies(deployment)) == 2
+        deployment.publish(deployment.ca.crl([1], number=3))
+        deployment.sweep()
+        assert len(copies(deployment)) == 1
 
 
 class TestMeanwhile:

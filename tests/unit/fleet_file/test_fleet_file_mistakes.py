@@ -273,6 +273,23 @@ class TestWrongCa:
         text = DEPLOYMENT_TABLE + CA_TABLE + CA_TABLE.replace("cas/factory-1", "cas/factory-2")
         assert fleet.mistake(text) == ('deployments.prod-eu.cas: 2 CAs named "factory-1"; each needs a name of its own')
 
+    @pytest.mark.parametrize(
+        ("first", "second", "found"),
+        [
+            ("factory-2", None, 'CA "factory-1" was formerly "factory-2", and so is or was another'),
+            ("line", "line", 'CA "factory-1" was formerly "line", and so is or was another'),
+            ("factory-1", None, 'CA "factory-1" was formerly "factory-1"; leave `formerly` out'),
+        ],
+    )
+    def test_a_former_name_that_another_ca_has_or_had_is_refused(
+        self, fleet: FleetFolder, first: str, second: str | None, found: str
+    ) -> None:
+        """Both would be one resource of the stack; and a CA that kept its name has no other."""
+        fleet.put_ca("factory-2", pki.CertificateAuthority.create("Factory CA 2"))
+        renamed = CA_TABLE + f'formerly = "{first}"\n'
+        other = CA_TABLE.replace("factory-1", "factory-2") + (f'formerly = "{second}"\n' if second else "")
+        assert found in fleet.mistake(DEPLOYMENT_TABLE + renamed + other)
+
     def test_one_certificate_under_two_names_is_refused(self, fleet: FleetFolder) -> None:
         """Its devices would have two policies and two CRLs."""
         text = DEPLOYMENT_TABLE + CA_TABLE + CA_TABLE.replace('name = "factory-1"', 'name = "factory-2"')
