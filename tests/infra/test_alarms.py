@@ -169,8 +169,6 @@ def test_lost_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
 @pytest.mark.parametrize(
     ("name", "metric", "statistic", "comparison", "threshold", "missing"),
     [
-        ("SweepFailed", "SweepFailed", "Sum", ABOVE, 0, QUIET),
-        ("CrlLifePassed", "CrlLifePassed", "Maximum", ABOVE, 0.75, STAYS),
         ("BrakedDevices", "BrakedDevices", "Maximum", ABOVE, 0, STAYS),
         ("VanishedFromCrl", "VanishedFromCrl", "Sum", ABOVE, 0, QUIET),
         ("DriftedPolicies", "DriftedPolicies", "Minimum", ABOVE, 0, STAYS),
@@ -179,9 +177,6 @@ def test_lost_dead_letters_raise_an_alarm(stack: Synthesis) -> None:
         ("BrakedAgain", "BrakedAgain", "Maximum", ABOVE, 0, STAYS),
         ("UncoveredCertificates", "UncoveredCertificates", "Maximum", ABOVE, 0, STAYS),
         ("UnreadableCertificates", "UnreadableCertificates", "Maximum", ABOVE, 0, STAYS),
-        ("CaDaysLeft90", "CaDaysLeft", "Minimum", BELOW, 90, STAYS),
-        ("CaDaysLeft30", "CaDaysLeft", "Minimum", BELOW, 30, STAYS),
-        ("CaDaysLeft7", "CaDaysLeft", "Minimum", BELOW, 7, STAYS),
     ],
 )
 def test_what_sweeps_report_raises_alarms(
@@ -191,6 +186,33 @@ def test_what_sweeps_report_raises_alarms(
     found = alarm(stack, name)
     assert (found["Namespace"], found["MetricName"], found["Statistic"]) == (NAMESPACE, metric, statistic)
     assert dimensions(found) == {DEPLOYMENT_DIMENSION: NAME}
+    assert (found["ComparisonOperator"], found["Threshold"], found["TreatMissingData"]) == (
+        comparison,
+        threshold,
+        missing,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "selected", "order", "comparison", "threshold", "missing"),
+    [
+        ("SweepFailed", "SUM(SweepFailed)", "SUM() DESC", ABOVE, 0, QUIET),
+        ("CrlLifePassed", "MAX(CrlLifePassed)", "MAX() DESC", ABOVE, 0.75, STAYS),
+        ("CaDaysLeft90", "MIN(CaDaysLeft)", "MIN() ASC", BELOW, 90, STAYS),
+        ("CaDaysLeft30", "MIN(CaDaysLeft)", "MIN() ASC", BELOW, 30, STAYS),
+        ("CaDaysLeft7", "MIN(CaDaysLeft)", "MIN() ASC", BELOW, 7, STAYS),
+    ],
+)
+def test_where_a_ca_can_fail_alone_it_raises_an_alarm_of_its_own(
+    stack: Synthesis, name: str, selected: str, order: str, comparison: str, threshold: float, missing: str
+) -> None:
+    """One alarm of which each CA is a contributor: the first bad CRL of a hundred does not hide the second."""
+    found = alarm(stack, name)
+    (query,) = found["Metrics"]
+    assert query["Expression"] == (
+        f'SELECT {selected} FROM SCHEMA("{NAMESPACE}", ca, {DEPLOYMENT_DIMENSION}) '
+        f"WHERE {DEPLOYMENT_DIMENSION} = '{NAME}' GROUP BY ca ORDER BY {order}"
+    )
     assert (found["ComparisonOperator"], found["Threshold"], found["TreatMissingData"]) == (
         comparison,
         threshold,
@@ -236,8 +258,9 @@ def test_sweeps_that_were_given_up_raise_an_alarm(stack: Synthesis) -> None:
 def test_a_period_holds_a_sweep(minutes: int, seconds: int) -> None:
     """A shorter one would be without data most of the time, and three in a row would never come together."""
     stack = synthesise(example_deployment(cas=(), enforcement_minutes=minutes))
-    for name in ("SweepFailed", "EnforcementSilent", "CrlLifePassed", "CaDaysLeft7"):
-        assert alarm(stack, name)["Period"] == seconds
+    assert alarm(stack, "EnforcementSilent")["Period"] == seconds
+    for name in ("SweepFailed", "CrlLifePassed", "CaDaysLeft7"):
+        assert [each["Period"] for each in alarm(stack, name)["Metrics"]] == [seconds]
 
 
 def test_every_alarm_about_activation_is_quiet_without_data(stack: Synthesis) -> None:

@@ -59,19 +59,22 @@ class EnforcementAlarms(AlarmGroup):
         )
 
     def watch_sweeps(self) -> None:
-        """Alarm on CRLs that cannot be used, near their end, list too much, or list less than before."""
-        self._figure(
+        """Alarm on CRLs that cannot be used, near their end, list too much, or list less than before.
+
+        The first two for each CA by itself: one bad CRL must not hide the next.
+        """
+        self._of_each_ca(
             "SweepFailed",
             metric_names.SWEEP_FAILED,
-            "Sum",
+            "SUM",
             section="sweep-failed",
             words="a CRL could not be used or enforced several times in a row; the log's field `reason` says why",
             periods=_FAILURES_IN_A_ROW,
         )
-        self._figure(
+        self._of_each_ca(
             "CrlLifePassed",
             metric_names.CRL_LIFE_PASSED,
-            "Maximum",
+            "MAX",
             section="crl-life-passed",
             words="a CRL has passed 75 % of its life and was not replaced: after its nextUpdate no device gets in",
             threshold=_LIFE_PASSED,
@@ -154,12 +157,12 @@ class EnforcementAlarms(AlarmGroup):
         )
 
     def watch_cas(self) -> None:
-        """Alarm 90, 30 and 7 days before a CA expires."""
+        """Alarm 90, 30 and 7 days before a CA expires, for each by itself."""
         for days in _CA_DAYS:
-            self._figure(
+            self._of_each_ca(
                 f"CaDaysLeft{days}",
                 metric_names.CA_DAYS_LEFT,
-                "Minimum",
+                "MIN",
                 section="ca-days-left",
                 words=f"a CA certificate expires in less than {days} days: after that no device gets in",
                 comparison=BELOW,
@@ -169,3 +172,6 @@ class EnforcementAlarms(AlarmGroup):
 
     def _figure(self, construct_id: str, name: str, statistic: str, **watch: Any) -> None:  # noqa: ANN401 - of _alarm
         self._alarm(construct_id, metrics.own(self._deployment, name, statistic, period=self.period), **watch)
+
+    def _of_each_ca(self, construct_id: str, name: str, statistic: str, **watch: Any) -> None:  # noqa: ANN401 - of _alarm
+        self._alarm(construct_id, metrics.of_each_ca(self._deployment, name, statistic, period=self.period), **watch)

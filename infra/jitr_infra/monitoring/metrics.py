@@ -42,6 +42,22 @@ def by_dimension(
     )
 
 
+def of_each_ca(deployment: str, name: str, statistic: str, *, period: Duration) -> cloudwatch.MathExpression:
+    """Return a metric of which each CA, adopted ones too, is a time series of its own; for alarms.
+
+    An alarm on it is in ALARM while one of them is, and tells its topic of each that begins or ends, with its name
+    (CloudWatch user guide, "Create a CloudWatch alarm based on a Metrics Insights query"). `statistic` is MAX, MIN or
+    SUM; the worst is first, should there be more than the 500 that CloudWatch looks at.
+    """
+    order = "ASC" if statistic == "MIN" else "DESC"
+    query = (
+        f'SELECT {statistic}({name}) FROM SCHEMA("{metric_names.NAMESPACE}", {metric_names.CA_DIMENSION}, '  # noqa: S608
+        f"{metric_names.DEPLOYMENT_DIMENSION}) WHERE {metric_names.DEPLOYMENT_DIMENSION} = '{deployment}' "
+        f"GROUP BY {metric_names.CA_DIMENSION} ORDER BY {statistic}() {order}"
+    )
+    return computed(query, {}, label=name, period=period)
+
+
 def rule_sum(rule_name: str, name: str) -> cloudwatch.MathExpression:
     """Return what a topic rule counted over all of its actions, whatever AWS IoT calls their types."""
     query = f"SELECT SUM({name}) FROM SCHEMA(\"AWS/IoT\", ActionType, RuleName) WHERE RuleName = '{rule_name}'"  # noqa: S608

@@ -48,13 +48,11 @@ class EnforcementTelemetry(Telemetry):
             metric_names.SWITCHED_OFF: sweep.switched_off,
             metric_names.VANISHED_FROM_CRL: sweep.vanished,
             metric_names.BRAKED_DEVICES: braked_devices,
-            metric_names.SWEEP_FAILED: 0,
         }
         if published_at is not None and sweep.switched_off:
             numbers[metric_names.REVOCATION_SECONDS] = (at - published_at).total_seconds()
         self.metrics.write(numbers | requests(self.calls.take()))
-        if crl is not None:
-            self.metrics.write_of_ca(ca, _age(crl, at))
+        self.metrics.write_of_ca(ca, {metric_names.SWEEP_FAILED: 0.0} | ({} if crl is None else _age(crl, at)))
 
     def sweep_failed(self, ca: str, location: str, failure: Undecided) -> None:
         """Report a sweep that could not be finished."""
@@ -63,7 +61,8 @@ class EnforcementTelemetry(Telemetry):
             fields["certificate_id"] = failure.certificate_id
         spent = self.calls.take()
         self.logger.error(failure.message, extra=fields | throttled(spent), exc_info=failure.__cause__)
-        self.metrics.write({metric_names.SWEEP_FAILED: 1} | requests(spent))
+        self.metrics.write(requests(spent))
+        self.metrics.write_of_ca(ca, {metric_names.SWEEP_FAILED: 1})
 
     def import_failed(self, ca: str, failure: Undecided) -> None:
         """Report that the search for certificates that others activated could not be finished."""

@@ -47,7 +47,8 @@ PUT_BACK = "PutBack"
 IOT_REQUESTS = "IotRequests"
 THROTTLED_REQUESTS = "ThrottledRequests"
 
-# What enforcement writes after each sweep; dimension: deployment. The first two also by CA (deployment, ca).
+# What enforcement writes after each sweep; dimension: deployment. The first two, SweepFailed and CaDaysLeft also by CA
+# (deployment, ca), for alarms that speak for each CA by itself.
 CRL_AGE_SECONDS = "CrlAgeSeconds"
 CRL_LIFE_PASSED = "CrlLifePassed"  # share of the time between thisUpdate and nextUpdate, 0 to 1 and beyond
 REVOCATION_SECONDS = "RevocationSeconds"  # from publication in S3 to the last device switched off

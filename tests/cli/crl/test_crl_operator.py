@@ -1,17 +1,20 @@
-"""`jitr crl confirm`, `reject` and `reset`: what an operator decides about a braked or restarted CRL."""
+"""`jitr crl confirm`, `reject`, `reset` and `forget`: what an operator decides about a CRL that is in trouble."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 from cryptography import x509
 
+from jitr.authorities.managed import MOST_LOCATIONS
 from jitr.aws.iot import CertificateStatus
 from jitr.certificates import issuer_key
 from jitr.crls.cache import scope_of
+from jitr.crls.versions import CrlVersion
 from jitr.enforcement.sweep import SWEEP_LEASE, SweepOutcome
 from jitr.errors import Outcome, Reason, Undecided
 from jitr_cli.crl.scopes import address
@@ -326,3 +329,65 @@ class TestReset:
         answer = jitr("crl", "reset", "--dry-run", "--json")
         assert (answer.exit_code, answer.json["reset"]) == (0, False)
         assert stack.enforcement().versions.accepted(scope) is not None
+
+
+class TestForget:
+    """An address that certificates named, and that nobody needs any more."""
+
+    GONE, STAYS = "http://crl.example.com/1.crl", "http://crl.example.com/2.crl"
+
+    @pytest.fixture(autouse=True)
+    def remembered(self, stack: TestDeployment) -> None:
+        """Two partitions that devices of the CA named."""
+        stack.activation.authorities.records.watch(stack.ca.ca_certificate_id, [self.GONE, self.STAYS])
+
+    def locations(self, stack: TestDeployment) -> set[str]:
+        """What enforcement looks at, as a new container reads it."""
+        record = stack.activation.authorities.records.record(stack.ca.ca_certificate_id)
+        return set(record.locations if record else ())
+
+    def test_it_is_looked_at_no_more_and_what_was_accepted_there_stays(self, stack: TestDeployment, jitr: Jitr) -> None:
+        """So that nothing older is accepted if the address comes back."""
+        versions, scope = stack.enforcement().versions, scope_of(stack.ca.certificate, self.GONE)
+        version = CrlVersion(number=7, this_update=stack.clock(), sha256="ab" * 32)
+        assert versions.accept(scope, version, after=versions.acceptance(scope))
+        answer = jitr("crl", "forget", "--scope", self.GONE, "--yes", "--json")
+        assert (answer.exit_code, answer.json["forgotten"]) == (0, True), answer.err
+        assert self.locations(stack) == {self.STAYS}
+        accepted = versions.accepted(scope)
+        assert accepted is not None
+        assert accepted.number == 7
+
+    def test_a_device_that_names_it_again_brings_it_back(self, stack: TestDeployment, jitr: Jitr) -> None:
+        """Forgetting too much lasts until the next activation, and no longer."""
+        jitr("crl", "forget", "--scope", self.GONE, "--yes")
+        stack.activation.authorities.records.watch(stack.ca.ca_certificate_id, [self.GONE])
+        assert self.locations(stack) == {self.GONE, self.STAYS}
+
+    @pytest.mark.parametrize(
+        ("options", "exit_code", "words"),
+        [
+            (["--yes"], 64, "more than one address"),
+            (["--scope", "nowhere.crl", "--yes"], 64, "no such address"),
+            (["--scope", "1.crl", "--dry-run"], 0, "looked at for CA"),
+            (["--scope", "1.crl"], 130, "looked at for CA"),
+        ],
+    )
+    def test_without_one_address_and_a_yes_nothing_is_forgotten(
+        self, stack: TestDeployment, jitr: Jitr, options: list[str], exit_code: int, words: str
+    ) -> None:
+        """The addresses are listed where there are several."""
+        answer = jitr("crl", "forget", *options)
+        assert (answer.exit_code, words in answer.err) == (exit_code, True), answer.err
+        assert self.locations(stack) == {self.GONE, self.STAYS}
+
+
+def test_the_addresses_that_certificates_may_name_have_a_bound(stack: TestDeployment) -> None:
+    """Each is fetched at every schedule; a device beyond that stays out, and the words say what to do."""
+    authorities, at = stack.activation.authorities, stack.clock()
+    ca = replace(stack.configuration.cas[0], crl="cdp")
+    authorities.watch(ca, [f"http://crl.example.com/{n}.crl" for n in range(MOST_LOCATIONS)], at=at)
+    authorities.watch(ca, ["http://crl.example.com/0.crl"], at=at)
+    with pytest.raises(Undecided, match="jitr crl forget") as refused:
+        authorities.watch(ca, ["http://crl.example.com/more.crl"], at=at)
+    assert refused.value.reason is Reason.TOO_MANY_CRLS

@@ -355,7 +355,7 @@ class TestGuard:
         return cloudformation.event("Update", ResourceType.MANAGED_CAS, properties, OldResourceProperties=old)
 
     def test_a_ca_that_is_renamed_without_its_former_name_stops_the_deploy(
-        self, function: Function, cloudformation: CloudFormation
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation
     ) -> None:
         """CloudFormation would register it a second time, and AWS IoT refuse that much later."""
         run(function, self.rename(cloudformation, {"Name": "old"}, {"Name": "new"}))
@@ -375,7 +375,7 @@ class TestGuard:
         ],
     )
     def test_a_ca_whose_resource_stays_may_have_any_name(
-        self, function: Function, cloudformation: CloudFormation, before: Any, after: Any
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, before: Any, after: Any
     ) -> None:
         """Renamed with its first name, again, back; and one that the stack does not register has no resource."""
         assert run(function, self.rename(cloudformation, before, after)) is None

@@ -104,6 +104,26 @@ def test_an_unusable_crl_is_reported_and_not_retried(
     assert figures(capsys)["SweepFailed"] == 1
 
 
+def test_an_object_of_another_bucket_that_is_refused_is_not_asked_for_again_at_once(
+    function: EnforcementHandler,
+) -> None:
+    """S3 says 403 of a missing one too: neither comes right within the minutes of Lambda's retries."""
+    elsewhere = replace(function.authorities.configuration.cas[0], crl="s3://pki-of-others/gone.crl")
+    configuration = replace(function.authorities.configuration, cas=(elsewhere,))
+    authorities = replace(function.authorities, configuration=configuration)
+    handler = replace(function, authorities=authorities)
+    with failing(function.enforcement.crls.sources.s3, "GetObject", "AccessDenied", 403):
+        answer = handler.run(SCHEDULE, request_id="r")
+    assert [(each["outcome"], each["reason"]) for each in answer["sweeps"]] == [("failed", "access_denied")]
+
+
+def test_a_refusal_of_the_own_bucket_is_raised(deployment: TestDeployment, function: EnforcementHandler) -> None:
+    """There a missing CRL is 404, so this is a permission that is being deployed."""
+    refused = failing(function.enforcement.crls.sources.s3, "GetObject", "AccessDenied", 403)
+    with refused, pytest.raises(SweepsFailed, match="access_denied"):
+        function.run(SCHEDULE, request_id="r")
+
+
 def test_a_failing_aws_call_is_raised(deployment: TestDeployment, function: EnforcementHandler) -> None:
     """So that Lambda delivers the event again, and at last dead-letters it."""
     device = deployment.ca.issue("device-1", serial=1)
