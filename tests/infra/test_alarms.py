@@ -210,7 +210,7 @@ def test_where_a_ca_can_fail_alone_it_raises_an_alarm_of_its_own(
     found = alarm(stack, name)
     (query,) = found["Metrics"]
     assert query["Expression"] == (
-        f'SELECT {selected} FROM SCHEMA("{NAMESPACE}", ca, {DEPLOYMENT_DIMENSION}) '
+        f'SELECT {selected} FROM SCHEMA("{NAMESPACE}", ca, {DEPLOYMENT_DIMENSION}) '  # noqa: S608 - CloudWatch
         f"WHERE {DEPLOYMENT_DIMENSION} = '{NAME}' GROUP BY ca ORDER BY {order}"
     )
     assert (found["ComparisonOperator"], found["Threshold"], found["TreatMissingData"]) == (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jitr.bulk.job import Job, JobKind, JobState
+from jitr.bulk.job import Job, JobKind, JobPlan, JobState
 from jitr.bulk.jobs import Jobs
 from jitr_cli.console.failures import CommandFailed
 
@@ -30,6 +30,16 @@ def verify_may_resume(jobs: Jobs, job: Job) -> None:
     """Check that resuming a job would not work against one that follows it; raises CommandFailed."""
     for other in followers(jobs, job):
         raise CommandFailed(f"{other.job_id} followed it ({other.plan.kind}); start a new one instead")
+
+
+def verify_no_other(jobs: Jobs, plan: JobPlan) -> None:
+    """Check that no job brings back what the same CRL switched off; raises CommandFailed."""
+    for other in jobs.jobs():
+        if other.plan.crl == plan.crl and other.state in (JobState.RUNNING, JobState.STOPPED):
+            raise CommandFailed(
+                f"{other.job_id} brings these devices back already ({other.state}): `jitr bulk status {other.job_id}`, "
+                f"`jitr bulk resume {other.job_id}`"
+            )
 
 
 def followers(jobs: Jobs, job: Job) -> list[Job]:

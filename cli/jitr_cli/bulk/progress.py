@@ -19,6 +19,7 @@ _CALLS = {
     JobKind.REVOKE: ("DescribeCertificate", "UpdateCertificate"),
     JobKind.CONFIRM: ("UpdateCertificate",),
     JobKind.UNDO: ("UpdateCertificate",),
+    JobKind.REJECT: ("UpdateCertificate",),
     JobKind.REATTACH: ("AttachPolicy",),
     JobKind.IMPORT: ("DescribeCertificate",),
 }
@@ -112,3 +113,7 @@ class Watched:
     def settle(self) -> None:
         """As the task does."""
         self.task.settle()
+
+    def conclude(self, *, failed: int) -> None:
+        """As the task does."""
+        self.task.conclude(failed=failed)

@@ -101,7 +101,7 @@ class Bulk:
 
     def say_effort(self, plan: JobPlan, options: WorkOptions) -> None:
         """Say how long a job takes, and where it is done."""
-        away = _in_account(plan, options)
+        away = in_account(plan, options)
         say_effort(plan, plan.total, per_second=self.rate(options, away=away), in_account=away)
 
     def carry_out(
@@ -110,7 +110,7 @@ class Bulk:
         """Ask, do the job and say how it ended; in a dry run, and where there is nothing to do, only the latter."""
         if plan.total == 0 or not self.call.confirm(question):
             return self.call.finish(_description(plan))
-        return self.ended(self.start(job_id, plan, options, away=_in_account(plan, options), listed=listed))
+        return self.ended(self.start(job_id, plan, options, away=in_account(plan, options), listed=listed))
 
     def count(self, ca_certificate_id: str) -> tuple[int, datetime | None]:
         """Count a CA's certificates, and return when the last one was registered, by AWS's clock."""
@@ -217,7 +217,8 @@ class Bulk:
         )
 
 
-def _in_account(plan: JobPlan, options: WorkOptions) -> bool:
+def in_account(plan: JobPlan, options: WorkOptions) -> bool:
+    """Return whether the account does a job: it is asked to, or it is too much for one computer."""
     return options.in_account or plan.total > MOST_HERE
 
 

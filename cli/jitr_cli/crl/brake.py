@@ -49,6 +49,7 @@ class BrakeUndoing:
     iot: IotRegistry
     rows: Registry
     versions: CrlVersions
+    ca_certificate_id: str
     state: ScopeState
     crl: VerifiedCrl
     pace: Callable[[], None]
@@ -64,9 +65,9 @@ class BrakeUndoing:
         while batch := list(islice(keys, _READ_AT_ONCE)):
             yield from self.rows.rows(batch)
 
-    def waiting(self) -> int:
-        """Count the rows that are still off because of this CRL."""
-        return sum(1 for row in self.listed() if self._ours(row) and not row.is_beyond_crls)
+    def waiting(self) -> list[RegistryRow]:
+        """Return the rows that are still off because of this CRL."""
+        return [row for row in self.listed() if self._ours(row) and not row.is_beyond_crls]
 
     def run(self, progressed: Callable[[int], None]) -> bool:
         """Undo all of it under the scope's lease, then the brake; returns False when a sweep has the lease."""
@@ -135,10 +136,10 @@ def braked_crl(enforced: EnforcedCrls, state: ScopeState, ca: AnyCertificate) ->
     return crl
 
 
-def ca_of(iot: IotRegistry, scope: str, ca_certificate_ids: Iterable[str]) -> Certificate:
-    """Return the CA certificate whose name and key a scope begins with; raises CommandFailed."""
+def ca_of(iot: IotRegistry, scope: str, ca_certificate_ids: Iterable[str]) -> tuple[str, Certificate]:
+    """Return id and certificate of the CA whose name and key a scope begins with; raises CommandFailed."""
     for each in ca_certificate_ids:
         ca = load_certificate(iot.describe_ca(each).pem)
         if scope.startswith(f"{issuer_key(ca)}#"):
-            return ca
+            return each, ca
     raise CommandFailed("which CA the scope belongs to is not known here: give --ca-certificate-id")

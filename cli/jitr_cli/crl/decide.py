@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from jitr.authorities.records import CaRecords
 from jitr.aws.pacing import Pace
+from jitr.bulk.job import JobKind, JobPlan
 from jitr.enforcement.copies import EnforcedCrls
+from jitr.registry.row import RegistryRow
 from jitr.registry.rows import Registry
+from jitr_cli.bulk.followers import verify_no_other
+from jitr_cli.bulk.work import Bulk, WorkOptions, in_account, new_job_id, work_options
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.options import rate_option
 from jitr_cli.console.output import json_number, progress, say
 from jitr_cli.crl.brake import BrakeUndoing, Undone, braked_crl, ca_of
 from jitr_cli.crl.scopes import Scopes, address, say_accepted, say_braked, scope_options, this_update
@@ -42,30 +46,50 @@ def confirm(call: Call, *, scopes: Scopes) -> ExitCode:
 
 @writing_command("reject")
 @scope_options
-@rate_option
-def reject(call: Call, *, scopes: Scopes, rate: float | None) -> ExitCode:
+@work_options
+def reject(call: Call, *, scopes: Scopes, options: WorkOptions) -> ExitCode:
     """Refuse a CRL that newly lists too many devices, and make them ACTIVE again.
 
-    The CRL is refused from then on, also by sweeps. Only devices that were ACTIVE before the brake come back. Safe to
-    interrupt: started again, it goes on where it stopped. Publish a corrected CRL with a higher number.
+    The CRL is refused from then on, also by sweeps. Only devices that were ACTIVE before the brake come back; more than
+    1,000 are brought back by the account. Safe to interrupt: started again, it goes on where it stopped. Publish a
+    corrected CRL with a higher number.
     """
-    per_second = rate or float(call.stack.bulk_tps)
+    per_second = options.rate or float(call.stack.bulk_tps)
     work = _undoing(call, scopes, per_second)
     call.announce()
     say_braked(work.state)
     waiting = work.waiting()
-    say(f"{waiting} devices to bring back, which takes about {waiting / per_second / 60:.0f} minutes")
-    if call.confirm("Refuse this CRL and make them ACTIVE?"):
-        at, crl = datetime.now(UTC), work.state.braked or ""
-        if not work.versions.reject(work.state.scope, crl, by=call.aws.caller(), at=at):
-            raise CommandFailed("another CRL is braked by now: look again")
-        with progress("bringing back", total=waiting) as bar:
-            if not work.run(bar):
-                raise CommandFailed(
-                    "refused; but a sweep of it is running: start this again when it ended", ExitCode.AWS
-                )
-        _say_done(work)
+    plan = JobPlan(
+        kind=JobKind.REJECT,
+        ca_certificate_id=work.ca_certificate_id,
+        total=sum(len(row.certificate_ids) for row in waiting),
+        scope=work.state.scope,
+        crl=work.state.braked,
+    )
+    away, bulk = in_account(plan, options), Bulk.of(call)
+    say(f"{len(waiting)} devices to bring back, which takes about {len(waiting) / per_second / 60:.0f} minutes")
+    if away:
+        bulk.say_effort(plan, options)
+        verify_no_other(bulk.jobs, plan)
+    if not call.confirm("Refuse this CRL and make them ACTIVE?"):
+        return call.finish({"scope": work.state.scope, "crl": work.state.braked, **_counted(work)})
+    at, crl = datetime.now(UTC), work.state.braked or ""
+    if not work.versions.reject(work.state.scope, crl, by=call.aws.caller(), at=at):
+        raise CommandFailed("another CRL is braked by now: look again")
+    if away:
+        return _in_account(bulk, plan, options, waiting)
+    with progress("bringing back", total=len(waiting)) as bar:
+        if not work.run(bar):
+            raise CommandFailed("refused; but a sweep of it is running: start this again when it ended", ExitCode.AWS)
+    _say_done(work)
     return call.finish({"scope": work.state.scope, "crl": work.state.braked, **_counted(work)})
+
+
+def _in_account(bulk: Bulk, plan: JobPlan, options: WorkOptions, waiting: list[RegistryRow]) -> ExitCode:
+    """Let the account bring devices back: their ids are written down, so that nothing is read from the CRL again."""
+    ids = [each for row in waiting for each in sorted(row.certificate_ids)]
+    job_id = new_job_id(JobKind.REJECT)
+    return bulk.ended(bulk.start(job_id, replace(plan, list_of=job_id), options, away=True, listed=ids))
 
 
 def _undoing(call: Call, scopes: Scopes, rate: float) -> BrakeUndoing:
@@ -73,12 +97,14 @@ def _undoing(call: Call, scopes: Scopes, rate: float) -> BrakeUndoing:
     state = scopes.only(lambda each: each.braked, what="CRL is braked")
     known = [named] if named else [each.ca_certificate_id for each in CaRecords(table).records()]
     enforced = EnforcedCrls(call.aws.client("s3"), call.stack.crl_bucket, call.aws.account())
+    ca_certificate_id, ca = ca_of(iot, state.scope, known)
     return BrakeUndoing(
         iot=iot,
+        ca_certificate_id=ca_certificate_id,
         rows=Registry(table),
         versions=scopes.versions,
         state=state,
-        crl=braked_crl(enforced, state, ca_of(iot, state.scope, known)),
+        crl=braked_crl(enforced, state, ca),
         pace=Pace(rate, now=time.monotonic, sleep=time.sleep),
         disconnecting=disconnecting_of(call.aws, call.stack),
         owner=f"reject-{uuid.uuid4()}",

@@ -20,6 +20,10 @@ _SHIFTS_TO_SPARE = 100
 STILL_AFTER = timedelta(hours=2)
 
 
+# Keys of a plan that earlier versions did not have.
+_NEW = frozenset({"scope", "crl"})
+
+
 class JobKind(StrEnum):
     """What a job does to each certificate."""
 
@@ -28,6 +32,7 @@ class JobKind(StrEnum):
     UNDO = "undo"
     REATTACH = "reattach"
     IMPORT = "import"
+    REJECT = "reject"
 
 
 class JobState(StrEnum):
@@ -46,7 +51,8 @@ class JobPlan:
     Its certificates are those in the list of the job `list_of`, or all of the CA's; of these only the ones registered
     by `registered_until` (epoch seconds), if that is set. `total` is how many there were when it was started.
     `wanted` is the status that revoking sets. `follows` is the job that this one confirms or undoes. `template` is
-    attached and the policy `old_policy` detached. `reason` is what the operator said.
+    attached and the policy `old_policy` detached. `reason` is what the operator said. `crl` is the SHA-256 of a CRL
+    that was refused, and `scope` its scope.
     """
 
     kind: JobKind
@@ -59,10 +65,14 @@ class JobPlan:
     template: str | None = None
     old_policy: str | None = None
     reason: str | None = None
+    scope: str | None = None
+    crl: str | None = None
 
     def to_json(self) -> str:
         """Return it as text."""
-        return json.dumps(asdict(self), sort_keys=True)
+        # A function of before takes no keys that it does not know.
+        values = {name: value for name, value in asdict(self).items() if name not in _NEW or value is not None}
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> JobPlan:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from jitr.aws.iot import CertificateStatus, IotRegistry
 from jitr.aws.state_table import StateTable
 from jitr.bulk.job import Job, JobKind, JobPlan
-from jitr.bulk.revocation import BringingBack, RevokingDevices
+from jitr.bulk.revocation import BringingBack, RejectingCrl, RevokingDevices
 from jitr.bulk.tasks import Importing, Reattaching, Task
 from jitr.certificates import Certificate, load_certificate
 from jitr.crls.versions import CrlVersions
@@ -72,6 +72,17 @@ class Tasks:
                     pace=self.pace,
                     clock=self.clock,
                     disconnecting=self.disconnecting,
+                )
+            case JobKind.REJECT:
+                if not plan.crl or not plan.scope:
+                    raise Undecided(Reason.CONFIGURATION, "the plan names no CRL that was refused")
+                return RejectingCrl(
+                    registry=self.registry,
+                    rows=Registry(self.table),
+                    claim=plan.crl,
+                    pace=self.pace,
+                    versions=CrlVersions(self.table),
+                    scope=plan.scope,
                 )
             case JobKind.REATTACH:
                 return Reattaching(

@@ -100,6 +100,9 @@ class RevokingDevices:
         self._off.once_more(clock=self.clock, sleep=self.sleep)
         self._off.disconnect()
 
+    def conclude(self, *, failed: int) -> None:
+        """Nothing more."""
+
     def _later(self, certificate: ListedCertificate) -> bool:
         until, registered_at = self.registered_until, certificate.registered_at
         return until is not None and registered_at is not None and registered_at > until
@@ -237,3 +240,24 @@ class BringingBack:
 
     def settle(self) -> None:
         """Nothing is left open."""
+
+    def conclude(self, *, failed: int) -> None:
+        """Nothing more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectingCrl(BringingBack):
+    """Makes ACTIVE again what the brake of a refused CRL switched off; `claim` is that CRL's SHA-256.
+
+    It needs no lease of the scope: sweeps refuse that CRL, and what another one lists meanwhile is decided row by row,
+    as beside an operator's job.
+    """
+
+    versions: CrlVersions
+    scope: str
+
+    def conclude(self, *, failed: int) -> None:
+        """Forget the brake if all are back, and let the next sweep look at every entry of what is published now."""
+        if not failed:
+            self.versions.clear_brake_of(self.scope, self.claim)
+        self.versions.forget_enforced(self.scope)

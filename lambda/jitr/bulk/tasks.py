@@ -36,6 +36,9 @@ class Task(Protocol):
     def settle(self) -> None:
         """Finish what `handle` left open, before the job's position moves on."""
 
+    def conclude(self, *, failed: int) -> None:
+        """Do what the whole job was for, once its list is over and before it is DONE; `failed` certificates are not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reattaching:
@@ -73,6 +76,9 @@ class Reattaching:
     def settle(self) -> None:
         """Nothing is left open."""
 
+    def conclude(self, *, failed: int) -> None:
+        """Nothing more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Importing:
@@ -108,3 +114,6 @@ class Importing:
         """Let the next sweep compare all of the CRL with the registry: imported certificates may be on it for long."""
         self.unknown.settle(self._imported, self.ca)
         self._imported.clear()
+
+    def conclude(self, *, failed: int) -> None:
+        """Nothing more."""

@@ -168,6 +168,7 @@ class _Run:
             if seconds_left() < RESERVED_SECONDS:
                 return self._end(ShiftEnd.MORE, JobState.RUNNING)
             if page.next_marker is None:
+                self._task.conclude(failed=self.job.tally.failed)
                 return self._end(ShiftEnd.DONE, JobState.DONE)
             self.job = replace(self.job, position=Position(marker=page.next_marker))
 

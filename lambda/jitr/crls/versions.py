@@ -218,6 +218,11 @@ class CrlVersions:
         """Forget a brake whose devices are all back, or all revoked."""
         self.table.update(_key(scope), "REMOVE braked, braked_devices, confirmed", {})
 
+    def clear_brake_of(self, scope: str, crl: str) -> bool:
+        """Forget the brake of one CRL; returns False where another one is braked by now, whose brake stays."""
+        update = "REMOVE braked, braked_devices, confirmed"
+        return self.table.update(_key(scope), update, {":crl": {"S": crl}}, condition="braked = :crl") is not None
+
     def reset(self, scope: str, *, by: str, at: datetime) -> None:
         """Forget which version was accepted, so that an older CRL is taken again; who did so, and when, is kept."""
         values = {":by": {"S": f"{by} {at.isoformat()}"}, ":one": {"N": "1"}}

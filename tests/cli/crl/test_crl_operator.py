@@ -12,6 +12,9 @@ from cryptography import x509
 
 from jitr.authorities.managed import MOST_LOCATIONS
 from jitr.aws.iot import CertificateStatus
+from jitr.bulk.job import JobState
+from jitr.bulk.queue import Shift
+from jitr.bulk.work import ShiftEnd
 from jitr.certificates import issuer_key
 from jitr.crls.cache import scope_of
 from jitr.crls.versions import CrlVersion
@@ -22,6 +25,7 @@ from jitr_local import pki
 from jitr_local.pki import Device
 from tests.aws.aws_faults import CallLog, Killed, killed_after
 from tests.cli.conftest import Answer, Jitr
+from tests.worlds.bulk import BulkDeployment
 from tests.worlds.deployment import TestDeployment
 
 DEVICES = range(1, 6)
@@ -329,6 +333,71 @@ class TestReset:
         answer = jitr("crl", "reset", "--dry-run", "--json")
         assert (answer.exit_code, answer.json["reset"]) == (0, False)
         assert stack.enforcement().versions.accepted(scope) is not None
+
+
+class TestRejectInTheAccount:
+    """What is more than one computer should do: a job, as for other bulk work."""
+
+    def started(self, stack: TestDeployment, jitr: Jitr) -> tuple[BulkDeployment, str]:
+        """Refuse the braked CRL, have the account bring its devices back, and return the job."""
+        answer = reject(jitr, "--in-account", "--no-wait", "--json")
+        assert (answer.exit_code, answer.json["kind"], answer.json["total"]) == (0, "reject", 5), answer.err
+        return BulkDeployment(stack), answer.json["job"]
+
+    def finish(self, bulk: BulkDeployment, job: str, *, looks: int | None = None) -> None:
+        """Do the job's shifts, each in a cold container, until it ends."""
+        shift = 1
+        while bulk.take(Shift(job, shift), looks=looks).end is ShiftEnd.MORE:
+            shift += 1
+
+    def test_all_come_back_and_the_brake_is_forgotten(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """In as many shifts as it takes; the refused CRL stays refused."""
+        bulk, job = self.started(stack, jitr)
+        self.finish(bulk, job, looks=3)
+        assert statuses(stack, devices) == ["ACTIVE"] * 5
+        state = bulk.jobs.job(job)
+        assert state is not None
+        assert (state.state, state.tally.done) == (JobState.DONE, 5)
+        (scope,) = stack.enforcement().versions.states()
+        assert scope.braked is None
+        assert stack.sweep(devices=5).outcome is SweepOutcome.REJECTED
+
+    def test_what_a_corrected_crl_lists_meanwhile_stays_off(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """It may be published while the job goes on, and be swept before, between and after its devices."""
+        bulk, job = self.started(stack, jitr)
+        stack.publish(stack.ca.crl([1], number=3))
+        assert stack.sweep(devices=5).outcome is SweepOutcome.ENFORCED
+        assert bulk.take(Shift(job, 1), looks=3).end is ShiftEnd.MORE
+        stack.publish(stack.ca.crl([1, 2], number=4))
+        stack.sweep(devices=5)
+        self.finish(bulk, job)
+        bulk.take(Shift(job, 2))
+        stack.sweep(devices=5)
+        assert statuses(stack, devices) == ["REVOKED", "REVOKED", "ACTIVE", "ACTIVE", "ACTIVE"]
+
+    def test_another_brake_meanwhile_is_not_forgotten(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """Its devices were never this job's."""
+        bulk, job = self.started(stack, jitr)
+        stack.publish(stack.ca.crl([1, 2, 3, 4], number=3))
+        assert stack.sweep(devices=5).outcome is SweepOutcome.BRAKED
+        self.finish(bulk, job)
+        (scope,) = stack.enforcement().versions.states()
+        assert scope.brake_waits
+        assert statuses(stack, devices) == ["INACTIVE"] * 4 + ["ACTIVE"]
+
+    def test_a_second_one_is_not_started_beside_it(
+        self, stack: TestDeployment, devices: list[Device], jitr: Jitr
+    ) -> None:
+        """It would do the same twice, at the cost of the quota."""
+        _, job = self.started(stack, jitr)
+        again = reject(jitr, "--in-account", "--no-wait")
+        assert (again.exit_code, job in again.err) == (64, True)
 
 
 class TestForget:
