@@ -49,10 +49,11 @@ class Aws:
         return self._client(service, attempts=4, connect_timeout=2, read_timeout=5)
 
     def _client(self, service: str, *, attempts: int, connect_timeout: int, read_timeout: int) -> Any:  # noqa: ANN401
-        from jitr.aws.retries import retry_without_tokens, retrying  # noqa: PLC0415 - only what reaches AWS pays for boto3
+        from jitr.aws.retries import repeat_without_tokens, retrying  # noqa: PLC0415 - only what reaches AWS pays for boto3
 
         key = (service, attempts)
         if key not in self._clients:
+            repeat_without_tokens(self.session)
             config = retrying(attempts, connect_seconds=connect_timeout, read_seconds=read_timeout)
             try:
                 made = self.session.client(  # type: ignore[call-overload]
@@ -60,7 +61,7 @@ class Aws:
                 )
             except ValueError as error:
                 raise CommandFailed(str(error)) from error
-            self._clients[key] = self.made(retry_without_tokens(made))
+            self._clients[key] = self.made(made)
         return self._clients[key]
 
     def made(self, client: Any) -> Any:  # noqa: ANN401 - as above

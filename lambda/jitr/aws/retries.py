@@ -8,8 +8,7 @@ waits twice as long before each attempt as before the last, and counts attempts:
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import ConnectionError as NoConnection
@@ -17,8 +16,13 @@ from botocore.exceptions import HTTPClientError
 
 from jitr.aws.failures import is_throttle
 
+if TYPE_CHECKING:
+    import boto3
+
 # botocore takes it for throttling; it says how many there may be of something, so that no waiting ends it.
 _NOT_THROTTLING: Final = "LimitExceededException"
+# The service that answers so: AWS IoT.
+_WITH_LIMITS: Final = "iot"
 _TRANSIENT_STATUS: Final = frozenset({429, 500, 502, 503, 504})
 # botocore's standard mode waits up to so many seconds (1, 2, 4 …) before it repeats what was throttled.
 _LONGEST_WAIT_SECONDS: Final = 20.0
@@ -51,31 +55,27 @@ def _longest_wait(attempt: int) -> float:
     return min(2.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
 
 
-@dataclass(frozen=True)
-class _Repetition:
-    """botocore's event `needs-retry` (botocore/endpoint.py): the answer is seconds to wait, False for no repetition."""
+def repeat_without_tokens(session: boto3.Session) -> None:
+    """Let a session's clients, those made from now on, repeat as often as their configuration says.
 
-    total: int
-
-    def never(self, *, response: Any, **_: object) -> bool | None:  # noqa: ANN401 - botocore's (http, parsed) or None
-        return False if _code(response) == _NOT_THROTTLING else None
-
-    def go_on(self, *, response: Any, attempts: int, caught_exception: object, **_: object) -> float | None:  # noqa: ANN401
-        if attempts >= self.total or not _passing(response, caught_exception):
-            return None
-        return random.random() * _longest_wait(attempts)  # noqa: S311 - spreads callers, keeps no secret
-
-
-def retry_without_tokens(client: Any) -> Any:  # noqa: ANN401 - a boto3 client, whichever
-    """Let a client repeat as often as its configuration says, whatever it went through before; returns the client.
-
-    botocore's own handler stays and answers first; where it is out of tokens, this one decides.
+    Whatever they went through before: botocore's own handler stays and answers first; where it is out of tokens, one of
+    ours decides. The event is botocore's `needs-retry` (botocore/endpoint.py), whose answer is seconds to wait, or
+    False for no repetition; handlers of a service come before those of all. Doing this again changes nothing.
     """
-    repetition = _Repetition(client.meta.config.retries["total_max_attempts"])
-    event = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}"
-    client.meta.events.register_first(event, repetition.never)
-    client.meta.events.register_last(event, repetition.go_on)
-    return client
+    session.events.register_first(f"needs-retry.{_WITH_LIMITS}", _never, unique_id="jitr-never")
+    session.events.register_last("needs-retry", _go_on, unique_id="jitr-go-on")
+
+
+def _never(*, response: Any, **_: object) -> bool | None:  # noqa: ANN401 - botocore's (http, parsed) or None
+    return False if _code(response) == _NOT_THROTTLING else None
+
+
+def _go_on(*, response: Any, attempts: int, caught_exception: object, request_dict: Any, **_: object) -> float | None:  # noqa: ANN401
+    # A client that says no number of its own is botocore's alone.
+    total: int = (request_dict["context"]["client_config"].retries or {}).get("total_max_attempts", 0)
+    if attempts >= total or not _passing(response, caught_exception):
+        return None
+    return random.random() * _longest_wait(attempts)  # noqa: S311 - spreads callers, keeps no secret
 
 
 def _code(response: Any) -> str:  # noqa: ANN401

@@ -19,7 +19,7 @@ from jitr.aws.call_counts import CallCounts
 from jitr.aws.connections import Connections
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace, unpaced
-from jitr.aws.retries import retry_without_tokens, retrying
+from jitr.aws.retries import repeat_without_tokens, retrying
 from jitr.aws.state_table import StateTable
 from jitr.crls.http_fetch import HttpFetcher
 from jitr.crls.sources import CrlSources
@@ -60,14 +60,16 @@ class Wiring:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        return boto3.Session(region_name=self.environment.region)
+        session = boto3.Session(region_name=self.environment.region)
+        repeat_without_tokens(session)
+        return session
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's own answer to a name that it gets as text
         """Make a client; a service that several parts use has a property of its own."""
         return self._client(service, self.config)
 
     def _client(self, service: str, config: Config) -> Any:  # noqa: ANN401 - as above
-        return retry_without_tokens(self._session.client(service, config=config))  # type: ignore[call-overload]
+        return self._session.client(service, config=config)  # type: ignore[call-overload]
 
     @cached_property
     def _iot(self) -> IoTClient:
