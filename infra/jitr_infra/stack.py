@@ -61,14 +61,7 @@ class DeploymentStack(Stack):
             # What must not be lost is retained, and a deploy brings the rest back; `cdk destroy` asks before it acts.
             termination_protection=False,
         )
-        # ARNs in full, whatever context the app was started with: acknowledgements name them.
-        self.node.set_context(_PARTITION_LITERALS, True)  # noqa: FBT003 - CDK's signature
-        # CDK would stop at 500 resources in its own words, before ours say how to go on.
-        self.node.set_context(_RESOURCE_LIMIT, 0)
-        add_limits(self)
-        if self.bundling_required:
-            fetch_wheels(target)
-        Tags.of(self).add("jitr:deployment", deployment.name)
+        self._prepare(target, deployment.name)
         self._deployment = deployment
         self._configuration = configuration_of(deployment)
         self.state_table = StateStorage(self, "StateTable", table_name=f"jitr-{deployment.name}-state")
@@ -96,6 +89,17 @@ class DeploymentStack(Stack):
             self._open(settings)
         self._remark()
         self._write_outputs()
+
+    def _prepare(self, target: BuildTarget, name: str) -> None:
+        """Set what has to be set before anything is in the stack, and fetch what every bundle needs."""
+        # ARNs in full, whatever context the app was started with: acknowledgements name them.
+        self.node.set_context(_PARTITION_LITERALS, True)  # noqa: FBT003 - CDK's signature
+        # CDK would stop at 500 resources in its own words, before ours say how to go on.
+        self.node.set_context(_RESOURCE_LIMIT, 0)
+        add_limits(self)
+        if self.bundling_required:
+            fetch_wheels(target)
+        Tags.of(self).add("jitr:deployment", name)
 
     def _function_settings(self, target: BuildTarget) -> FunctionSettings:
         """Return what all functions have in common; what only the deploy finds out about CAs is added later."""

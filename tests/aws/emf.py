@@ -99,4 +99,5 @@ def everything(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     for kind in PassKind:
         enforcing.reconciled("factory-1", PassState(ca_certificate_id="c" * 64, kind=kind).begun(at=now), at=now)
     enforcing.compared_policies(["default"])
+    enforcing.looked_at_jobs(["job"])
     return written(capsys)

@@ -259,6 +259,6 @@ class MemoryEnforced:
     def store(self, scope: str, crl: VerifiedCrl) -> None:
         self.copies[scope, crl.sha256] = crl
 
-    def remove_others(self, scope: str, named: Collection[str]) -> None:
+    def give_up_others(self, scope: str, named: Collection[str]) -> None:
         for key in [key for key in self.copies if key[0] == scope and key[1] not in named]:
             del self.copies[key]

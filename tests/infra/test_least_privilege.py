@@ -81,7 +81,7 @@ ENFORCEMENT = (
         "dynamodb:BatchGetItem": {f"<{PREFIX}-state>"},
         "dynamodb:Query": {f"<{PREFIX}-state>"},
         "s3:PutObject": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
-        "s3:DeleteObject": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
+        "s3:PutObjectTagging": {f"arn:aws:s3:::{BUCKET}/enforced/*"},
     }
 )
 VERSIONS = ("CreatePolicy", "GetPolicy", "CreatePolicyVersion", "ListPolicyVersions", "DeletePolicyVersion")

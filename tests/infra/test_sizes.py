@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,17 @@ def large_certificate() -> tuple[str, str]:
     return pki.pem(made.certificate), made.ca_certificate_id
 
 
+def ca_of(name: str, **different: str) -> FleetCa:
+    """Return the CA "active" under another name, and otherwise different."""
+    return replace(ca("active"), name=name, **different)  # type: ignore[arg-type]
+
+
 def many(count: int, *, elsewhere: str | None = None) -> tuple[FleetCa, ...]:
     """Return CAs that are as large as they get; AWS IoT would want certificates that differ, a template does not."""
     pem, _ = large_certificate()
     return tuple(
-        ca(
-            "large",
-            name=f"factory-{n:03}",
+        ca_of(
+            f"factory-{n:03}",
             certificate=pem,
             ca_certificate_id=f"{n:064x}",
             crl=f"s3://{BUCKET}/factory-{n:03}.crl" if elsewhere is None else elsewhere.format(n=n),
@@ -190,8 +195,8 @@ def logical_ids(*cas: FleetCa) -> set[str]:
 
 def test_a_renamed_ca_stays_the_same_resource() -> None:
     """CloudFormation would register it again under a new one, and AWS IoT refuse that."""
-    assert logical_ids(ca("active")) == logical_ids(ca("active", name="line-7", formerly="active"))
-    assert logical_ids(ca("active")) != logical_ids(ca("active", name="line-7"))
+    assert logical_ids(ca("active")) == logical_ids(ca_of("line-7", formerly="active"))
+    assert logical_ids(ca("active")) != logical_ids(ca_of("line-7"))
 
 
 @pytest.mark.parametrize(("api_tps", "warned"), [(10, True), (5, False)])

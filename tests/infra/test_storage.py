@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jitr.enforcement.copies import GIVEN_UP
 from jitr.enforcement.copies import PREFIX as PREFIX_OF_COPIES
 from tests.infra.synthesis import (
     ACTIVATION_QUEUE,
@@ -101,9 +102,17 @@ def test_the_bucket_is_private_versioned_and_encrypted(stack: Synthesis) -> None
 
 def test_old_versions_of_crls_go_current_ones_stay(stack: Synthesis) -> None:
     """A CRL that nobody replaces must not vanish."""
-    (rule,) = stack.only(S3_BUCKET)["LifecycleConfiguration"]["Rules"]
+    rule, _ = stack.only(S3_BUCKET)["LifecycleConfiguration"]["Rules"]
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
     assert "ExpirationInDays" not in rule
+
+
+def test_copies_go_when_enforcement_gave_them_up_and_never_by_age_alone(stack: Synthesis) -> None:
+    """The one rule that ends current objects is about the tag, below the prefix of copies."""
+    ending = [rule for rule in stack.only(S3_BUCKET)["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert [(rule["Prefix"], rule["TagFilters"], rule["ExpirationInDays"]) for rule in ending] == [
+        (PREFIX_OF_COPIES, [{"Key": key, "Value": value} for key, value in GIVEN_UP.items()], 1)
+    ]
 
 
 def test_publishers_may_read_and_write_objects_and_nothing_else(stack: Synthesis) -> None:

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from jitr.enforcement.copies import PREFIX
+from jitr.enforcement.copies import GIVEN_UP, PREFIX
 from jitr_fleet.deployments.deployment import Deployment, NewPrivateCa
 from jitr_infra.parts.acknowledgements import acknowledge
 from jitr_infra.parts.execution_role import ExecutionRole
@@ -67,7 +67,9 @@ class CrlBucket(Construct):
                     # What is left of an object of which nothing but "it was removed" is there any more.
                     expired_object_delete_marker=True,
                     abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
+                ),
+                # Never by age alone: enforcement tags what no CRL's state names any more.
+                s3.LifecycleRule(prefix=PREFIX, tag_filters=dict(GIVEN_UP), expiration=Duration.days(1)),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )
@@ -118,14 +120,14 @@ class CrlBucket(Construct):
     def reserve_copies(self, role: ExecutionRole) -> None:
         """Let this role alone, whatever the permissions of others, write the copies of enforced CRLs.
 
-        It removes them when no CRL's state names them any more; the bucket keeps old versions for OLD_VERSIONS_KEPT.
+        It tags those that no CRL's state names any more, for the bucket's lifecycle to remove.
 
         Deleting them stays possible: without a copy the next sweep looks at every entry. aws:PrincipalArn is the role's
         ARN for its sessions too (IAM User Guide, global condition keys).
         """
         copies = f"{self._arn}/{PREFIX}*"
         role.allow(
-            ["s3:PutObject", "s3:DeleteObject"],
+            ["s3:PutObject", "s3:PutObjectTagging"],
             [copies],
             because="One copy for each CRL that was enforced, named by its hash.",
         )
@@ -133,7 +135,7 @@ class CrlBucket(Construct):
             iam.PolicyStatement(
                 effect=iam.Effect.DENY,
                 principals=[iam.AnyPrincipal()],
-                actions=["s3:PutObject"],
+                actions=["s3:PutObject", "s3:PutObjectTagging"],
                 resources=[copies],
                 conditions={"ArnNotEquals": {"aws:PrincipalArn": role.role.role_arn}},
             )

@@ -85,8 +85,9 @@ def _policies(resources: Mapping[str, Any]) -> Iterator[TooLarge]:
         if size > INLINE_POLICIES:
             found = f"the policies of {role} have {size:,} characters; IAM takes {INLINE_POLICIES:,} inline"
             yield TooLarge(rule="JitrInlinePolicies", found=found, fix=_FEWER_BUCKETS)
-        if managed[role] > MANAGED_POLICIES:
-            found = f"{role} has {managed[role]} managed policies; IAM takes {MANAGED_POLICIES}"
+    for role, count in managed.items():
+        if count > MANAGED_POLICIES:
+            found = f"{role} has {count} managed policies; IAM takes {MANAGED_POLICIES}"
             yield TooLarge(rule="JitrManagedPolicies", found=found, fix=_FEWER_BUCKETS)
 
 

@@ -6,10 +6,10 @@ A copy is trusted only if it is the very content whose SHA-256 the state table n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PREFIX = COPIES_PREFIX
 _SECOND = timedelta(seconds=1)
 _ENDING = ".crl"
+# The tag of a copy that nothing names any more.
+GIVEN_UP: Final[Mapping[str, str]] = {"jitr:given-up": "true"}
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ class EnforcedCrls:
         except CrlRefused:
             return None
 
-    def remove_others(self, scope: str, named: Collection[str]) -> None:
-        """Remove the copies of a scope but those of these CRLs; whoever calls holds the scope's lease.
+    def give_up_others(self, scope: str, named: Collection[str]) -> None:
+        """Let the copies of a scope go but those of these CRLs; whoever calls holds the scope's lease.
 
-        The bucket keeps what was removed as an old version for its usual time. A copy goes because nothing names it any
-        more, never because it is old: one that is gone would make the next sweep look at every entry.
+        They are tagged, and the bucket's lifecycle removes what is tagged; an old version stays for its usual time. A
+        copy goes because nothing names it any more, never because it is old: one that is gone would make the next sweep
+        look at every entry. Storing a copy again takes the tag away.
         """
         folder = _key(scope, "").removesuffix(_ENDING)
         with aws_call("ListObjectsV2"):
@@ -68,8 +71,13 @@ class EnforcedCrls:
         for key in keys:
             if key.removeprefix(folder).removesuffix(_ENDING) in named:
                 continue
-            with aws_call("DeleteObject"):
-                self.s3.delete_object(Bucket=self.bucket, Key=key, ExpectedBucketOwner=self.account)
+            with aws_call("PutObjectTagging"):
+                self.s3.put_object_tagging(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Tagging={"TagSet": [{"Key": tag, "Value": value} for tag, value in GIVEN_UP.items()]},
+                    ExpectedBucketOwner=self.account,
+                )
 
     def store(self, scope: str, crl: VerifiedCrl) -> None:
         """Keep a copy; storing it again changes nothing."""

@@ -168,10 +168,10 @@ class Enforcement:
         )
 
     def _tidy(self, scope: str) -> None:
-        """Remove copies that the scope's state does not name any more; what fails is done by the next sweep."""
+        """Give up copies that the scope's state does not name any more; what fails is done by the next sweep."""
         now = self.versions.state(scope)
         try:
-            self.enforced.remove_others(scope, {each for each in (now.enforced, now.braked, now.rejected) if each})
+            self.enforced.give_up_others(scope, {each for each in (now.enforced, now.braked, now.rejected) if each})
         except Undecided as failure:
             self.report(failure_note(failure, "copies of earlier CRLs stay"))
 

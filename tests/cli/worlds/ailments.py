@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -13,6 +13,8 @@ import boto3
 from jitr.activation.queue import MAX_RECEIVES
 from jitr.authorities.records import CaRecords
 from jitr.aws.state_table import StateTable
+from jitr.bulk.job import JobKind, JobPlan
+from jitr.bulk.jobs import Jobs
 from jitr.crls.cache import scope_of
 from jitr.crls.versions import CrlVersions
 from jitr.settings import CaStatus
@@ -187,6 +189,13 @@ def no_quotas(sick: Sick) -> None:
 def buried(_sick: Sick) -> None:
     """An event that nobody could decide."""
     bury(letter("no_crl"))
+
+
+def forsaken(_sick: Sick) -> None:
+    """A job that should go on, and that nobody has been at work on since yesterday."""
+    jobs = Jobs(StateTable(boto3.client("dynamodb", region_name=REGION), TABLE))
+    plan = JobPlan(kind=JobKind.IMPORT, ca_certificate_id="c" * 64, total=1)
+    jobs.create("import-1", plan, by="somebody", at=datetime.now(UTC) - timedelta(days=1))
 
 
 def queue_attribute(queue: str, name: str, value: str) -> Callable[[Sick], None]:
@@ -485,6 +494,7 @@ CASES: list[tuple[str, Callable[[Sick], None], str, str, str]] = [
         "reserve none",
     ),
     ("dead letters", buried, "dead_letters", "error", "about 1 dead letters"),
+    ("a job that does not move", forsaken, "bulk_jobs", "warning", "import-1"),
     ("old messages", figure(11 * 86400), "queue_age", "warning", "11 days"),
     (
         "an alarm that is gone",

@@ -349,9 +349,11 @@ def test_a_tampered_copy_of_the_enforced_crl_hides_nothing(deployment: TestDeplo
 
 
 def copies(deployment: TestDeployment) -> set[str]:
-    """Return the CRLs (SHA-256) of which there are copies."""
+    """Return the CRLs (SHA-256) of which there are copies that the bucket's lifecycle leaves alone."""
     listed = deployment.s3.list_objects_v2(Bucket=BUCKET, Prefix="enforced/").get("Contents", ())
-    return {each["Key"].rpartition("/")[2].removesuffix(".crl") for each in listed}
+    keys = [each["Key"] for each in listed]
+    kept = [key for key in keys if not deployment.s3.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]]
+    return {key.rpartition("/")[2].removesuffix(".crl") for key in kept}
 
 
 class TestCopies:
@@ -379,6 +381,18 @@ class TestCopies:
         state = deployment.enforcement().versions.state(braked.scope)
         assert copies(deployment) == {state.enforced, braked.crl.sha256}
 
+    def test_a_copy_that_is_stored_again_is_kept_again(self, deployment: TestDeployment) -> None:
+        """After `jitr crl reset` an older CRL may become the enforced one."""
+        first = deployment.ca.crl([], number=2)
+        deployment.publish(first)
+        scope = deployment.sweep().scope
+        deployment.publish(deployment.ca.crl([], number=3))
+        deployment.sweep()
+        deployment.enforcement().versions.reset(scope, by="test", at=deployment.clock())
+        deployment.publish(first)
+        deployment.sweep()
+        assert copies(deployment) == {deployment.enforcement().versions.state(scope).enforced}
+
     def test_another_addresss_copies_are_left_alone(self, deployment: TestDeployment) -> None:
         """Each scope has a folder of its own."""
         deployment.sweep()
@@ -389,12 +403,12 @@ class TestCopies:
         deployment.sweep()
         assert crl.sha256 in copies(deployment)
 
-    def test_copies_that_cannot_be_removed_end_no_sweep(self, deployment: TestDeployment) -> None:
-        """What is to be switched off is off by then; the next sweep removes them."""
+    def test_copies_that_cannot_be_given_up_end_no_sweep(self, deployment: TestDeployment) -> None:
+        """What is to be switched off is off by then; the next sweep gives them up."""
         deployment.sweep()
         device = active(deployment, 1)
         deployment.publish(deployment.ca.crl([1], number=2))
-        with failing(deployment.s3, "DeleteObject", "AccessDenied"):
+        with failing(deployment.s3, "PutObjectTagging", "AccessDenied"):
             assert deployment.sweep().outcome is SweepOutcome.ENFORCED
         assert deployment.iot.status(device) == "REVOKED"
         assert len(copies(deployment)) == 2
