@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from jitr_fleet.files.extras import add, extra_of
@@ -44,9 +46,18 @@ def _synthesise(fleet: Path) -> int:
         sys.stderr.write(f"jitr: nothing was synthesised:\n{error}\n")
         return 1
     except RuntimeError as error:
-        # What jsii makes of CDK's own; the report, with what is wrong and how to mend it, is printed by then.
+        # What jsii makes of CDK's own.
         if not str(error).startswith("ValidationFailed"):
             raise
-        sys.stderr.write("jitr: nothing may be deployed: see the report above\n")
+        found = "\n".join(_violations(Path(app.outdir) / "validation-report.json"))
+        sys.stderr.write(f"jitr: nothing may be deployed:\n{found}\n")
         return 1
     return 0
+
+
+def _violations(report: Path) -> Iterator[str]:
+    """Yield what checks found, and how to mend it; CDK's own table is wide, and not printed everywhere."""
+    for plugin in json.loads(report.read_text(encoding="utf-8"))["pluginReports"]:
+        for each in plugin["violations"] if plugin["conclusion"] == "failure" else ():
+            fix = each.get("suggestedFix")
+            yield f"{each['description']} ({each['ruleName']})" + (f". {fix}" if fix else "")

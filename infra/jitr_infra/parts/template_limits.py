@@ -154,4 +154,4 @@ def add_limits(stack: Stack) -> None:
     """Let a synth stop where AWS would refuse the stack's template because of its size."""
     stage = Stage.of(stack)
     if stage is not None:
-        Validations.of(stage).add_plugins(_Limits(stack))  # type: ignore[arg-type]
+        Validations.of(stage).add_plugins(_Limits(stack))

@@ -62,8 +62,10 @@ def repeat_without_tokens(session: boto3.Session) -> None:
     ours decides. The event is botocore's `needs-retry` (botocore/endpoint.py), whose answer is seconds to wait, or
     False for no repetition; handlers of a service come before those of all. Doing this again changes nothing.
     """
-    session.events.register_first(f"needs-retry.{_WITH_LIMITS}", _never, unique_id="jitr-never")
-    session.events.register_last("needs-retry", _go_on, unique_id="jitr-go-on")
+    # botocore's stubs know only handlers that answer nothing.
+    events: Any = session.events
+    events.register_first(f"needs-retry.{_WITH_LIMITS}", _never, unique_id="jitr-never")
+    events.register_last("needs-retry", _go_on, unique_id="jitr-go-on")
 
 
 def _never(*, response: Any, **_: object) -> bool | None:  # noqa: ANN401 - botocore's (http, parsed) or None
