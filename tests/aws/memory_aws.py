@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -259,6 +260,6 @@ class MemoryEnforced:
     def store(self, scope: str, crl: VerifiedCrl) -> None:
         self.copies[scope, crl.sha256] = crl
 
-    def give_up_others(self, scope: str, named: Collection[str]) -> None:
-        for key in [key for key in self.copies if key[0] == scope and key[1] not in named]:
+    def give_up_others(self, scope: str, named: Collection[str], *, before: Collection[str], at: datetime) -> None:
+        for key in [key for key in self.copies if key[0] == scope and key[1] in set(before) - set(named)]:
             del self.copies[key]

@@ -93,6 +93,11 @@ class ScopeState:
         return sum(each.devices for each in self.listed_lately if each.at > since and each.crl != crl)
 
     @property
+    def crls(self) -> frozenset[str]:
+        """Return the CRLs of which a copy is needed: enforced, braked, rejected."""
+        return frozenset(each for each in (self.enforced, self.braked, self.rejected) if each is not None)
+
+    @property
     def brake_waits(self) -> bool:
         """Return whether a braked CRL waits for an operator's decision."""
         return self.braked is not None and not self.confirmed and self.rejected != self.braked

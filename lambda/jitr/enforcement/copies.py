@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PREFIX = COPIES_PREFIX
 _SECOND = timedelta(seconds=1)
 _ENDING = ".crl"
+# The bucket's lifecycle takes two days at most.
+_MISSED = timedelta(days=3)
 # The tag of a copy that nothing names any more.
 GIVEN_UP: Final[Mapping[str, str]] = {"jitr:given-up": "true"}
 
@@ -55,21 +57,23 @@ class EnforcedCrls:
         except CrlRefused:
             return None
 
-    def give_up_others(self, scope: str, named: Collection[str]) -> None:
+    def give_up_others(self, scope: str, named: Collection[str], *, before: Collection[str], at: datetime) -> None:
         """Let the copies of a scope go but those of these CRLs; whoever calls holds the scope's lease.
 
         They are tagged, and the bucket's lifecycle removes what is tagged; an old version stays for its usual time. A
         copy goes because nothing names it any more, never because it is old: one that is gone would make the next sweep
-        look at every entry. Storing a copy again takes the tag away.
+        look at every entry. Storing a copy again takes the tag away. `before` are the CRLs that were named until now;
+        others are tagged only if they are still there after days, which says that an earlier sweep could not.
         """
         folder = _key(scope, "").removesuffix(_ENDING)
         with aws_call("ListObjectsV2"):
             pages = self.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=folder, ExpectedBucketOwner=self.account
             )
-            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-        for key in keys:
-            if key.removeprefix(folder).removesuffix(_ENDING) in named:
+            listed = [(each["Key"], each["LastModified"]) for page in pages for each in page.get("Contents", ())]
+        for key, stored_at in listed:
+            crl = key.removeprefix(folder).removesuffix(_ENDING)
+            if crl in named or (crl not in before and at - stored_at < _MISSED):
                 continue
             with aws_call("PutObjectTagging"):
                 self.s3.put_object_tagging(

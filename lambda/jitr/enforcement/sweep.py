@@ -158,7 +158,7 @@ class Enforcement:
         # (E8)
         self.enforced.store(scope, crl)
         self.versions.record_enforced(scope, crl.sha256, seen=state.forgotten)
-        self._tidy(scope)
+        self._tidy(scope, state)
         return Sweep(
             scope=scope,
             outcome=SweepOutcome.BRAKED if braked else SweepOutcome.ENFORCED,
@@ -167,11 +167,11 @@ class Enforcement:
             vanished=self._vanished(issuer, changes),
         )
 
-    def _tidy(self, scope: str) -> None:
-        """Give up copies that the scope's state does not name any more; what fails is done by the next sweep."""
-        now = self.versions.state(scope)
+    def _tidy(self, scope: str, before: ScopeState) -> None:
+        """Give up copies that the scope's state does not name any more; what fails is done by a later sweep."""
+        now = self.versions.state(scope).crls
         try:
-            self.enforced.give_up_others(scope, {each for each in (now.enforced, now.braked, now.rejected) if each})
+            self.enforced.give_up_others(scope, now, before=before.crls, at=self.clock())
         except Undecided as failure:
             self.report(failure_note(failure, "copies of earlier CRLs stay"))
 

@@ -207,7 +207,8 @@ class TestCertificate:
         )
         (answer,) = cloudformation.answers
         assert answer["Status"] == "FAILED"
-        assert answer["Reason"].endswith("bytes; CloudFormation takes 4096")
+        assert "bytes; CloudFormation takes 4096: a chain of such certificates is too long" in answer["Reason"]
+        assert "give the fleet file its ARN as private_ca" in answer["Reason"]
 
 
 class TestProof:
@@ -437,7 +438,9 @@ class TestGuard:
         """A first deploy, a new CA, another name for one."""
         identifier = registered(iot, "ACTIVE")
         old = {"OldResourceProperties": managed(before=identifier)} if kind == "Update" else {}
-        event = cloudformation.event(kind, ResourceType.MANAGED_CAS, managed(after=identifier, new="ab" * 32), **old)
+        properties = managed(after=identifier, new="ab" * 32)
+        properties["Cas"][0]["Formerly"] = "before"
+        event = cloudformation.event(kind, ResourceType.MANAGED_CAS, properties, **old)
         assert run(function, event) is None
         assert iot.calls == []
 

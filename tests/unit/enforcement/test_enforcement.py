@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -404,7 +404,7 @@ class TestCopies:
         assert crl.sha256 in copies(deployment)
 
     def test_copies_that_cannot_be_given_up_end_no_sweep(self, deployment: TestDeployment) -> None:
-        """What is to be switched off is off by then; the next sweep gives them up."""
+        """What is to be switched off is off by then; a sweep that finds them days later gives them up."""
         deployment.sweep()
         device = active(deployment, 1)
         deployment.publish(deployment.ca.crl([1], number=2))
@@ -412,9 +412,12 @@ class TestCopies:
             assert deployment.sweep().outcome is SweepOutcome.ENFORCED
         assert deployment.iot.status(device) == "REVOKED"
         assert len(copies(deployment)) == 2
-        deployment.publish(deployment.ca.crl([1], number=3))
-        deployment.sweep()
-        assert len(copies(deployment)) == 1
+        (state,) = deployment.enforcement().versions.states()
+        for days, left in ((1, 2), (4, 1)):
+            at = datetime.now(UTC) + timedelta(days=days)
+            deployment.enforcement().enforced.give_up_others(state.scope, state.crls, before=(), at=at)
+            assert len(copies(deployment)) == left
+        assert copies(deployment) == {state.enforced}
 
 
 class TestMeanwhile:
