@@ -18,8 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore.handlers import BUILTIN_HANDLERS, REGISTER_LAST
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.models import botocore_stubber
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
 from tests.aws.memory_aws import Condition, changed, condition_of
 

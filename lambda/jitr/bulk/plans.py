@@ -81,6 +81,8 @@ class Tasks:
                     rows=Registry(self.table),
                     claim=plan.crl,
                     pace=self.pace,
+                    clock=self.clock,
+                    disconnecting=self.disconnecting,
                     versions=CrlVersions(self.table),
                     scope=plan.scope,
                 )

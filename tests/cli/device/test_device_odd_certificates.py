@@ -17,8 +17,7 @@ from jitr_local.pki import Device
 from tests.aws.aws_faults import refusing
 from tests.cli.conftest import Answer, Jitr
 from tests.cli.worlds.ca_files import write_ca
-from tests.cli.worlds.dead_letters import not_waiting
-from tests.cli.worlds.devices import active, in_the_same_account
+from tests.cli.worlds.devices import active
 from tests.worlds import odd_certificates as odd
 from tests.worlds.deployment import TestDeployment
 
@@ -27,10 +26,7 @@ UNREADABLE_KINDS = pytest.mark.parametrize("kind", odd.UNREADABLE)
 ODD_KINDS = pytest.mark.parametrize("kind", odd.KINDS)
 
 
-@pytest.fixture(autouse=True)
-def _same_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_same_account(monkeypatch)
-    not_waiting(monkeypatch)
+pytestmark = pytest.mark.usefixtures("same_account", "not_waiting")
 
 
 def registered(stack: TestDeployment, device: Device, status: str = "ACTIVE") -> Device:
