@@ -382,7 +382,7 @@ class TestCopies:
         assert copies(deployment) == {state.enforced, braked.crl.sha256}
 
     def test_a_copy_that_is_stored_again_is_kept_again(self, deployment: TestDeployment) -> None:
-        """After `jitr crl reset` an older CRL may become the enforced one."""
+        """After `jitr crl reset` an older CRL may become the enforced one; what the reset left over goes days later."""
         first = deployment.ca.crl([], number=2)
         deployment.publish(first)
         scope = deployment.sweep().scope
@@ -391,7 +391,11 @@ class TestCopies:
         deployment.enforcement().versions.reset(scope, by="test", at=deployment.clock())
         deployment.publish(first)
         deployment.sweep()
-        assert copies(deployment) == {deployment.enforcement().versions.state(scope).enforced}
+        state = deployment.enforcement().versions.state(scope)
+        assert state.enforced in copies(deployment)
+        later = datetime.now(UTC) + timedelta(days=4)
+        deployment.enforcement().enforced.give_up_others(scope, state.crls, before=(), at=later)
+        assert copies(deployment) == {state.enforced}
 
     def test_another_addresss_copies_are_left_alone(self, deployment: TestDeployment) -> None:
         """Each scope has a folder of its own."""
