@@ -179,9 +179,12 @@ class FakeIot(FakePolicies, FakeCas, FakeAttachments, FakeGroups):
         found = [(i, c) for i, c in self.certificates.items() if c.ca_certificate_id == given["caCertificateId"]]
         if not given.get("ascendingOrder"):
             found.reverse()
-        start, size = int(given.get("marker", "0")), given.get("pageSize", 25)
+        marker, size = given.get("marker", "0"), given.get("pageSize", 25)
         if not 1 <= size <= 250:
             raise Refused("InvalidRequestException", "pageSize")
+        if not marker.isdecimal():
+            raise Refused("InvalidRequestException", "marker")
+        start = int(marker)
         page = [
             {
                 "certificateId": each,

@@ -18,9 +18,10 @@ from typing import Any
 
 from cryptography import x509
 
-from jitr.aws.iot import CertificateStatus, RegisteredCa, RegisteredCertificate
+from jitr.aws.iot import CertificatePage, CertificateStatus, ListedCertificate, RegisteredCa, RegisteredCertificate
 from jitr.aws.state_table import Item, Key
 from jitr.crls.fetched import Fetched
+from jitr.crls.sources import CDP, named_locations
 from jitr.errors import Reason, Undecided
 from jitr.revocation import VerifiedCrl
 from tests.aws.fake_iot import ACCOUNT, REGION, REGISTERED
@@ -202,6 +203,14 @@ class MemoryIot:
             registered_at=REGISTERED,
         )
 
+    def certificate_page(self, ca_certificate_id: str, marker: str | None) -> CertificatePage:
+        listed = (
+            ListedCertificate(each, self.statuses[each], REGISTERED)
+            for each, (_, ca) in self.certificates.items()
+            if ca == ca_certificate_id
+        )
+        return CertificatePage(tuple(listed), None)
+
     def update_certificate(self, certificate_id: str, status: CertificateStatus) -> None:
         now = self.statuses.get(certificate_id)
         if now is None:
@@ -237,9 +246,15 @@ class MemorySources:
     """`CrlSources` in memory: what is published at each address, its tag changing with each publication."""
 
     published: dict[str, Fetched] = field(default_factory=dict)
+    own_bucket: str = ""
 
     def locations(self, source: str, distribution_points: Sequence[str]) -> tuple[str, ...]:
-        return (source,)
+        if source != CDP:
+            return (source,)
+        found = named_locations(distribution_points, self.own_bucket)
+        if not found:
+            raise Undecided(Reason.NO_CRL, "the certificate names no CRL distribution point with an http(s) URL")
+        return found
 
     def fetch(self, location: str, *, etag: str | None) -> Fetched | None:
         if location not in self.published:

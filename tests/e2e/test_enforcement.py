@@ -74,6 +74,28 @@ def test_a_device_on_hold_is_only_inactive(world: World) -> None:
     assert world.connect(device, timeout=1).result is RunResult.NOT_ADMITTED
 
 
+def test_a_device_that_somebody_set_active_again_in_the_console_goes_off_with_the_next_pass(world: World) -> None:
+    """Its CRL does not change any more, and nobody runs a command: AWS IoT's list is compared with the registry."""
+    device = world.watched.make("console-1")
+    publish(world, world.watched)
+    assert world.connect(device).result is RunResult.DELIVERED
+    publish(world, world.watched, on_hold=[device])
+    assert settled(world, device, "INACTIVE") == "INACTIVE"
+    world.client("iot").update_certificate(certificateId=device.certificate_id, newStatus="ACTIVE")
+    end_the_last_pass_long_ago(world, world.watched)
+    assert settled(world, device, "INACTIVE") == "INACTIVE"
+
+
+def end_the_last_pass_long_ago(world: World, factory: Factory) -> None:
+    """Let the daily pass over known certificates be due."""
+    world.client("dynamodb").update_item(
+        TableName=outputs(world.instance).state_table,
+        Key={"pk": {"S": "reconciliation"}, "sk": {"S": f"{factory.authority.ca_certificate_id}#known"}},
+        UpdateExpression="SET ended_at = :ended, began_at = :none",
+        ExpressionAttributeValues={":ended": {"S": "2026-01-01T00:00:00+00:00"}, ":none": {"S": ""}},
+    )
+
+
 def test_a_certificate_that_others_activated_is_imported_and_then_revoked(world: World) -> None:
     """`jitr device import` brings it into the registry, started again it finds nothing, and the next CRL reaches it."""
     (device,) = world.watched.register_elsewhere(world.instance, ["imported-1"])

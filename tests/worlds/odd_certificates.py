@@ -124,10 +124,27 @@ KINDS: dict[str, Callable[..., bytes]] = {
 }
 
 
+# One of each cause: names compared by characters, an extension and an algorithm that the library refuses to load, a
+# name that it refuses to read, and no extensions at all. Searches that take long go over these.
+REPRESENTATIVES = (
+    "issuer as PrintableString",
+    "critical FALSE written out",
+    "NULL as parameters of ECDSA",
+    "TeletexString with Latin-1",
+    "version 1",
+)
+
+
 def odd_device(kind: str, ca: pki.CertificateAuthority, serial: int) -> pki.Device:
     """Return a device of one kind."""
     key = pki.new_key()
     return device(KINDS[kind](ca, serial, key), serial, key)
+
+
+def pointing_device(ca: pki.CertificateAuthority, serial: int, url: str) -> pki.Device:
+    """Return a device whose distribution point is hidden from who reads extensions all or nothing: `cA FALSE`."""
+    key = pki.new_key()
+    return device(raw_der.certificate(ca, serial, _CA_FALSE, point(url), key=key), serial, key)
 
 
 def odd_ca(name: bytes, *extensions: bytes) -> pki.CertificateAuthority:

@@ -18,6 +18,7 @@ from jitr.authorities.records import CaRecords
 from jitr.aws.iot import CertificateStatus
 from jitr.crls.cache import CrlCache, CurrentCrl
 from jitr.crls.fetched import Fetched
+from jitr.crls.sources import CDP
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.sweep import SWEEP_LEASE, Enforcement, SweepOutcome
 from jitr.errors import Undecided
@@ -28,10 +29,13 @@ from jitr_local import pki
 from tests.aws.memory_aws import MemoryEnforced, MemoryIot, MemorySources, MemoryTable
 from tests.worlds.deployment import BUCKET, ENVIRONMENT, POLICY, Clock
 from tests.worlds.interleaving import Intercepted, Process, Schedule
+from tests.worlds.odd_certificates import odd_device, pointing_device
 
 S3 = f"s3://{BUCKET}/factory-1.crl"
 HTTP = "http://crl.example.com/factory-1.crl"
 SERIAL = 1001
+# A certificate that names S3's address, where its CA's CRL is found in no other way.
+POINTING = "cA FALSE written out, and a distribution point"
 # Lambda delivers a failed event again, twice at most, a minute later (AWS Lambda, "Error handling for asynchronous
 # invocation").
 RETRY_AFTER = timedelta(minutes=1)
@@ -45,9 +49,13 @@ def factory() -> pki.CertificateAuthority:
 
 
 @lru_cache
-def device() -> pki.Device:
-    """The one device whose certificate the schedules are about."""
-    return factory().issue("device-1", serial=SERIAL)
+def device(written: str | None = None) -> pki.Device:
+    """The one device whose certificate the schedules are about; `written` is its kind of odd certificate."""
+    if written is None:
+        return factory().issue("device-1", serial=SERIAL)
+    if written == POINTING:
+        return pointing_device(factory(), SERIAL, f"https://{BUCKET}.s3.us-east-1.amazonaws.com/factory-1.crl")
+    return odd_device(written, factory(), SERIAL)
 
 
 @lru_cache
@@ -70,9 +78,11 @@ class Scenario:
 
     `activations` names the owner of each event: the same name twice is one event delivered twice at a time.
     `delivered_again` False: a killed activation was the last attempt. `pauses` are times that pass at any moment.
+    `written` is how the certificate is written (odd_certificates.py), None: as everybody does.
     """
 
     source: str = S3
+    written: str | None = None
     before: Callable[[], bytes] = lambda: crl(number=1)
     after: Callable[[], bytes] = lambda: crl(SERIAL, number=2)
     activations: tuple[str, ...] = ("event",)
@@ -81,6 +91,16 @@ class Scenario:
     pauses: tuple[int, ...] = ()
     expected: frozenset[str] = frozenset({"REVOKED"})
 
+    @property
+    def device(self) -> pki.Device:
+        """The device."""
+        return device(self.written)
+
+    @property
+    def named(self) -> bool:
+        """Whether it is the certificate that says where the CRL is."""
+        return self.written == POINTING
+
     @cached_property
     def configuration(self) -> Configuration:
         """The fleet file of the one deployment."""
@@ -88,7 +108,7 @@ class Scenario:
             name="factory-1",
             ca_certificate_id=factory().ca_certificate_id,
             certificate=pki.pem(factory().certificate),
-            crl=self.source,
+            crl=CDP if self.named else self.source,
             policy="default",
             thing_name=ThingNameSource.OFF,
         )
@@ -99,11 +119,9 @@ class Scenario:
         """The deployment before the race: warm containers that verified the old CRL, which is enforced."""
         deployment = Deployment(self, Schedule((), {}, crashes=0, preemptions=0))
         deployment.publish(self.before())
-        deployment.iot.certificates[device().certificate_id] = (
-            pki.pem(device().certificate),
-            factory().ca_certificate_id,
-        )
-        deployment.iot.statuses[device().certificate_id] = CertificateStatus.PENDING_ACTIVATION
+        certificate_id = self.device.certificate_id
+        deployment.iot.certificates[certificate_id] = pki.pem(self.device.certificate), factory().ca_certificate_id
+        deployment.iot.statuses[certificate_id] = CertificateStatus.PENDING_ACTIVATION
         deployment.iot.create_policy(self.configuration.policy_name("default"), POLICY)
         enforcement = deployment.enforcement()
         assert deployment.swept(enforcement, "first") is SweepOutcome.ENFORCED
@@ -122,7 +140,7 @@ class Deployment:
     iot: MemoryIot = field(
         default_factory=lambda: MemoryIot(cas={factory().ca_certificate_id: pki.pem(factory().certificate)})
     )
-    sources: MemorySources = field(default_factory=MemorySources)
+    sources: MemorySources = field(default_factory=lambda: MemorySources(own_bucket=BUCKET))
     enforced: MemoryEnforced = field(default_factory=MemoryEnforced)
     warm: dict[str, Any] = field(default_factory=dict)
     began: dict[str, datetime] = field(default_factory=dict)
@@ -137,7 +155,7 @@ class Deployment:
             Clock(self.clock.now),
             MemoryTable(dict(self.table.items), dict(self.table.digests)),
             MemoryIot(self.iot.cas, self.iot.certificates, dict(self.iot.statuses), self.iot.policies),
-            MemorySources(dict(self.sources.published)),
+            MemorySources(dict(self.sources.published), BUCKET),
             MemoryEnforced(dict(self.enforced.copies)),
             self.warm,
         )
@@ -158,6 +176,10 @@ class Deployment:
     def finish(self) -> None:
         """Let leases end and the next scheduled sweep run; then nothing may be as it must not be."""
         self.clock.advance(seconds=SWEEP_LEASE.total_seconds() + 1)
+        if self.scenario.named and self.status == "ACTIVE":
+            record = CaRecords(self.table).record(factory().ca_certificate_id)  # type: ignore[arg-type]
+            assert record is not None
+            assert self.scenario.source in record.locations, "ACTIVE, and nobody looks where its CRL is"
         outcome = self.swept(self.enforcement(), "last")
         assert outcome is not SweepOutcome.BUSY, "the last sweep found the scope leased"
         if self.status == "PENDING_ACTIVATION" and "ACTIVE" in self.scenario.expected:
@@ -168,7 +190,7 @@ class Deployment:
     @property
     def status(self) -> str:
         """The certificate's status in AWS IoT."""
-        return self.iot.statuses[device().certificate_id].value
+        return self.iot.statuses[self.scenario.device.certificate_id].value
 
     # What happens
 
@@ -184,7 +206,7 @@ class Deployment:
     def event(self) -> dict[str, Any]:
         """The registration event of the device."""
         return {
-            "certificateId": device().certificate_id,
+            "certificateId": self.scenario.device.certificate_id,
             "caCertificateId": factory().ca_certificate_id,
             "timestamp": 1623724243659,
             "certificateStatus": "PENDING_ACTIVATION",
@@ -234,7 +256,8 @@ class Deployment:
 
     def swept(self, enforcement: Enforcement, owner: str) -> SweepOutcome:
         """Sweep once, and say how it ended."""
-        return enforcement.sweep(self.scenario.source, factory().certificate, devices=1, owner=owner).outcome
+        ca, named = factory().certificate, self.scenario.named
+        return enforcement.sweep(self.scenario.source, ca, devices=1, owner=owner, named=named).outcome
 
     # Processes
 

@@ -36,6 +36,16 @@ class Coverage:
 EVERYTHING = Coverage()
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchedCa:
+    """A CA as the passes need it: its certificate, what its CRLs cover, how many of its devices were ACTIVE."""
+
+    ca_certificate_id: str
+    certificate: AnyCertificate
+    coverage: Coverage
+    active: int
+
+
 def coverage_of(crl: VerifiedCrl, ca: AnyCertificate, source: str) -> Coverage:
     """Return what the CRL at a configured address covers (RFC 5280 section 6.3.3 (b)(2)), as in activation.
 

@@ -1,8 +1,12 @@
-"""Work on many items of which one must not end the loop: what fails is kept, and the others are done."""
+"""Work on many items of which one must not end the loop: what fails is kept, and the others are done.
+
+And work on many CAs of which one must not keep the others waiting: they take turns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -63,3 +67,17 @@ class OneByOne:
         """Raise the first failure, if there was one."""
         if self.failures:
             raise self.failures[0]
+
+
+def in_turns(turns: Iterable[Generator[None]], *, time_is_over: Callable[[], bool]) -> None:
+    """Take a step of each in turn until all are done or the time is over: no CA waits for another one's pass."""
+    waiting = deque(turns)
+    while waiting and not time_is_over():
+        turn = waiting.popleft()
+        try:
+            next(turn)
+        except StopIteration:
+            continue
+        waiting.append(turn)
+    for turn in waiting:
+        turn.close()

@@ -28,7 +28,8 @@ class PassKind(StrEnum):
 class Counts:
     """What a pass found: certificates it saw, and of these rows ACTIVE, switched off again, not covered, not readable.
 
-    `braked` of those that were switched off only went INACTIVE, because there were too many.
+    `braked` of those that were switched off only went INACTIVE, because there were too many. `failed` could not be
+    compared.
     """
 
     seen: int = 0
@@ -37,6 +38,7 @@ class Counts:
     braked: int = 0
     uncovered: int = 0
     unreadable: int = 0
+    failed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +75,17 @@ class PassState:
         return replace(self, began_at=at, first_at=self.first_at or at, marker=None, last=None, counts=Counts())
 
     def begun_anew(self) -> PassState:
-        """Return it at the start again, with the age that it has."""
-        return replace(self, marker=None, last=None, counts=Counts())
+        """Return it at the start again, with the age that it has and what the brake has counted."""
+        counts = Counts(switched_off=self.counts.switched_off, braked=self.counts.braked)
+        return replace(self, marker=None, last=None, counts=counts)
 
     def ended(self, *, at: datetime) -> PassState:
-        """Return it after a complete pass."""
+        """Return it after its last page: complete, or at the start again where something could not be compared.
+
+        The next schedule tries that again, and what fails again and again is late.
+        """
+        if self.counts.failed:
+            return replace(self.begun_anew(), found=self.counts)
         return replace(self, began_at=None, ended_at=at, marker=None, last=None, found=self.counts, counts=Counts())
 
 

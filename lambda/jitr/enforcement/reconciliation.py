@@ -14,15 +14,13 @@ and only what their rows ask for reaches them.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jitr.aws.iot import CertificatePage, CertificateStatus, IotRegistry, ListedCertificate
-from jitr.certificates import AnyCertificate
+from jitr.aws.iot import CertificatePage, CertificateStatus, IotRegistry, ListedCertificate, is_active
 from jitr.enforcement.brake import Brake
-from jitr.enforcement.coverage import Coverage
+from jitr.enforcement.coverage import WatchedCa
 from jitr.enforcement.one_by_one import OneByOne
 from jitr.enforcement.passes import Passes, PassKind, PassState
 from jitr.enforcement.unknown_certificates import MATTERS, UNREADABLE, UnknownCertificates
@@ -34,18 +32,10 @@ from jitr.registry.row import RegistryRow, RowState
 from jitr.registry.rows import Registry
 from jitr.registry.switching_off import SwitchingOff
 
+# A certificate that is INACTIVE may have a row that a killed pass left marked.
+_COMPARED = (CertificateStatus.ACTIVE, CertificateStatus.INACTIVE)
 # Certificates that are named in the log in one pass; all are counted.
 _NAMED = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchedCa:
-    """A CA as the passes need it: its certificate, what its CRLs cover, how many of its devices were ACTIVE."""
-
-    ca_certificate_id: str
-    certificate: AnyCertificate
-    coverage: Coverage
-    active: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,20 +74,6 @@ class Reconciliation:
         self.passes.release(run.state, owner=owner)
 
 
-def in_turns(turns: Iterable[Generator[None]], *, time_is_over: Callable[[], bool]) -> None:
-    """Take a step of each in turn until all are done or the time is over: no CA waits for another one's pass."""
-    waiting = deque(turns)
-    while waiting and not time_is_over():
-        turn = waiting.popleft()
-        try:
-            next(turn)
-        except StopIteration:
-            continue
-        waiting.append(turn)
-    for turn in waiting:
-        turn.close()
-
-
 @dataclass(kw_only=True)
 class _Run:
     """A pass at work: its state in memory, written after every page."""
@@ -106,10 +82,21 @@ class _Run:
     ca: WatchedCa
     state: PassState
     owner: str
+    failures: int = 0
 
     def pages(self) -> Iterator[None]:
         """Look at page after page; a step is a page, or a certificate that was described."""
         work = OneByOne(failed=lambda failure: self.use.report(failure_note(failure, "not compared with AWS IoT")))
+        try:
+            yield from self._pages(work)
+        except (Exception, GeneratorExit) as end:
+            for failure in work.failures[:1]:
+                if failure is not end:
+                    work.failed(failure)
+            raise
+        work.raise_first()
+
+    def _pages(self, work: OneByOne) -> Iterator[None]:
         while True:
             page = self._page()
             waiting = _behind(page.certificates, self.state.last)
@@ -121,7 +108,6 @@ class _Run:
             if not self.record() or page.next_marker is None:
                 break
             yield
-        work.raise_first()
 
     def record(self) -> bool:
         """Write where the pass is; returns False where another run has it by now."""
@@ -142,15 +128,18 @@ class _Run:
     # Known certificates
 
     def _known(self, listed: Sequence[ListedCertificate], work: OneByOne) -> Iterator[None]:
-        active = [each.certificate_id for each in listed if each.status is CertificateStatus.ACTIVE]
-        keys = self.use.rows.known(active)
+        statuses = {each.certificate_id: each.status for each in listed if each.status in _COMPARED}
+        keys = self.use.rows.known(list(statuses))
         rows = {row.key: row for row in self.use.rows.rows(sorted(set(keys.values())), damaged=work.keep)}
         counted = uncovered = 0
-        for certificate_id in work.over(active):
+        for certificate_id in work.over(statuses):
             row = rows.get(keys.get(certificate_id, ""))
             if row is None:
                 continue
             with work.item(certificate_id):
+                if statuses[certificate_id] is CertificateStatus.INACTIVE:
+                    self._finish_mark_of(row)
+                    continue
                 if row.state.refuses_activation:
                     self._off_again(row.key, certificate_id)
                 counted += row.state is RowState.ACTIVE
@@ -163,7 +152,12 @@ class _Run:
                 yield
         work.raise_if_given_up()
         # Only now: a page that is looked at again after a pause counts once.
-        self._count(seen=len(listed), active=counted, uncovered=uncovered)
+        self._count(seen=len(listed), active=counted, uncovered=uncovered, failed=self._newly_failed(work))
+
+    def _finish_mark_of(self, row: RegistryRow) -> None:
+        """Record that a marked row is off: a pass that was killed in between comes by here again, nobody else does."""
+        if row.wants_inactive_unheld:
+            self.use.rows.finish_revocation(row.key, done=CertificateStatus.INACTIVE)
 
     def _off_again(self, key: str, certificate_id: str) -> None:
         """Switch off what the row wants off and AWS IoT calls ACTIVE, unless an operator is bringing it back."""
@@ -171,19 +165,15 @@ class _Run:
         if row is None or not row.state.refuses_activation or row.is_on_its_way_back(at=self.use.clock()):
             return
         self.use.pace()
-        try:
-            described = self.use.registry.describe_certificate(certificate_id)
-        except Undecided as error:
-            if error.reason is Reason.CERTIFICATE_NOT_FOUND:
-                return
-            raise
-        if described.status is not CertificateStatus.ACTIVE:
+        if not is_active(self.use.registry, certificate_id):
             return
         wanted, braked = row.off_status, False
         if wanted is CertificateStatus.REVOKED:
             braked = self.state.counts.switched_off >= self.use.brake.limit(self.ca.active)
-        self._ask(row, certificate_id, CertificateStatus.INACTIVE if braked else wanted)
+        # Counted before AWS IoT is asked, so that runs that are killed in between do not exceed the brake.
         self._count(switched_off=1, braked=int(braked))
+        if self.record():
+            self._ask(row, certificate_id, CertificateStatus.INACTIVE if braked else wanted)
 
     def _ask(self, row: RegistryRow, certificate_id: str, wanted: CertificateStatus) -> None:
         off = SwitchingOff(
@@ -214,6 +204,7 @@ class _Run:
         rows = {row.key: row for row in self.use.rows.rows(sorted(set(keys.values())), damaged=work.keep)}
         unknown = replace(self.use.unknown, report=self._reported)
         imported: dict[str, str] = {}
+        before = self.state
         try:
             for certificate_id in work.over(matter):
                 row = rows.get(keys.get(certificate_id, ""))
@@ -227,14 +218,28 @@ class _Run:
                     self.state = replace(self.state, last=certificate_id)
                 yield
         finally:
-            unknown.settle(imported, self.ca.certificate)
+            self._count(failed=self._newly_failed(work))
+            self._settle(unknown, imported, before)
         work.raise_if_given_up()
         self._count(seen=len(listed))
+
+    def _settle(self, unknown: UnknownCertificates, imported: Mapping[str, str], before: PassState) -> None:
+        """Let sweeps look at what was imported; where that fails, the next run looks at these certificates again."""
+        try:
+            unknown.settle(imported, self.ca.certificate)
+        except Exception:
+            self.state = before
+            raise
 
     def _reported(self, note: DeviceNote) -> None:
         if note.outcome == UNREADABLE:
             self._count(unreadable=1)
         self.use.report(note)
+
+    def _newly_failed(self, work: OneByOne) -> int:
+        """Return how many items failed since the last time."""
+        before, self.failures = self.failures, len(work.failures)
+        return self.failures - before
 
     def _count(self, **more: int) -> None:
         counts = self.state.counts

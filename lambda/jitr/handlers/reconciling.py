@@ -10,9 +10,10 @@ from jitr.authorities.managed import CertificateAuthorities
 from jitr.certificates import AnyCertificate
 from jitr.crls.cache import CrlCache
 from jitr.crls.sources import CDP, NONE
-from jitr.enforcement.coverage import EVERYTHING, Coverage, coverage_of
+from jitr.enforcement.coverage import EVERYTHING, Coverage, WatchedCa, coverage_of
+from jitr.enforcement.one_by_one import in_turns
 from jitr.enforcement.passes import PassKind
-from jitr.enforcement.reconciliation import Reconciliation, WatchedCa, in_turns
+from jitr.enforcement.reconciliation import Reconciliation
 from jitr.errors import Undecided, as_undecided
 from jitr.revocation import Options
 from jitr.settings import ManagedCa

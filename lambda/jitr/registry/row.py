@@ -109,6 +109,12 @@ class RegistryRow:
         return bool(self.unreadable_ids) or self.key.startswith(_BY_ID)
 
     @property
+    def wants_inactive_unheld(self) -> bool:
+        """Return whether a mark asks for INACTIVE that no brake or job holds and no activation could still overrule."""
+        held = self.braked_by is not None or self.lease_owner is not None
+        return self.state is RowState.REVOKE_WANTED and self.wanted is CertificateStatus.INACTIVE and not held
+
+    @property
     def off_status(self) -> CertificateStatus:
         """Return the status that its certificates have to have, where the row wants or has revocation."""
         if self.state is RowState.REVOKED:

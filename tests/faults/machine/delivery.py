@@ -51,6 +51,7 @@ class Asynchronous:
             try:
                 self.answers.append(invoke(event, request_id))
             except Killed as killed:
+                self.aws.faults.buried()
                 error = str(killed)
                 kind, invoke = "Runtime.ExitError", self.cold()
             except Exception as failure:  # noqa: BLE001 - whatever a function raises is Lambda's to deal with

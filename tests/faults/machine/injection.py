@@ -81,13 +81,15 @@ class Faults:
 
     The call number `at` (from 1) has the `fault`; with `lasting`, every later call of that operation too. `down` is a
     service that is not there at all, and how that shows. `interruption` is something that happens right before one
-    call, whole; its own calls are neither counted nor disturbed.
+    call, whole; its own calls are neither counted nor disturbed. A function that crashed is `dead`: none of its
+    clean-up reaches AWS, until whoever invoked it finds out (`buried`).
     """
 
     wait: Callable[[float], None]
     calls: list[Call] = field(default_factory=list)
     happened: int = 0
     interrupted: bool = False
+    dead: bool = False
     _at: int | None = None
     _fault: Fault | None = None
     _lasting: bool = False
@@ -109,10 +111,16 @@ class Faults:
         """Let nothing go wrong any more, and begin to count again."""
         self.calls, self.happened, self.interrupted = [], 0, False
         self._at = self._fault = self._operation = self.down = self._interruption = None
-        self._lasting = False
+        self._lasting = self.dead = False
+
+    def buried(self) -> None:
+        """Let the next invocation live."""
+        self.dead = False
 
     def around(self, call: Call, effect: Callable[[], Any], wire: Wire) -> Any:
         """Make one call, or let its fault happen."""
+        if self.dead:
+            raise Killed(f"before {call}")
         self.calls.append(call)
         self._interrupted()
         fault = self._due(call)
@@ -128,6 +136,7 @@ class Faults:
         if fault is Fault.REPEATED:
             return effect()
         if fault is Fault.CRASH:
+            self.dead = True
             raise Killed(f"after {call}")
         del answer
         raise wire.silence(call)

@@ -7,10 +7,12 @@ certificates by OpenSSL's command line, so it shares no code with what it judges
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -63,7 +65,7 @@ def wrong_changes(account: Account, watched: Watched) -> Iterator[str]:
     for change in account.changes:
         verdict = _verdict(account, watched, change)
         if change.after == "ACTIVE" and change.before != "ACTIVE":
-            yield from _wrongly_activated(change, watched, verdict)
+            yield from _wrongly_activated(account, change, watched, verdict)
         elif change.after == "REVOKED" and not _may_be_revoked(watched, verdict):
             yield f"I4: REVOKED while the CRL said {verdict}"
 
@@ -72,7 +74,7 @@ def _may_be_revoked(watched: Watched, verdict: str | None) -> bool:
     return verdict in ("revoked", None) or watched.operators_word or watched.revoked_before
 
 
-def _wrongly_activated(change: StatusChange, watched: Watched, verdict: str | None) -> Iterator[str]:
+def _wrongly_activated(account: Account, change: StatusChange, watched: Watched, verdict: str | None) -> Iterator[str]:
     if change.before != "PENDING_ACTIVATION" and not watched.operators_word:
         yield f"I3: switched on from {change.before}"
     if not change.policies:
@@ -83,6 +85,8 @@ def _wrongly_activated(change: StatusChange, watched: Watched, verdict: str | No
         yield "I1: ACTIVE although the CRL lists it"
     if verdict == "unknown" and not watched.operators_word:
         yield "I4: ACTIVE although nobody could know"
+    if not is_signed_by(account.iot.certificates[change.certificate_id].pem, pki.pem(watched.ca.certificate)):
+        yield "I4: ACTIVE although OpenSSL does not take it for its CA's"
 
 
 def _verdict(account: Account, watched: Watched, change: StatusChange) -> str | None:
@@ -98,6 +102,19 @@ def serial_number(pem: str) -> int:
     command = ["openssl", "x509", "-noout", "-serial"]
     answer = subprocess.run(command, input=pem, capture_output=True, text=True, check=True).stdout
     return int(answer.partition("=")[2], 16)
+
+
+@cache
+def is_signed_by(pem: str, ca_pem: str) -> bool:
+    """Return OpenSSL's verdict on names and signature; validity is not looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        ca, device = Path(folder, "ca.pem"), Path(folder, "device.pem")
+        ca.write_text(ca_pem)
+        device.write_text(pem)
+        # OpenSSL does not know noRevAvail, which may be marked critical.
+        command = ["openssl", "verify", "-partial_chain", "-no_check_time", "-ignore_critical"]
+        files = ["-CAfile", str(ca), str(device)]
+        return subprocess.run([*command, *files], capture_output=True, check=False).returncode == 0
 
 
 def unsettled(account: Account) -> Iterator[str]:

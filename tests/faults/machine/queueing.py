@@ -74,6 +74,7 @@ class Worker:
                 {"Records": [each.record() for each in batch]}, f"r-{self.invocations}", ends.timestamp()
             )
         except Killed:
+            self.aws.faults.buried()
             self.crashes += 1
             return
         except Exception as failure:  # noqa: BLE001 - whatever a function raises is Lambda's to deal with

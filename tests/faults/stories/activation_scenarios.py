@@ -25,8 +25,11 @@ from tests.faults.stories.activations import (
     knock,
     table,
 )
+from tests.worlds import raw_der
 from tests.worlds.deployment import BUCKET, CRL_KEY, POLICY
-from tests.worlds.odd_certificates import odd_device
+from tests.worlds.odd_certificates import device, odd_device, pointing_device
+
+ADDRESS = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/{CRL_KEY}"
 
 
 def cold_deployment() -> Arranged:
@@ -83,6 +86,15 @@ def odd() -> Arranged:
     """A good device whose certificate the library refuses to read."""
     found = arranged()
     found.device = odd_device("critical FALSE written out", factory(), SERIAL)
+    return found
+
+
+def unreadable() -> Arranged:
+    """A certificate that has two readings: a byte after its end."""
+    found = arranged()
+    der = raw_der.certificate(factory(), SERIAL, key=key()) + b"\x00"
+    found.device = device(der, SERIAL, key())
+    found.expected, found.reason = ("PENDING_ACTIVATION",), "malformed_certificate"
     return found
 
 
@@ -169,11 +181,21 @@ def adopted() -> Arranged:
 
 def distribution_point() -> Arranged:
     """Its CRL is where the certificate says, in the deployment's own bucket."""
-    url = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/{CRL_KEY}"
-    points = x509.CRLDistributionPoints(
-        [x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)]
-    )
-    found = arranged(extensions=[(points, False)])
+    found = arranged(extensions=[named()])
+    found.configure(crl="cdp")
+    return found
+
+
+def named() -> tuple[x509.CRLDistributionPoints, bool]:
+    """The distribution point in the deployment's own bucket."""
+    points = [x509.DistributionPoint([x509.UniformResourceIdentifier(ADDRESS)], None, None, None)]
+    return x509.CRLDistributionPoints(points), False
+
+
+def odd_distribution_point() -> Arranged:
+    """The same, beside a `cA FALSE` that makes strict readers see no extensions at all."""
+    found = arranged()
+    found.device = pointing_device(factory(), SERIAL, ADDRESS)
     found.configure(crl="cdp")
     return found
 
@@ -220,6 +242,7 @@ SCENARIOS: dict[str, Arrange] = {
         listed,
         odd,
         odd_and_listed,
+        unreadable,
         on_hold,
         weak,
         wrong_signature,
@@ -229,6 +252,7 @@ SCENARIOS: dict[str, Arrange] = {
         old_own_policy,
         adopted,
         distribution_point,
+        odd_distribution_point,
         allowed,
         registered_again,
         no_crl,

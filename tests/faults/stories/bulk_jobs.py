@@ -19,6 +19,7 @@ from tests.faults.machine.invariants import unsettled, wrong_changes
 from tests.faults.machine.queueing import Worker
 from tests.faults.machine.told import Told
 from tests.faults.stories.activations import Arranged, arranged, deliver, factory, key, knock
+from tests.worlds.odd_certificates import odd_device
 
 JOB = "job"
 SHIFT = timedelta(minutes=10)
@@ -140,10 +141,15 @@ def _judged(aws: Cloud, ordered: Ordered) -> Iterator[str]:
 
 
 def _deployment() -> tuple[Cloud, Arranged, list[pki.Device]]:
-    """Two devices that we activated, one that others did, one that an operator switched off, and one that waits."""
+    """Two devices that we activated, one that others did, one that an operator switched off, and one that waits.
+
+    One of ours and the others' one are odd.
+    """
     found = arranged()
     aws = found.begin()
     devices = [factory().issue(f"device-{n}", serial=100 + n, key=key()) for n in range(5)]
+    for n, kind in ((1, "issuer as PrintableString"), (2, "critical FALSE written out")):
+        devices[n] = odd_device(kind, factory(), 100 + n)
     for device in devices[:2]:
         deliver(aws, knock(aws, device))
     for device, status in zip(devices[2:], ("ACTIVE", "INACTIVE", "PENDING_ACTIVATION"), strict=True):

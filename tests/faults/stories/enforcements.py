@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from jitr.certificates import issuer_key
 from jitr.crls.versions import CrlVersions
+from jitr.settings import ThingNameSource
 from jitr_local import pki
 from tests.faults.machine.cloud import Cloud
 from tests.faults.machine.injection import Call, Fault
-from tests.faults.stories.activation_scenarios import distribution_point
+from tests.faults.stories.activation_scenarios import ADDRESS, distribution_point
 from tests.faults.stories.activations import (
     CRL,
     HOLD,
@@ -29,6 +31,7 @@ from tests.faults.stories.activations import (
     table,
 )
 from tests.worlds.deployment import BUCKET, CRL_KEY
+from tests.worlds.odd_certificates import REPRESENTATIVES, odd_device, pointing_device
 
 PUBLISHED = {
     "source": "aws.s3",
@@ -62,15 +65,35 @@ def held(serial: int) -> Any:
     return pki.revoked_entry(serial, reason=HOLD)
 
 
-def activated(*serials: int, start: Callable[[], Arranged] = arranged) -> tuple[Cloud, Arranged, dict[int, pki.Device]]:
+def plain(serial: int) -> pki.Device:
+    """A device with a certificate as everybody writes it."""
+    return factory().issue(f"device-{serial}", serial=serial, key=key())
+
+
+def each_its_own(serial: int) -> pki.Device:
+    """A device whose certificate is odd in another way than its neighbours'; the first of ten is not."""
+    kinds = (None, *REPRESENTATIVES)
+    kind = kinds[serial % 10 % len(kinds)]
+    return plain(serial) if kind is None else odd_device(kind, factory(), serial)
+
+
+def by_serial() -> Arranged:
+    """Things are named by serial number: the subjects of odd certificates are alike."""
+    found = arranged()
+    found.configure(thing_name=ThingNameSource.SERIAL)
+    return found
+
+
+def activated(
+    *serials: int, start: Callable[[], Arranged] = arranged, issue: Callable[[int], pki.Device] = plain
+) -> tuple[Cloud, Arranged, dict[int, pki.Device]]:
     """A deployment that activated devices, whose first CRL is enforced."""
     found = start()
     aws = found.begin()
     aws.account.s3.objects[CRL] = listing(1, number=1)
     devices = {}
     for serial in serials:
-        extensions = [(each.value, False) for each in found.device.certificate.extensions]
-        devices[serial] = factory().issue(f"device-{serial}", serial=serial, key=key(), extensions=extensions)
+        devices[serial] = issue(serial)
         assert deliver(aws, knock(aws, devices[serial])).letters == []
         assert aws.account.iot.status(devices[serial]) == "ACTIVE"
     sweep(aws)
@@ -83,8 +106,8 @@ def _swept(aws: Cloud, found: Arranged, expected: dict[pki.Device, str], **optio
 
 
 def revoked_and_held() -> Swept:
-    """One revoked, one on hold, one not listed, one that was on hold and is not any more."""
-    aws, found, devices = activated(11, 12, 13, 14)
+    """One revoked, one on hold, one not listed, one that was on hold and is not any more; each odd in its own way."""
+    aws, found, devices = activated(11, 12, 13, 14, start=by_serial, issue=each_its_own)
     aws.account.s3.objects[CRL] = listing(1, held(14), number=2)
     sweep(aws)
     aws.account.s3.objects[CRL] = listing(1, 11, held(12), number=3)
@@ -137,20 +160,26 @@ def confirmed() -> Swept:
 
 
 def activated_by_others() -> Swept:
-    """ACTIVE since long, never seen by us, and on the CRL."""
+    """ACTIVE since long, never seen by us, odd, and on the CRL."""
     aws, found, _ = activated(11)
-    other = factory().issue("other", serial=21, key=key())
-    aws.account.s3.objects[CRL] = listing(1, 21, number=2)
+    other = each_its_own(22)
+    aws.account.s3.objects[CRL] = listing(1, 22, number=2)
     sweep(aws)
-    aws.account.iot.connect(other, factory())
-    certificate = aws.account.iot.certificates[other.certificate_id]
-    certificate.status, certificate.policies = "ACTIVE", ["some-policy"]
+    by_hand(aws, other)
     return _swept(aws, found, {other: "REVOKED"}, event=SCHEDULE)
 
 
+def by_hand(aws: Cloud, device: pki.Device) -> None:
+    """Register a device's certificate as ACTIVE, past us."""
+    aws.account.iot.connect(device, factory())
+    certificate = aws.account.iot.certificates[device.certificate_id]
+    certificate.status, certificate.policies = "ACTIVE", ["some-policy"]
+
+
 def at_distribution_points() -> Swept:
-    """A CA whose CRL is where its certificates say."""
-    aws, found, devices = activated(11, start=distribution_point)
+    """A CA whose CRL is where its certificates say, beside a `cA FALSE` that is written out."""
+    issue = partial(pointing_device, factory(), url=ADDRESS)
+    aws, found, devices = activated(11, start=distribution_point, issue=issue)
     aws.account.s3.objects[CRL] = listing(1, 11, number=2)
     return _swept(aws, found, {devices[11]: "REVOKED"})
 

@@ -1,7 +1,7 @@
 """What happens to a batch of the activation queue when one call of the function goes wrong: told to its end, judged.
 
-The batch has a device that knocks three times, one that is on the CRL, an event about a certificate that AWS IoT does
-not know, and a message that is no event.
+The batch has a device that knocks three times, one with an odd certificate that is on the CRL, an event about a
+certificate that AWS IoT does not know, and a message that is no event.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tests.faults.machine.injection import Call, Fault
 from tests.faults.machine.invariants import unsettled, wrong_changes
 from tests.faults.machine.queueing import Worker
 from tests.faults.machine.told import Told
-from tests.faults.stories.activations import Arranged, arranged, factory, key, knock
+from tests.faults.stories.activations import Arranged, arranged, factory, knock
+from tests.worlds.odd_certificates import odd_device
 
 LISTED_SERIAL = 0x2002
 POISON = "\u0000 not an event {"
@@ -45,7 +46,7 @@ def batch() -> Batch:
     """Arrange it."""
     found = arranged()
     found.publish(factory().crl([LISTED_SERIAL]))
-    listed = factory().issue("device-2", serial=LISTED_SERIAL, key=key())
+    listed = odd_device("issuer as PrintableString", factory(), LISTED_SERIAL)
     aws = found.begin()
     knocks = [knock(aws, found.device) for _ in range(3)]
     unknown = {**knocks[0], "certificateId": UNKNOWN}

@@ -76,8 +76,15 @@ def test_every_page_that_the_program_names_is_there() -> None:
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     """In the words of the checkout: `lambda/jitr/errors.py`, `tests/e2e`, with or without a test's name behind it."""
     roots = "lambda|fleet|infra|cli|local|tests|bench|docs|tools|examples|findings"
-    named = re.findall(rf"`((?:{roots})/[\w./-]*)(?:::\w+)?`", page.read_text(encoding="utf-8"))
-    assert [each for each in named if not (ROOT / each).exists()] == []
+    named = re.findall(rf"`((?:{roots})/[\w./-]*)(?:::(\w+))?`", page.read_text(encoding="utf-8"))
+    assert [file for file, _ in named if not (ROOT / file).exists()] == []
+    tests = {(file, name) for file, name in named if name}
+    assert [each for each in tests if not re.search(rf"^ *(?:def|class) {each[1]}\b", text_of(each[0]), re.M)] == []
+
+
+def text_of(file: str) -> str:
+    """Return the text of a file of the checkout."""
+    return (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_every_page_is_reached_from_the_front_door() -> None:

@@ -17,7 +17,8 @@ from jitr.activation.steps import LEASE, TIME_LIMIT, Activation
 from jitr.crls.cache import CurrentCrl
 from jitr.enforcement.sweep import SWEEP_LEASE, Enforcement
 from jitr.registry.switching_off import SwitchingOff
-from tests.worlds.race import HTTP, RETRY_AFTER, S3, SERIAL, Scenario, blind, crl, world
+from tests.worlds.odd_certificates import REPRESENTATIVES
+from tests.worlds.race import HTTP, POINTING, RETRY_AFTER, S3, SERIAL, Scenario, blind, crl, world
 from tests.worlds.race_search import Depth, RaceSearch
 
 pytestmark = pytest.mark.race
@@ -116,6 +117,17 @@ def test_a_braked_crl_switches_off_just_as_surely(
 def test_a_certificate_that_is_not_listed_ends_active(search: RaceSearch, case: str) -> None:
     """No lease and no crash keeps a good device out for ever."""
     assert_holds(search, *NOT_LISTED[case])
+
+
+@pytest.mark.parametrize("written", [*REPRESENTATIVES, POINTING])
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
+def test_however_a_certificate_is_written_it_ends_as_its_crl_says(
+    search: RaceSearch, written: str, listed: bool
+) -> None:
+    """One of each kind of odd certificate: on hold it never ends ACTIVE, not listed it always does."""
+    expected = OFF if listed else frozenset({"ACTIVE"})
+    scenario = Scenario(written=written, after=held if listed else another, delivered_again=False, expected=expected)
+    search.assert_holds(world(scenario), Depth(0, 2), at_least=40)
 
 
 class WithoutSecondLook(Activation):

@@ -14,8 +14,8 @@ from jitr.aws.iot import CertificateStatus
 from jitr.aws.state_table import StateTable
 from jitr.certificates import issuer_key
 from jitr.enforcement.coverage import Coverage
+from jitr.enforcement.one_by_one import in_turns
 from jitr.enforcement.passes import Counts, Passes, PassKind, PassState
-from jitr.enforcement.reconciliation import in_turns
 from jitr.errors import Outcome, Undecided
 from jitr.handlers.enforce import NEWEST, EnforcementHandler, build_function
 from jitr.registry.claims import Claims

@@ -23,7 +23,7 @@ from tests.faults.machine.cloud import Cloud
 from tests.faults.machine.counting import Count
 from tests.faults.machine.invariants import unsettled, wrong_changes
 from tests.faults.stories import bulk_jobs
-from tests.faults.stories.activation_scenarios import distribution_point, listed, renewed
+from tests.faults.stories.activation_scenarios import distribution_point, listed, odd_distribution_point, renewed
 from tests.faults.stories.activations import (
     CRL,
     SCHEDULE,
@@ -131,18 +131,38 @@ def _sweep_and_job(*, job_first: bool) -> Pair:
     return Pair(found, both[0], both[1], ends, operators_word=True)
 
 
-def _undoing_and_sweep(*, undoing_first: bool) -> Pair:
+def _pass_and_undoing(*, pass_first: bool) -> Pair:
+    """A job is undone; a day after its last pass the function compares, too."""
     ordered: Ordered = bulk_jobs.undone()
-    own = list(ordered.expected)
+    aws = ordered.arranged.begin()
+    aws.account.clock.advance(hours=25)
+    ordered.arranged.keep(aws)
+    both: list[Act] = [_compare, _undo(ordered)]
+    if not pass_first:
+        both.reverse()
+    ends = {each: (status,) for each, status in ordered.expected.items()}
+    return Pair(ordered.arranged, both[0], both[1], ends, operators_word=True)
 
+
+def _compare(aws: Cloud) -> None:
+    sweep(aws, SCHEDULE)
+
+
+def _undo(ordered: Ordered) -> Act:
     def undo(aws: Cloud) -> None:
         jobs(aws).create("undo", ordered.plan, by="somebody", at=aws.account.clock())
         way = bulk_jobs.worker(aws)
         way.send(Shift("undo", 1).to_json())
         assert way.work()
 
+    return undo
+
+
+def _undoing_and_sweep(*, undoing_first: bool) -> Pair:
+    ordered: Ordered = bulk_jobs.undone()
+    own = list(ordered.expected)
     ends = dict.fromkeys(own, ("ACTIVE",)) | dict.fromkeys(own[3:], ("INACTIVE",)) | {own[0]: ("REVOKED",)}
-    both: list[Act] = [undo, _publish(100)]
+    both: list[Act] = [_undo(ordered), _publish(100)]
     if not undoing_first:
         both.reverse()
     return Pair(ordered.arranged, both[0], both[1], ends, operators_word=True)
@@ -154,12 +174,15 @@ PAIRS: dict[str, Callable[[], Pair]] = {
     "two knocks of a listed device": lambda: _two_knocks(listed),
     "activation, then a CRL": lambda: _activation_and_revocation(arranged),
     "activation, then a CRL at a distribution point": lambda: _activation_and_revocation(distribution_point),
+    "activation of an odd certificate, then a CRL": lambda: _activation_and_revocation(odd_distribution_point),
     "activation, then a job": _activation_and_job,
     "job, then an activation": _job_and_activation,
     "sweep, then a job": lambda: _sweep_and_job(job_first=False),
     "job, then a sweep": lambda: _sweep_and_job(job_first=True),
     "undoing, then a sweep": lambda: _undoing_and_sweep(undoing_first=True),
     "sweep, then an undoing": lambda: _undoing_and_sweep(undoing_first=False),
+    "pass, then an undoing": lambda: _pass_and_undoing(pass_first=True),
+    "undoing, then a pass": lambda: _pass_and_undoing(pass_first=False),
 }
 
 
@@ -181,6 +204,7 @@ def test_wherever_another_function_comes_in_all_ends_well(aws: Cloud, count: Cou
         def come_in(began: datetime = began) -> None:
             pair.second(aws)
             if aws.account.clock() - began > pair.limit:
+                aws.faults.dead = True
                 raise Killed("its time is over")
 
         aws.faults.interrupt(at, come_in)

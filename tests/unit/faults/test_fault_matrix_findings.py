@@ -63,6 +63,15 @@ def test_an_activation_that_does_not_say_where_the_crl_is(aws: Cloud, monkeypatc
     assert "a later CRL does not switch it off" in found(activations(scenario, Fault.THROTTLED))
 
 
+def test_an_activation_of_what_another_key_signed(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By OpenSSL's word, not by that of the reader that is judged."""
+    scenario = knocking(SCENARIOS["wrong_signature"]())
+    for module in ("certificates.rules", "revocation.verdict"):
+        monkeypatch.setattr(f"jitr.{module}.verify_signature", lambda *_: None)
+    complaints = next(activations(scenario, Fault.THROTTLED)).complaints
+    assert any("OpenSSL does not take it" in each for each in complaints)
+
+
 def test_an_activation_without_a_policy(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """I2, at the moment of the change."""
     scenario = knocking(SCENARIOS["cold_deployment"]())

@@ -78,6 +78,7 @@ def on_aws_iot(
             lambda a: a.attach_policy(name, arn),
             lambda a: a.create_policy(name, POLICY) if policies else None,
             lambda a: a.describe_ca(ca),
+            lambda a: a.certificate_page(ca, None),
         ]
     )
 
