@@ -17,6 +17,7 @@ from typing import Any, Self
 import boto3
 import pytest
 from aws_lambda_powertools import Logger
+from botocore.hooks import HierarchicalEmitter
 
 from jitr.handlers import activate, authorities, bulk, enforce, roll_out
 from jitr.messages.custom_resource import Answers
@@ -84,7 +85,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     found = cloud()
 
     def session(**_: Any) -> Any:
-        return SimpleNamespace(client=lambda service, **_: OfOneContainer(found.client(service)))
+        # What a container registers on its session ends with it; no attempt is ever sent.
+        return SimpleNamespace(
+            client=lambda service, **_: OfOneContainer(found.client(service)), events=HierarchicalEmitter()
+        )
 
     monkeypatch.setattr(boto3, "Session", session)
     monkeypatch.setattr("jitr.telemetry.telemetry.Logger", lambda **_: _logger())
