@@ -78,6 +78,17 @@ class MemoryS3:
         data = self.objects[self._checked(given)] = given["Body"].getvalue()
         return {"ETag": _tag(data)}
 
+    def ListObjectsV2(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        bucket = f"s3://{given['Bucket']}/"
+        keys = (each.removeprefix(bucket) for each in self.objects if each.startswith(bucket))
+        found = sorted(each for each in keys if each.startswith(given["Prefix"]))
+        return {"Contents": [{"Key": each, "LastModified": pki.now()} for each in found], "IsTruncated": False}
+
+    def PutObjectTagging(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if self._checked(given) not in self.objects:
+            raise Refused("NoSuchKey", "The specified key does not exist.")
+        return {}
+
     def _checked(self, given: Mapping[str, Any]) -> str:
         if given.get("ExpectedBucketOwner", ACCOUNT) != ACCOUNT:
             raise Refused("AccessDenied", "Access Denied")
