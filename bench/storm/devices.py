@@ -17,11 +17,11 @@ CONNECT_SECONDS = 0.3
 RULE_SECONDS = 0.1
 
 
-@lru_cache(maxsize=2)
-def factory(count: int) -> tuple[CertificateAuthority, tuple[Device, ...]]:
+@lru_cache(maxsize=4)
+def factory(count: int, name: str = "device") -> tuple[CertificateAuthority, tuple[Device, ...]]:
     """Return a CA and its devices; all have one key, which nothing here looks at, so that they are made quickly."""
     ca, key = CertificateAuthority.create(), new_key("P-256")
-    return ca, tuple(ca.issue(f"device-{n}", key=key) for n in range(count))
+    return ca, tuple(ca.issue(f"{name}-{n}", key=key) for n in range(count))
 
 
 @dataclass

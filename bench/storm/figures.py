@@ -25,9 +25,9 @@ class Outcomes(logging.Handler):
 class Storm:
     """The figures of one run; times in virtual seconds, that is the time it would have taken on AWS.
 
-    `bound` is how many devices a second the quota allows: activation's share of the scarcest API, through the calls
-    that one activation makes of it. `unneeded` is how many of the further events of a device were decided without a
-    DescribeCertificate, as a share of them.
+    `bound` is how many devices a second the quota allows: the scarcest API less the margin, through the calls that one
+    activation makes of it. `unneeded` is how many of the further events of a device were decided without a
+    DescribeCertificate, as a share of them. `revocations` are the times at which enforcement switched a device off.
     """
 
     who: str
@@ -50,6 +50,12 @@ class Storm:
     quota_bound: float
     outcomes: Counter[tuple[str, str | None]]
     computed_seconds: float
+    revocations: Sequence[float] = ()
+
+    @property
+    def revoked_per_second(self) -> float:
+        """Return how many devices a second enforcement switched off while it was at it."""
+        return len(self.revocations) / max(self.revocations) if self.revocations else 0.0
 
     @property
     def per_second(self) -> float:
@@ -58,7 +64,7 @@ class Storm:
 
     @property
     def share_of_bound(self) -> float:
-        """Return the rate as a share of what activation's share of the quota allows."""
+        """Return the rate as a share of what the quota allows, less the margin."""
         return self.per_second / self.bound
 
     @property

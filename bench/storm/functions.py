@@ -9,7 +9,8 @@ from typing import Any
 from bench.storm.aws import Aws
 from bench.storm.invocations import Handler
 from jitr.activation.queue import is_batch
-from jitr.handlers.activate import Surroundings, build_function
+from jitr.handlers.activate import build_function
+from jitr.handlers.clients import Surroundings
 from jitr.settings import Configuration, Environment
 from tests.aws.fake_iot import ACCOUNT, REGION
 

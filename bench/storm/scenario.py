@@ -13,7 +13,6 @@ from jitr_local import pki
 from tests.aws.fake_iot import ACCOUNT, REGION
 from tests.worlds.deployment import POLICY
 
-CRL_KEY = "factory-1.crl"
 # What one activation calls under a quota of 10 to 15 a second, once each.
 ACTIVATION_CALLS = ("DescribeCertificate", "AttachPolicy", "UpdateCertificate")
 
@@ -37,7 +36,8 @@ class Scenario:
     """One storm.
 
     `over_seconds` is the time in which all devices connect first, `others` how many calls a second of each API somebody
-    else in the account makes all the time, `knocks` how often a device tries before it gives up (None: never).
+    else in the account makes all the time, `knocks` how often a device tries before it gives up (None: never);
+    `revoking` is how many devices enforcement switches off meanwhile.
     """
 
     devices: int
@@ -48,30 +48,39 @@ class Scenario:
     knocks: int | None = None
     seed: int = 1
     longest_seconds: float = 86400.0
+    revoking: int = 0
 
     @property
     def quota_bound(self) -> float:
         """Return how many devices a second the whole quota allows: one call of each kind for each device."""
         return min(AWS_DEFAULTS[name] for name in ACTIVATION_CALLS)
 
-    def deployment(self, ca: pki.CertificateAuthority) -> Deployment:
+    def deployment(self, *cas: pki.CertificateAuthority) -> Deployment:
         """Return what the fleet file would say, everything but the quota left at its default."""
-        managed = FleetCa(
-            name="factory-1",
-            certificate=pki.pem(ca.certificate),
-            ca_certificate_id=ca.ca_certificate_id,
-            registration=Registration.SNI_ONLY,
-            status=CaStatus.ACTIVE,
-            crl=f"s3://{BUCKET}/{CRL_KEY}",
-            policy="default",
-            thing_name=ThingNameSource.CN,
-            on_existing_thing=OnExistingThing.REFUSE,
-        )
         return Deployment(
             name="storm",
             account=ACCOUNT,
             region=REGION,
             api_tps=round(self.quota_bound),
             policies={"default": POLICY},
-            cas=(managed,),
+            cas=tuple(_managed(number, ca) for number, ca in enumerate(cas, start=1)),
         )
+
+
+def crl_key(number: int) -> str:
+    """Return where the CRL of a CA is in the bucket; the first is number 1."""
+    return f"factory-{number}.crl"
+
+
+def _managed(number: int, ca: pki.CertificateAuthority) -> FleetCa:
+    return FleetCa(
+        name=f"factory-{number}",
+        certificate=pki.pem(ca.certificate),
+        ca_certificate_id=ca.ca_certificate_id,
+        registration=Registration.SNI_ONLY,
+        status=CaStatus.ACTIVE,
+        crl=f"s3://{BUCKET}/{crl_key(number)}",
+        policy="default",
+        thing_name=ThingNameSource.CN,
+        on_existing_thing=OnExistingThing.REFUSE,
+    )

@@ -10,7 +10,7 @@ import re
 import time as wall
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from random import Random
@@ -27,15 +27,17 @@ from bench.storm.functions import BUCKET, DEAD_LETTERS, QUEUE, real_function, us
 from bench.storm.invocations import AsynchronousQueue, Container, EventSourceMapping, Handler
 from bench.storm.queues import StandardQueue
 from bench.storm.quotas import Quotas
-from bench.storm.scenario import CRL_KEY, Mode, Scenario, Who
+from bench.storm.revocations import Revocations
+from bench.storm.scenario import Mode, Scenario, Who, crl_key
 from bench.storm.virtual_time import VirtualTime
 from jitr.activation.queue import MAX_RECEIVES
 from jitr.activation.steps import TIME_LIMIT
-from jitr.handlers.activate import Surroundings
+from jitr.handlers.clients import Surroundings
 from jitr.settings import Environment
 from jitr_fleet.deployments.concurrency import concurrency_for
 from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment
+from jitr_local.pki import CertificateAuthority
 from tests.aws.fake_iot import ACCOUNT, QUOTA_LIMITED, REGION
 
 ENVIRONMENT = Environment(
@@ -56,12 +58,12 @@ _UNRESERVED = 100
 def run(scenario: Scenario) -> Storm:
     """Let a storm pass and return its figures."""
     began = wall.perf_counter()
-    found = _World(scenario).storm()
+    found = World(scenario).storm()
     return found(wall.perf_counter() - began)
 
 
 @dataclass
-class _World:
+class World:
     """Everything there is in one storm; nothing in it is shared with another."""
 
     scenario: Scenario
@@ -71,23 +73,37 @@ class _World:
 
     @cached_property
     def random(self) -> Random:
+        """Chance, the same in every run."""
         return Random(self.scenario.seed)  # noqa: S311 - the same storm in every run
 
     @cached_property
     def aws(self) -> Aws:
+        """The account."""
         quotas = Quotas(lambda: self.time.now, others=self.scenario.others)
         return Aws(self.time, quotas, self.random)
 
     @cached_property
+    def cas(self) -> tuple[CertificateAuthority, ...]:
+        """The CAs whose devices come."""
+        return (factory(self.scenario.devices)[0],)
+
+    @cached_property
     def deployment(self) -> Deployment:
-        return self.scenario.deployment(factory(self.scenario.devices)[0])
+        """What is deployed."""
+        return self.scenario.deployment(*self.cas)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What functions take for time and chance."""
+        return Surroundings(clock=self.clock, sleep=self.time.sleep, chance=self.random.random)
 
     def clock(self) -> datetime:
+        """Return the time of day."""
         return self.start + timedelta(seconds=self.time.now)
 
     def storm(self) -> Callable[[float], Storm]:
         """Run everything; returns what makes the figures, once somebody says how long it took to compute."""
-        with self._in_place():
+        with self.in_place():
             match self.scenario:
                 case Scenario(mode=Mode.QUEUE):
                     return self._queued()
@@ -96,11 +112,11 @@ class _World:
             return self._direct(_UNRESERVED)
 
     @contextlib.contextmanager
-    def _in_place(self) -> Iterator[None]:
+    def in_place(self) -> Iterator[None]:
         """Put virtual time and the stand-ins where the function's modules look for the real ones."""
-        ca, _ = factory(self.scenario.devices)
-        self.aws.iot.register_ca(ca)
-        self.aws.objects[BUCKET, CRL_KEY] = ca.crl(next_update=self.start + timedelta(days=30))
+        for number, ca in enumerate(self.cas, start=1):
+            self.aws.iot.register_ca(ca)
+            self.aws.objects[BUCKET, crl_key(number)] = ca.crl(next_update=self.start + timedelta(days=30))
         random.seed(self.scenario.seed)  # for the jitter of botocore and of the function
         with (
             mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=self.time.sleep)),
@@ -120,8 +136,7 @@ class _World:
     def _function(self) -> Handler:
         if self.scenario.who is Who.USUAL:
             return usual_handler(self.aws)
-        surroundings = Surroundings(clock=self.clock, sleep=self.time.sleep, chance=self.random.random)
-        return real_function(configuration_of(self.deployment), ENVIRONMENT, surroundings)
+        return real_function(configuration_of(self.deployment), ENVIRONMENT, self.surroundings)
 
     def _devices(self, publish: Callable[[Mapping[str, Any]], None]) -> Devices:
         ca, made = factory(self.scenario.devices)
@@ -136,6 +151,18 @@ class _World:
         return self._figures(devices, queue.finished, queue.peak, queue.dead, queue.waiting)
 
     def _queued(self) -> Callable[[float], Storm]:
+        queue, mapping, dead = self.behind_a_queue()
+        devices = self._devices(lambda event: queue.send(json.dumps(event)))
+        revocations = Revocations(self.scenario.revoking, self.aws, self.cas[0], self.clock)
+        if self.scenario.revoking:
+            configuration = configuration_of(self.deployment)
+            self.time.start(lambda: revocations.run(configuration, ENVIRONMENT, self.surroundings))
+        self._pass(devices, lambda: queue.depth)
+        figures = self._figures(devices, mapping.finished, queue.peak, dead, queue.waiting_bodies())
+        return lambda computed: replace(figures(computed), revocations=revocations.times)
+
+    def behind_a_queue(self) -> tuple[StandardQueue, EventSourceMapping, list[str]]:
+        """Let the function poll a queue; returns both, and where the dead letters go."""
         dead: list[str] = []
         queue = StandardQueue(
             self.time,
@@ -155,9 +182,7 @@ class _World:
             window=BATCH_WINDOW_SECONDS,
         )
         mapping.start()
-        devices = self._devices(lambda event: queue.send(json.dumps(event)))
-        self._pass(devices, lambda: queue.depth)
-        return self._figures(devices, mapping.finished, queue.peak, dead, queue.waiting_bodies())
+        return queue, mapping, dead
 
     def _pass(self, devices: Devices, depth: Callable[[], int]) -> None:
         devices.begin(over_seconds=self.scenario.over_seconds)
@@ -171,7 +196,7 @@ class _World:
         # Whatever text a device's event lies in, in a queue or among the dead letters, it is not lost.
         kept = "".join(json.dumps(each) for each in (*dead, *waiting))
         lost = [each for each in devices.devices if each.certificate_id not in active | _ids(kept)]
-        share = self.deployment.activation_share / 100 if scenario.who is Who.JITR else 1
+        bound = self.deployment.lent_tps if scenario.who is Who.JITR else scenario.quota_bound
         return lambda computed: Storm(
             who=scenario.who,
             mode=scenario.mode,
@@ -189,7 +214,7 @@ class _World:
             described=aws.answered.get("DescribeCertificate", 0),
             waits=[at - devices.first_at[each] for each, at in aws.activated_at.items()],
             peak_queue=peak,
-            bound=scenario.quota_bound * share,
+            bound=bound,
             quota_bound=scenario.quota_bound,
             outcomes=self.outcomes.counted,
             computed_seconds=computed,

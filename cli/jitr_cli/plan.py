@@ -122,7 +122,7 @@ class _Asked:
     "--share",
     type=click.IntRange(1, 100),
     metavar="PERCENT",
-    help="what activation may use of it  [default: 60, or the deployment's]",
+    help="what activation has of it while others are at work  [default: all that is lent to it when nobody is]",
 )
 @click.option(
     "--containers",
@@ -194,7 +194,8 @@ def _settings(asked: _Asked, deployment: Deployment | None) -> dict[str, Any]:
         found = {
             "ingestion": deployment.ingestion,
             "quota": deployment.api_tps,
-            "share": deployment.activation_share,
+            "margin": deployment.api_margin,
+            "share": deployment.activation_share + deployment.enforcement_share + deployment.bulk_share,
         }
     if asked.mode is not None:
         found["ingestion"] = Ingestion(asked.mode)
@@ -215,9 +216,10 @@ def as_data(plan: StormPlan, arrival: str) -> dict[str, Any]:
         "arrival": arrival,
         "mode": request.ingestion.value,
         "quotas": dict(request.capacity.quotas),
+        "margin": request.margin,
         "share": request.share,
         "containers": request.capacity.containers,
-        "bound_per_second": request.capacity.per_second,
+        "bound_per_second": round(request.capacity.per_second, 6),
         "seconds": {
             "half": _reached(course.time_to(0.5)),
             "ninety_nine_percent": _reached(course.time_to(0.99)),
@@ -245,7 +247,8 @@ def _print(plan: StormPlan, arrival: str) -> None:
     say(
         f"{request.arrival.devices:,} devices, {arrival} · {request.ingestion}"
         f"{_MODEL if request.ingestion is Ingestion.DIRECT else ''} · "
-        f"{request.share} % of {request.quota} AWS IoT calls a second · {capacity.containers} containers"
+        f"{request.share} % of {request.quota} less {request.margin:g} AWS IoT calls a second · "
+        f"{capacity.containers} containers"
     )
     rows = [
         ("half of them ACTIVE after", spoken(course.time_to(0.5))),

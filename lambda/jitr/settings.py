@@ -138,8 +138,9 @@ def _of_kind(kind: object, value: Any) -> Any:  # noqa: ANN401 - whatever JSON h
 class Configuration:
     """The reviewed part: CAs, policy templates by name (their text), hosts that CRLs may come from.
 
-    `enforcement_tps` is how many AWS IoT calls a second enforcement may make, `bulk_tps` operators' bulk work;
-    `activation_tps` how many devices a second activation may ask AWS IoT about. `brake_devices` (None: the usual
+    `enforcement_tps` is how many AWS IoT calls a second are guaranteed to enforcement, `bulk_tps` to operators' bulk
+    work; `activation_tps` about how many devices a second activation can certainly ask. What one of them leaves unused
+    the others borrow (jitr.aws.lending). `brake_devices` (None: the usual
     number) and `brake_percent` are the brake's limits, `reconciliation_hours` the time from one pass over all
     certificates to the next; bundles of earlier versions have none of the three.
     `connects` says by template which client ids it lets connect (jitr.policies.connecting).
@@ -149,9 +150,9 @@ class Configuration:
     cas: tuple[ManagedCa, ...] = ()
     policies: Mapping[str, str] = field(default_factory=dict)
     crl_hosts: tuple[str, ...] = ()
-    activation_tps: float = 6.0
-    enforcement_tps: float = 3.0
-    bulk_tps: float = 1.0
+    activation_tps: float = 5.88
+    enforcement_tps: float = 2.94
+    bulk_tps: float = 0.98
     mode: Mode = Mode.ACTIVATE
     connects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     brake_devices: int | None = None

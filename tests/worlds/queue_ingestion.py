@@ -16,8 +16,9 @@ from botocore.exceptions import EndpointConnectionError
 from jitr.activation.batch import ActivationBatch
 from jitr.activation.queue import MAX_RECEIVES, ActivationQueue
 from jitr.activation.steps import TIME_LIMIT
+from jitr.aws.lending import Allotment, Part
 from jitr.aws.state_table import StateTable
-from jitr.aws.turns import TurnLine, Turns
+from jitr.aws.turns import CERTIFICATES, BatchTurns, TurnLine, Turns
 from jitr.messages.dead_letters import DeadLetter, decode_dead_letter
 from jitr.telemetry.activation import ActivationTelemetry
 from tests.aws.memory_sqs import MemorySqs, Message
@@ -105,8 +106,16 @@ class QueueIngestion:
     def container(self) -> None:
         """Start a cold container."""
         table = StateTable(self.deployment.dynamodb, TABLE)
-        line = TurnLine(table, "activation-pace", self.per_second)
-        turns = Turns(line, now=self._now, sleep=lambda seconds: self.deployment.clock.advance(seconds=seconds))
+        line = TurnLine(table, CERTIFICATES, Allotment({Part.ACTIVATION: self.per_second}))
+        turns = BatchTurns(
+            Turns(
+                line,
+                Part.ACTIVATION,
+                now=self._now,
+                sleep=lambda seconds: self.deployment.clock.advance(seconds=seconds),
+                chance=lambda: 0.5,
+            )
+        )
         self.deployment.activation = replace(self.deployment.container(), turn=turns)
         self.work = ActivationBatch(
             activation=self.deployment.activation,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 _WHOLE = 100
 
 # How long one activation takes, with its three limited calls one after the other.
@@ -18,10 +20,10 @@ def concurrency_for(api_tps: int, activation_share: int) -> int:
     return max(1, int(api_tps * activation_share * SECONDS_PER_ACTIVATION / _WHOLE))
 
 
-def queue_concurrency_for(api_tps: int, activation_share: int) -> int:
-    """Return how many batches of the activation queue may be at work at once.
+def queue_concurrency_for(lent_tps: float) -> int:
+    """Return how many batches of the activation queue may be at work at once, by all that may be lent to activation.
 
-    Turns in the state table keep them within their share, not their number. So there are twice as many as could do the
+    Turns in the state table keep them within the quota, not their number. So there are twice as many as could do the
     work if all were always busy: some wait for their turn while others are slow or start cold. Lambda allows 2 to 1000.
     """
-    return min(1000, max(2, 2 * concurrency_for(api_tps, activation_share)))
+    return min(1000, max(2, 2 * math.ceil(lent_tps * SECONDS_PER_ACTIVATION)))

@@ -94,10 +94,10 @@ class Deployment:
 
     `policies` holds the templates of `policies_folder` by name, as text. `reserved_concurrency` is a number, or None
     for a function that reserves none; `maximum_concurrency` how many batches of the activation queue are at work at
-    once. `api_tps` is the account's quota of AWS IoT API calls a second, the shares are
-    percent of it and make 100 at most. `enforcement_minutes` is the time from one look at every CRL to the next,
-    `reconciliation_hours` that from one pass over all certificates. More newly listed than `brake_devices`, and than
-    `brake_percent` of a CA's ACTIVE ones, is braked.
+    once. `api_tps` is the account's quota of AWS IoT API calls a second, `api_margin` what others are left of it; the
+    shares are percent of the rest, are guaranteed, and make 100 at most. `enforcement_minutes` is the time from one
+    look at every CRL to the next, `reconciliation_hours` that from one pass over all certificates. More newly listed
+    than `brake_devices`, and than `brake_percent` of a CA's ACTIVE ones, is braked.
     `connects` says by template which client ids it lets connect (jitr.policies.connecting).
     `released_cas` are names or ids of CAs that may leave although they have ACTIVE devices.
     """
@@ -111,6 +111,7 @@ class Deployment:
     crl_publishers: tuple[str, ...] = ()
     alarm_email: str | None = None
     api_tps: int = 10
+    api_margin: float = 0.2
     activation_share: int = 60
     enforcement_share: int = 30
     bulk_share: int = 10
@@ -119,7 +120,7 @@ class Deployment:
     brake_percent: int = BRAKE_PERCENT
     reconciliation_hours: int = 24
     reserved_concurrency: int | None = None
-    maximum_concurrency: int = 6
+    maximum_concurrency: int = 10
     log_retention_days: int = 90
     policies: Mapping[str, str] = field(default_factory=dict)
     connects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -145,18 +146,27 @@ class Deployment:
 
     @property
     def activation_tps(self) -> float:
-        """How many devices a second activation may ask AWS IoT about, each by one call of every limited kind."""
-        return self.api_tps * self.activation_share / 100
+        """About how many devices a second activation can certainly ask, each by one call of every limited kind."""
+        return self._part(self.activation_share)
 
     @property
     def enforcement_tps(self) -> float:
-        """How many AWS IoT calls a second enforcement may make."""
-        return self.api_tps * self.enforcement_share / 100
+        """How many AWS IoT calls a second enforcement can certainly make."""
+        return self._part(self.enforcement_share)
 
     @property
     def bulk_tps(self) -> float:
-        """How many AWS IoT calls a second operators' bulk work may make."""
-        return self.api_tps * self.bulk_share / 100
+        """How many AWS IoT calls a second operators' bulk work can certainly make."""
+        return self._part(self.bulk_share)
+
+    @property
+    def lent_tps(self) -> float:
+        """How many calls a second one part may make while the others need none."""
+        return self._part(self.activation_share + self.enforcement_share + self.bulk_share)
+
+    def _part(self, percent: int) -> float:
+        """Return a share of what the margin leaves, to the thousandth of a call."""
+        return round((self.api_tps - self.api_margin) * percent / 100, 3)
 
 
 @dataclass(frozen=True, kw_only=True)

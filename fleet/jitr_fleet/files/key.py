@@ -13,7 +13,7 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - of the key's kind
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One key: its kind (`str`, `int`, `bool`, `list` of texts, `dict` of texts), and what its value may be.
+    """One key: its kind (`str`, `int`, `float`, `bool`, `list` of texts, `dict` of texts), and what its value may be.
 
     `pattern` is a regular expression for the whole text (for each text of a list or dict) and `shape` says it in words;
     `names` is one for each name of a dict. `keys` are those of a table that may stand in place of a text.

@@ -7,7 +7,7 @@ from typing import Any
 
 from jitr_fleet.files.key import Key
 
-_TYPES = {str: "string", int: "integer", bool: "boolean"}
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def table_schema(keys: Iterable[Key]) -> dict[str, Any]:

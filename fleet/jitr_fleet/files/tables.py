@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from jitr_fleet.files.mistakes import Mistakes
 _KINDS = {
     str: "a text in quotes",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     list: "a list of texts",
     dict: "a table of texts",
@@ -88,6 +90,8 @@ def _is_kind(value: object, kind: type) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if kind is dict:
         return isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values())
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, kind) and isinstance(value, bool) is (kind is bool)
 
 

@@ -90,8 +90,15 @@ DEPLOYMENT_KEYS: Final = (
         minimum=1,
     ),
     Key(
+        name="api_margin",
+        about="calls a second of api_tps that are left to whatever else uses the account's quota",
+        kind=float,
+        default=0.2,
+        minimum=0,
+    ),
+    Key(
         name="activation_share",
-        about="percent of api_tps that activation may use",
+        about="percent of api_tps less api_margin that activation can count on, and lends while it needs less",
         kind=int,
         default=60,
         minimum=1,
@@ -99,7 +106,7 @@ DEPLOYMENT_KEYS: Final = (
     ),
     Key(
         name="enforcement_share",
-        about="percent of api_tps that switching off revoked devices may use",
+        about="the same for switching off revoked devices",
         kind=int,
         default=30,
         minimum=1,
@@ -107,7 +114,7 @@ DEPLOYMENT_KEYS: Final = (
     ),
     Key(
         name="bulk_share",
-        about="percent of api_tps that operators' bulk work may use",
+        about="the same for operators' bulk work",
         kind=int,
         default=10,
         minimum=1,

@@ -124,11 +124,12 @@ class _DeploymentReader:
 
     def _deployment(self, values: Mapping[str, Any], policies: Mapping[str, str], cas: list[FleetCa]) -> Deployment:
         quota = (values["api_tps"], values["activation_share"])
+        lent = (values["api_tps"] - values["api_margin"]) * sum(values[name] for name in _SHARES) / _WHOLE
         return Deployment(
             **fields_of(DEPLOYMENT_KEYS, values),
             name=self.name,
             reserved_concurrency=_reserved(values["reserved_concurrency"], *quota),
-            maximum_concurrency=_at_once(values["maximum_concurrency"], *quota),
+            maximum_concurrency=_at_once(values["maximum_concurrency"], lent),
             policies=policies,
             connects={name: client_ids(template) for name, template in policies.items()},
             policies_folder=self.folder / values["policies"],
@@ -139,6 +140,9 @@ class _DeploymentReader:
         """Note shares that promise more than there is."""
         if not all(name in values for name in _SHARES):
             return
+        if "api_tps" in values and values.get("api_margin", 0) >= values["api_tps"]:
+            found = f"api_margin leaves nothing of api_tps = {values['api_tps']}"
+            self.mistakes.add(self.path, found, "a margin below api_tps is expected")
         total = sum(values[name] for name in _SHARES)
         if total > _WHOLE:
             found = f"{' + '.join(_SHARES)} make {total} percent"
@@ -152,8 +156,8 @@ class _DeploymentReader:
         return templates if len(self.mistakes) == before else None
 
 
-def _at_once(wanted: int | str, api_tps: int, activation_share: int) -> int:
-    return wanted if isinstance(wanted, int) else queue_concurrency_for(api_tps, activation_share)
+def _at_once(wanted: int | str, lent: float) -> int:
+    return wanted if isinstance(wanted, int) else queue_concurrency_for(lent)
 
 
 def _reserved(wanted: int | str, api_tps: int, activation_share: int) -> int | None:

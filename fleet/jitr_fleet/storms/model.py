@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 # Calls a second that AWS allows by default for what one activation calls once each (Service Quotas, AWS IoT Core).
 AWS_QUOTAS: Mapping[str, float] = {"DescribeCertificate": 10, "UpdateCertificate": 10, "AttachPolicy": 15}
 LOOK_UP = "DescribeCertificate"
+# What is left of a quota that a margin takes up whole.
+_LEAST_TPS = 0.01
 # What one event takes of a container's time. Assumptions: the quota, not they, decides how long a storm lasts.
 ACTIVATION_SECONDS = 0.5
 FURTHER_SECONDS = 0.02
@@ -36,16 +38,17 @@ _NOBODY, _NOBODY_OF = 0.5, 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What a deployment may use: AWS IoT's quotas in calls a second, its share of them, and containers."""
+    """What a deployment may use: AWS IoT's quotas less a margin (calls a second), its share of that, containers."""
 
     quotas: Mapping[str, float] = field(default_factory=lambda: AWS_QUOTAS)
-    share: float = 0.6
-    containers: int = 6
+    margin: float = 0.2
+    share: float = 1.0
+    containers: int = 10
 
     @property
     def per_second(self) -> float:
         """Return how many devices a second the share of the scarcest quota allows, one call of each for a device."""
-        return min(self.quotas.values()) * self.share
+        return max(_LEAST_TPS, min(self.quotas.values()) - self.margin) * self.share
 
     def step(self, devices: int, over: float) -> float:
         """Return the seconds of one step, so that a storm takes some thousand of them."""

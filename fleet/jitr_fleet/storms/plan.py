@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from jitr_fleet.deployments.concurrency import concurrency_for, queue_concurrency_for
-from jitr_fleet.deployments.deployment import Ingestion
+from jitr_fleet.deployments.concurrency import SECONDS_PER_ACTIVATION, concurrency_for, queue_concurrency_for
+from jitr_fleet.deployments.deployment import Deployment, Ingestion
 from jitr_fleet.storms.arrivals import Arrival, Knocks
 from jitr_fleet.storms.clients import Waits
 from jitr_fleet.storms.direct import direct_storm
@@ -34,15 +34,17 @@ DYNAMODB_PER_SECOND = 4000
 class StormQuestion:
     """The question.
 
-    `quota` is the lowest of the three in calls a second, `share` percent of it, `waits` how long devices wait
-    between two connects; `containers` None: as many as the stack takes by itself.
+    `quota` is the lowest of the three in calls a second, `margin` what others are left of it, `share` the percent of
+    the rest that activation has: all that may be lent to it while enforcement and bulk work need nothing. `waits` is
+    how long devices wait between two connects; `containers` None: as many as the stack takes by itself.
     """
 
     arrival: Arrival
     waits: Waits
     ingestion: Ingestion = Ingestion.QUEUE
     quota: int = 10
-    share: int = 60
+    margin: float = 0.2
+    share: int = 100
     containers: int | None = None
 
     @property
@@ -50,11 +52,17 @@ class StormQuestion:
         """Return what the deployment may use; a quota that was raised is so for all three calls alike."""
         chosen = self.containers
         if chosen is None:
-            derive = queue_concurrency_for if self.ingestion is Ingestion.QUEUE else concurrency_for
-            chosen = derive(self.quota, self.share)
+            if self.ingestion is Ingestion.QUEUE:
+                chosen = queue_concurrency_for((self.quota - self.margin) * self.share / 100)
+            else:
+                chosen = concurrency_for(self.quota, min(self.share, Deployment.activation_share))
         # Where only the lowest was told, AttachPolicy has at least AWS's default.
         quotas = {api: max(self.quota, own if own > _LOWEST else 0) for api, own in AWS_QUOTAS.items()}
-        return Capacity(quotas=quotas, share=self.share / 100, containers=chosen)
+        share = self.share / 100
+        if self.ingestion is Ingestion.DIRECT:
+            # As many as run at once, each for half a second, whatever may be lent to them.
+            share = min(share, chosen / SECONDS_PER_ACTIVATION / max(1e-9, self.quota - self.margin))
+        return Capacity(quotas=quotas, margin=self.margin, share=share, containers=chosen)
 
     def course(self) -> Course:
         """Return how the storm goes."""

@@ -21,8 +21,9 @@ from jitr_infra.parts.execution_role import ExecutionRole
 
 # The most that Lambda hands over at once without collecting for a while first; collecting would only add to the wait.
 LARGEST_BATCH = 10
-# What all batches at work together should have to wait for their turns, in seconds; far below the function's time.
-_TURNS_AHEAD_SECONDS = 15.0
+# What all batches at work together should have to wait for their turns while nothing is lent, in seconds; far below
+# the function's time.
+_TURNS_AHEAD_SECONDS = 20.0
 # The least that Lambda allows; what is left over from queue mode is worked off beside the rule's own invocations.
 LEFT_OVER_AT_ONCE = 2
 

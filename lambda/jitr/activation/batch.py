@@ -24,7 +24,7 @@ from typing import Any
 from jitr.activation.observation import Observation
 from jitr.activation.queue import ATTEMPTS, LONGEST_DELAY_SECONDS, MOST_ROUNDS, ActivationQueue, Delivery
 from jitr.activation.steps import Activation
-from jitr.aws.turns import NoTurn, Turns
+from jitr.aws.turns import BatchTurns, Crowding, NoTurn
 from jitr.errors import Outcome, Reason, Undecided
 from jitr.messages.dead_letters import DeadLetter
 from jitr.messages.envelopes import Origin
@@ -39,10 +39,10 @@ RESERVED_SECONDS = 15.0
 _FIRST_RETRY_SECONDS = 60.0
 # What was not even begun comes back within this.
 _UNTRIED_SECONDS = 20.0
+# What made way for other CAs' devices comes back within this at first, and within twice as long each time.
+_CROWDING_SECONDS = 20.0
 # An event that comes so often was undecided before, or killed the function, or was with one that did.
 _SUSPECT_ATTEMPT = 3
-# By how much everybody pauses, at most, after AWS IoT throttled a call in spite of botocore's own retries.
-_PAUSE_SECONDS = 2.0
 # Trying again changes nothing about these.
 _HOPELESS = frozenset({Reason.MALFORMED_EVENT, Reason.FOREIGN_ACCOUNT})
 # Nothing is wrong with the event or its device: somebody else is at work, or AWS IoT has too much to do.
@@ -56,7 +56,7 @@ class ActivationBatch:
     activation: Activation | Observation
     queue: ActivationQueue
     telemetry: ActivationTelemetry
-    turns: Turns
+    turns: BatchTurns
     now: Callable[[], float]
     chance: Callable[[], float]
 
@@ -73,13 +73,18 @@ class ActivationBatch:
                 knocks.append(delivery)
         waiting = deque(self._in_order(_by_device(knocks)))
         done: list[Delivery] = []
-        self.turns.begin(sum(map(self._needs_turn, waiting)), latest=self.now() + seconds_left() - RESERVED_SECONDS)
+        crowding: list[Delivery] = []
+        self.turns.begin(latest=self.now() + seconds_left() - RESERVED_SECONDS)
         try:
             while waiting and seconds_left() >= RESERVED_SECONDS:
                 if _attempt(waiting[0]) >= _SUSPECT_ATTEMPT:
                     self._delete(done)
                     done.clear()
-                comes_back, go_on = self._decide(waiting[0], request_id)
+                try:
+                    comes_back, go_on = self._decide(waiting[0], request_id)
+                except Crowding:
+                    crowding += waiting.popleft()
+                    continue
                 done += [each for each in waiting.popleft() if each.message_id not in comes_back]
                 back += comes_back
                 if not go_on:
@@ -88,6 +93,7 @@ class ActivationBatch:
             pass  # Nothing was asked about this device either: it goes back with the others.
         finally:
             self.turns.end()
+        back += self._put_back(crowding, request_id, self._after_others)
         return back + self._put_back([each for group in waiting for each in group], request_id)
 
     def _in_order(self, groups: list[list[Delivery]]) -> list[list[Delivery]]:
@@ -103,25 +109,25 @@ class ActivationBatch:
         except Undecided as failure:
             self.telemetry.queue_failed(failure)
 
-    def _put_back(self, untried: Sequence[Delivery], request_id: str) -> list[str]:
+    def _put_back(
+        self, untried: Sequence[Delivery], request_id: str, longest: Callable[[int], float] = lambda _: _UNTRIED_SECONDS
+    ) -> list[str]:
         if untried:
             self.telemetry.put_back(len(untried), age_seconds=self._oldest(untried), request_id=request_id)
-        return [each.message_id for each in untried if not self._wait(each, self.chance() * _UNTRIED_SECONDS)]
+        return [each.message_id for each in untried if not self._wait(each, self.chance() * longest(each.attempt))]
 
-    def _needs_turn(self, group: Sequence[Delivery]) -> bool:
-        """Return whether AWS IoT will have to be asked about a device: turns are taken for so many."""
-        if isinstance(self.activation, Observation):
-            return False
-        try:
-            return self.activation.knocks.answer(CertificateRegistered.parse(group[0].envelope.event)) is None
-        except Exception:  # noqa: BLE001 - what is wrong with one device is said when its turn comes
-            return True
+    @staticmethod
+    def _after_others(attempt: int) -> float:
+        """Return the seconds for which a device of a CA that crowds others out waits at most: they double."""
+        return min(_CROWDING_SECONDS * 2.0 ** (attempt - 1), LONGEST_DELAY_SECONDS)
 
     def _decide(self, group: Sequence[Delivery], request_id: str) -> tuple[list[str], bool]:
         """Decide about one device; returns which messages come back, and whether to go on. Raises NoTurn."""
         event = group[0].envelope.event
         try:
             self.telemetry.began(named_certificate_id(event), request_id=request_id)
+            ca = event.get("caCertificateId")
+            self.turns.about(ca if isinstance(ca, str) else None)
             result = self.activation.activate(event, owner=group[0].message_id)
         except NoTurn:
             raise
@@ -131,7 +137,7 @@ class ActivationBatch:
             self.telemetry.undecided(error, ca_certificate_id=ca, age_seconds=age, request_id=request_id)
             throttled = error.reason is Reason.THROTTLED
             if throttled:
-                self._slow_down()
+                self.turns.slow_down()
             return self._end_undecided(group, error), not throttled
         self.telemetry.ended(result, request_id=request_id)
         return self._share(group[1:], result), True
@@ -211,12 +217,6 @@ class ActivationBatch:
             return False
         self.telemetry.buried(letter)
         return True
-
-    def _slow_down(self) -> None:
-        try:
-            self.turns.slow_down(self.chance() * _PAUSE_SECONDS)
-        except Undecided as failure:
-            self.telemetry.queue_failed(failure)
 
 
 def _by_device(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:

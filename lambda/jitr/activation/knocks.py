@@ -21,6 +21,9 @@ from jitr.registry.rows import Registry
 
 # By how much the clocks of AWS IoT and of the function may differ.
 CLOCK_MARGIN = timedelta(seconds=5)
+# The same where the registration is compared, by which a certificate can be told from one that was deleted and came
+# back: nobody switches off, detaches, deletes and connects again within so little, and the next knock is looked at.
+REGISTRATION_MARGIN = timedelta(seconds=1)
 # What a device sends while its activation is on its way comes within this.
 _A_MOMENT = timedelta(minutes=1)
 # No event waits longer: 14 days in the queue, 14 more as a dead letter.
@@ -63,7 +66,7 @@ class AnsweredKnocks:
             known = None
         if known is None:
             known = self._registered(event.certificate_id)
-        return known if known is not None and _asked_at(event, known) + CLOCK_MARGIN < known.since else None
+        return known if known is not None and _asked_before(event, known) else None
 
     def activated(self, certificate_id: str, since: datetime) -> None:
         """Remember an activation; `since` is a time before AWS IoT was asked for it."""
@@ -99,18 +102,20 @@ class AnsweredKnocks:
             self._memory.popitem(last=False)
 
 
-def _asked_at(event: CertificateRegistered, answer: KnockAnswer) -> datetime:
-    """Return the time that an answer has to come after: the certificate's registration, or the knock's own.
+def _asked_before(event: CertificateRegistered, answer: KnockAnswer) -> bool:
+    """Return whether an answer came after what counts: the knock itself, or the certificate's registration.
 
     The registration counts within a minute after an activation: what was ACTIVE never waits for activation again.
     The knock's own counts otherwise: for a first event, which names no registration, and after a rejection, which an
     operator may have mended. A certificate that was deleted and registered again has another registration.
     """
     knocked_at = event.knocked_at or answer.since
+    if knocked_at + CLOCK_MARGIN < answer.since:
+        return True
     at_once = answer.until is None and knocked_at < answer.since + _A_MOMENT
     if not at_once or event.registered_at is None:
-        return knocked_at
-    return min(knocked_at, datetime.fromtimestamp(event.registered_at / 1000, UTC))
+        return False
+    return datetime.fromtimestamp(event.registered_at / 1000, UTC) + REGISTRATION_MARGIN < answer.since
 
 
 def _active(since: datetime) -> KnockAnswer:

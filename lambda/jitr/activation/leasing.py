@@ -113,6 +113,7 @@ class Leasing:
             wanted=CertificateStatus.REVOKED,
             facts=candidate.facts,
         )
+        self.rows.remember(candidate.certificate_id, candidate.row)
         self.closing.switch_off(candidate)
         raise Rejected(Reason.REVOKED, "the CRL lists the certificate; it is now REVOKED")
 

@@ -4,6 +4,7 @@ The steps, whose numbers appear in the code, in results, in logs and in docs/reg
 
 1. Parse the event. Is its account ours, and its CA managed by this deployment? If not: `unmanaged_ca`, no call.
 2. Is it a knock from before an activation that is known (knocks.py)? `already_decided`, no call.
+   Does the CA keep its devices out (step 3), and has nobody begun with this one? It waits, no call.
    Otherwise DescribeCertificate. Not PENDING_ACTIVATION: `already_decided`, after finishing what step 8 may have left
    open. Compare the SHA-256 of the DER, the CA id and the account with the event's.
 3. The CA: ACTIVE in fleet file and AWS IoT, not on hold, the certificate we expect?
@@ -45,7 +46,7 @@ from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import Report, unreported
 from jitr.registry.row import RowState
 from jitr.registry.rows import Registry
-from jitr.settings import Configuration, Environment
+from jitr.settings import Configuration, Environment, ManagedCa
 
 # How long the function may run. A lease outlives it, so that one that ended belonged to an invocation that is dead; and
 # ends before Lambda delivers a failed event again (a minute later), so that a retry need not wait.
@@ -54,6 +55,8 @@ LEASE = timedelta(seconds=55)
 # Past this age DescribeCertificate's answer is asked for again before step 8; a warm activation is far below it.
 FRESH_DESCRIPTION = timedelta(seconds=5)
 
+# What was begun with a certificate, and has to be finished.
+_BEGUN = frozenset({RowState.ACTIVATING, RowState.REVOKE_WANTED})
 # Rejections after which AWS IoT must not ask again; all others leave the certificate PENDING_ACTIVATION.
 _SWITCHED_OFF = frozenset({Reason.WEAK_KEY, Reason.WEAK_SIGNATURE, Reason.CERTIFICATE_EXPIRED, Reason.REVOKED_BEFORE})
 
@@ -142,6 +145,7 @@ class Activation:
         progress.step = 2
         if (answer := self.knocks.answer(event)) is not None:
             return progress.result(answer.outcome, answer.reason, answer.message)
+        self._verify_not_kept_out(event.certificate_id, ca, progress)
         candidate = replace(self.examination.describe(event.certificate_id, ca), client_id=event.client_id)
         if candidate.registered.status is not CertificateStatus.PENDING_ACTIVATION:
             return self._already_decided(candidate, owner, progress)
@@ -156,9 +160,28 @@ class Activation:
             raise
         if leased is None:
             return progress.result(Outcome.ALREADY_DECIDED, "active", "the certificate was activated meanwhile")
+        # Before anything is asked of AWS IoT: whatever the CA's state then, the next delivery finds the row by it.
+        self.rows.remember(candidate.certificate_id, candidate.row)
         return self._finish(leased, owner, progress)
 
     # (2)
+
+    def _verify_not_kept_out(self, certificate_id: str, ca: ManagedCa, progress: Progress) -> None:
+        """Look at the CA (3) before anything that costs a quota; raises Waiting.
+
+        Not where the certificate's row says that something was begun: that is finished whatever the CA's state (I5).
+        What else may be wrong with the CA is said when it is step 3's turn.
+        """
+        try:
+            self.authorities.verify_active(ca, at=self.clock())
+        except Waiting:
+            key = self.rows.key_of(certificate_id)
+            row = None if key is None else self.rows.row(key)
+            if row is None or row.state not in _BEGUN:
+                progress.step = 3
+                raise
+        except Undecided:
+            return
 
     def _already_decided(self, candidate: Candidate, owner: str, progress: Progress) -> EventResult:
         """Finish what an interrupted step 8, or an interrupted revocation, left open; change nothing else (I3)."""
@@ -196,7 +219,6 @@ class Activation:
         self.registry.update_certificate(candidate.certificate_id, CertificateStatus.ACTIVE)
         if not self._record_active(candidate, replaces, owner, since=since):
             return progress.result(Outcome.REJECTED, Reason.REVOKED, "revocation was marked during the activation")
-        self.rows.remember(candidate.certificate_id, candidate.row)
         self.authorities.records.count_device(candidate.ca.ca_certificate_id)
         progress.waited_seconds = self._waited(candidate)
         self._compare_client_id(candidate, progress)

@@ -12,8 +12,7 @@
 | `bulk`                  | `<job>`       | job of bulk work: what, how far, by whom          | bulk_jobs.py    |
 | `bulk-list#<job>`       | `<page>`      | certificate ids that a job was given              | bulk_jobs.py    |
 | `bulk-failed#<job>`     | `<cert. id>`  | why a job could not do one certificate            | bulk_jobs.py    |
-| `bulk-pace`             | `pace`        | until when turns of bulk work are taken           | turns.py        |
-| `activation-pace`       | `pace`        | until when turns of activation are taken          | turns.py        |
+| `turns`                 | `<line>`      | until when turns at AWS IoT are taken, by whom    | turns.py        |
 
 Every write that matters is conditional, so that two containers, a retry and an operator cannot undo one another.
 """

@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -29,20 +26,21 @@ from jitr.activation.observation import AT_ONCE, Observation, UnwrittenVersions
 from jitr.activation.queue import ActivationQueue, is_batch
 from jitr.activation.steps import Activation
 from jitr.authorities.allow_list import AllowList
+from jitr.aws.lending import Part
 from jitr.aws.pacing import Pace
-from jitr.aws.turns import TurnLine, Turns
+from jitr.aws.turns import BatchTurns
 from jitr.crls.cache import CrlCache
 from jitr.crls.versions import CrlVersions
 from jitr.errors import Undecided
-from jitr.handlers.clients import BUNDLE_ROOT, Wiring
+from jitr.handlers.clients import BUNDLE_ROOT, Surroundings, Wiring
 from jitr.messages.envelopes import open_envelope
 from jitr.messages.event import age_seconds, named_certificate_id
 from jitr.registry.notes import Report
 from jitr.settings import Configuration, Environment, Mode, read_settings
 from jitr.telemetry.activation import ActivationTelemetry
 
-# The line in the state table from which batches take their turns at AWS IoT.
-PACE = "activation-pace"
+# How long a call waits for its turn outside of a batch's turns: the function has less than a minute.
+_PATIENCE_SECONDS = 15.0
 
 
 class UndecidedEvent(Exception):  # noqa: N818 - this is the errorType that operators read in dead letters
@@ -101,36 +99,14 @@ class ActivationHandler:
         }
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _sleep(seconds: float) -> None:
-    time.sleep(seconds)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What differs in a simulation: the time (`clock` is UTC, `sleep` takes seconds) and chance, from 0 to 1."""
-
-    clock: Callable[[], datetime] = _now
-    sleep: Callable[[float], None] = _sleep
-    chance: Callable[[], float] = random.random
-
-    def seconds(self) -> float:
-        """Return the time in epoch seconds."""
-        return self.clock().timestamp()
-
-
 def build_function(
     configuration: Configuration, environment: Environment, surroundings: Surroundings | None = None
 ) -> ActivationHandler:
     """Make the clients and put the parts together."""
     real = surroundings or Surroundings()
     wiring = Wiring(configuration=configuration, environment=environment)
-    table, telemetry = wiring.table, wiring.telemetry(ActivationTelemetry)
-    line = TurnLine(table, PACE, configuration.activation_tps)
-    turns = Turns(line, now=real.seconds, sleep=real.sleep)
+    telemetry = wiring.telemetry(ActivationTelemetry)
+    turns = BatchTurns(wiring.turns(Part.ACTIVATION, real, patience=_PATIENCE_SECONDS))
     activation = (
         _observation(wiring, real)
         if configuration.mode is Mode.OBSERVE
@@ -148,7 +124,7 @@ def build_function(
     return ActivationHandler(activation, telemetry, batch)
 
 
-def _activation(wiring: Wiring, real: Surroundings, report: Report, turns: Turns) -> Activation:
+def _activation(wiring: Wiring, real: Surroundings, report: Report, turns: BatchTurns) -> Activation:
     return Activation(
         configuration=wiring.configuration,
         environment=wiring.environment,

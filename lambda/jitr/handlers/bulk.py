@@ -7,10 +7,8 @@ invocation's time.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -18,12 +16,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jitr.aws.shared_pace import SharedPace
+from jitr.aws.lending import Part
 from jitr.bulk.jobs import Jobs
 from jitr.bulk.plans import Tasks, shared_policy
 from jitr.bulk.queue import QUEUE_VARIABLE, Shift, WorkQueue
 from jitr.bulk.work import RESERVED_SECONDS, BulkWork
-from jitr.handlers.clients import BULK_CLIENT_CONFIG, BUNDLE_ROOT, Wiring
+from jitr.handlers.clients import BULK_CLIENT_CONFIG, BUNDLE_ROOT, Surroundings, Wiring
 from jitr.settings import Configuration, Environment
 from jitr.telemetry.bulk import BulkTelemetry
 
@@ -68,24 +66,25 @@ class BulkHandler:
         self.telemetry.shift_ended(shift.job_id, result)
 
 
-def build_function(configuration: Configuration, environment: Environment, queue_url: str) -> BulkHandler:
+def build_function(
+    configuration: Configuration, environment: Environment, queue_url: str, surroundings: Surroundings | None = None
+) -> BulkHandler:
     """Make the clients and put the parts together."""
+    real = surroundings or Surroundings()
     wiring = Wiring(configuration=configuration, environment=environment, config=BULK_CLIENT_CONFIG)
     registry, table = wiring.registry, wiring.table
     telemetry = wiring.telemetry(BulkTelemetry)
-    pace = SharedPace(table, configuration.bulk_tps, now=time.time, sleep=time.sleep)
+    pace = wiring.turns(Part.BULK, real)
     tasks = Tasks(
         registry=registry,
         table=table,
         policy_of=lambda template: shared_policy(configuration, template),
         arn_of=environment.certificate_arn,
-        watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
+        watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=real.clock()),
         pace=pace,
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        disconnecting=wiring.disconnecting(
-            telemetry.noted, clock=lambda: datetime.now(UTC), sleep=time.sleep, describe_pace=pace
-        ),
+        clock=real.clock,
+        sleep=real.sleep,
+        disconnecting=wiring.disconnecting(telemetry.noted, clock=real.clock, sleep=real.sleep, describe_pace=pace),
         report=telemetry.noted,
     )
     return BulkHandler(
@@ -93,7 +92,7 @@ def build_function(configuration: Configuration, environment: Environment, queue
             jobs=Jobs(table),
             registry=registry,
             task_of=tasks.of,
-            clock=lambda: datetime.now(UTC),
+            clock=real.clock,
             report=telemetry.noted,
             per_second=configuration.bulk_tps,
         ),

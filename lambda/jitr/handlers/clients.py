@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,15 +20,17 @@ from jitr.authorities.records import CaRecords
 from jitr.aws.call_counts import CallCounts
 from jitr.aws.connections import Connections
 from jitr.aws.iot import IotRegistry
+from jitr.aws.lending import Allotment, Part
 from jitr.aws.pacing import Pace, unpaced
 from jitr.aws.retries import repeat_without_tokens, retrying
 from jitr.aws.state_table import StateTable
+from jitr.aws.turns import CERTIFICATES, LINES, TurnLine, Turns, pace_calls, tell_throttles
 from jitr.crls.http_fetch import HttpFetcher
 from jitr.crls.sources import CrlSources
 from jitr.registry.disconnecting import Disconnecting
 from jitr.registry.notes import Report
 from jitr.registry.rows import Registry
-from jitr.settings import Configuration, Environment
+from jitr.settings import Configuration, Environment, Mode
 from jitr.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -47,7 +51,39 @@ HASTY_CLIENT_CONFIG = CLIENT_CONFIG.merge(retrying(2, connect_seconds=1, read_se
 # Half of the quotas of 10 a second for listing what is attached to what.
 CONNECTIONS_PER_SECOND = 5.0
 
+# How long a call waits for its turn in a function that has minutes: only a line that stands still takes so long.
+LONG_PATIENCE_SECONDS = 300.0
+
 T = TypeVar("T", bound=Telemetry)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What differs in a simulation: the time (`clock` is UTC, `sleep` takes seconds) and chance, from 0 to 1."""
+
+    clock: Callable[[], datetime] = _now
+    sleep: Callable[[float], None] = _sleep
+    chance: Callable[[], float] = random.random
+
+    def seconds(self) -> float:
+        """Return the time in epoch seconds."""
+        return self.clock().timestamp()
+
+
+def allotment_of(configuration: Configuration) -> Allotment:
+    """Return what each part is guaranteed; who only observes may write no turns, so its part is not lent either."""
+    guaranteed = {Part.ENFORCEMENT: configuration.enforcement_tps, Part.BULK: configuration.bulk_tps}
+    if configuration.mode is not Mode.OBSERVE:
+        guaranteed[Part.ACTIVATION] = configuration.activation_tps
+    return Allotment(guaranteed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +151,32 @@ class Wiring:
     def table(self) -> StateTable:
         """The state table."""
         return StateTable(self.client("dynamodb"), self.environment.state_table)
+
+    def turns(self, part: Part, real: Surroundings, *, patience: float = LONG_PATIENCE_SECONDS) -> Turns:
+        """Make a part's turns at AWS IoT, and let all limited calls of this container take theirs.
+
+        Those that need a turn of the certificates' line wait where the use case says so; the others wait by themselves,
+        for `patience` seconds at most. Whatever AWS IoT throttles slows everybody down. Who only observes may write
+        no turns, and must not ask for any.
+        """
+        allotment = allotment_of(self.configuration)
+        lines = {
+            name: Turns(
+                line=TurnLine(self.table, name, allotment),
+                part=part,
+                now=real.seconds,
+                sleep=real.sleep,
+                chance=real.chance,
+                patience=patience,
+                # Many batches of activation are at work at once; a sweep or a job asks for one turn after the other.
+                ahead=1 if part is Part.ACTIVATION else allotment.in_hand(part),
+            )
+            for name in LINES
+        }
+        if part in allotment.guaranteed:
+            pace_calls(self._iot, lines)
+            tell_throttles(self._iot, lines)
+        return lines[CERTIFICATES]
 
     @cached_property
     def rows(self) -> Registry:

@@ -12,17 +12,16 @@ is reported and looked at again at the next schedule; a failing AWS call is rais
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.authorities.managed import CertificateAuthorities
-from jitr.aws.pacing import Pace
+from jitr.aws.lending import Part
 from jitr.bulk.jobs import Jobs
 from jitr.certificates import Certificate
 from jitr.crls.cache import CrlCache
@@ -35,7 +34,7 @@ from jitr.enforcement.reconciliation import Reconciliation
 from jitr.enforcement.sweep import Enforcement, Sweep
 from jitr.enforcement.unknown_certificates import UnknownCertificates
 from jitr.errors import Reason, Undecided, as_undecided
-from jitr.handlers.clients import BUNDLE_ROOT, SWEEPING_CLIENT_CONFIG, Wiring
+from jitr.handlers.clients import BUNDLE_ROOT, SWEEPING_CLIENT_CONFIG, Surroundings, Wiring
 from jitr.handlers.reconciling import Reconciling
 from jitr.policies.rollout import PolicyRollout, shared_policies
 from jitr.revocation import Options
@@ -207,33 +206,33 @@ def _answered(ca: str, location: str, *, outcome: str, reason: str | None = None
     }
 
 
-def build_function(configuration: Configuration, environment: Environment) -> EnforcementHandler:
+def build_function(
+    configuration: Configuration, environment: Environment, surroundings: Surroundings | None = None
+) -> EnforcementHandler:
     """Make the clients and put the parts together."""
+    real = surroundings or Surroundings()
     wiring = Wiring(configuration=configuration, environment=environment, config=SWEEPING_CLIENT_CONFIG)
-    registry, rows, telemetry = wiring.registry, wiring.rows, wiring.telemetry(EnforcementTelemetry)
-    pace = Pace(configuration.enforcement_tps, now=time.monotonic, sleep=time.sleep)
-    brake = Brake(configuration.brake_devices, configuration.brake_percent)
-    disconnecting = wiring.disconnecting(
-        telemetry.noted, clock=lambda: datetime.now(UTC), sleep=time.sleep, describe_pace=pace
-    )
+    registry, telemetry = wiring.registry, wiring.telemetry(EnforcementTelemetry)
+    pace = wiring.turns(Part.ENFORCEMENT, real)
+    disconnecting = wiring.disconnecting(telemetry.noted, clock=real.clock, sleep=real.sleep, describe_pace=pace)
     enforcement = Enforcement(
         registry=registry,
-        rows=rows,
+        rows=wiring.rows,
         crls=CrlCache(wiring.sources, CrlVersions(wiring.table)),
         enforced=EnforcedCrls(wiring.s3, environment.crl_bucket, environment.account),
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
+        clock=real.clock,
+        sleep=real.sleep,
         pace=pace,
         report=telemetry.noted,
         disconnecting=disconnecting,
-        brake=brake,
+        brake=Brake(configuration.brake_devices, configuration.brake_percent),
     )
     unknown = UnknownCertificates(
         registry=registry,
-        rows=rows,
+        rows=wiring.rows,
         versions=CrlVersions(wiring.table),
         pace=pace,
-        watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=datetime.now(UTC)),
+        watch=lambda ca, certificate: wiring.authorities.watch_named(ca, certificate, at=real.clock()),
         report=telemetry.noted,
         disconnecting=disconnecting,
     )

@@ -19,7 +19,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from botocore.hooks import HierarchicalEmitter
 
-from jitr.handlers import activate, authorities, bulk, enforce, roll_out
+from jitr.handlers import activate, authorities, bulk, clients, enforce, roll_out
 from jitr.messages.custom_resource import Answers
 from tests.faults.machine.cloud import Cloud, cloud
 from tests.worlds.deployment import ENVIRONMENT
@@ -93,7 +93,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setattr(boto3, "Session", session)
     monkeypatch.setattr("jitr.telemetry.telemetry.Logger", lambda **_: _logger())
     monkeypatch.setattr("sys.stdout", Nowhere())
-    for module in (activate, authorities, bulk, enforce, roll_out):
+    for module in (activate, authorities, bulk, clients, enforce, roll_out):
         _on_cloud_time(monkeypatch, module)
     return found
 
@@ -108,7 +108,7 @@ def _on_cloud_time(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
 def activation(aws: Cloud) -> activate.ActivationHandler:
     """A cold container of the activation function."""
     clock = aws.account.clock
-    surroundings = activate.Surroundings(clock=clock, sleep=CloudTime.sleep, chance=aws.chance.random)
+    surroundings = clients.Surroundings(clock=clock, sleep=CloudTime.sleep, chance=aws.chance.random)
     return activate.build_function(aws.configuration, WITH_QUEUES, surroundings)
 
 

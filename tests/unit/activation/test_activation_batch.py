@@ -256,18 +256,19 @@ def test_rounds_are_read_from_what_anybody_may_have_sent(attributes: object, rou
 
 
 def test_a_throttled_function_lets_the_others_wait_too(deployment: TestDeployment) -> None:
-    """The pause is in the line that all containers stand in."""
-    queue = QueueIngestion.before(deployment, per_second=10.0, chance=1.0)
-    throttled, other = devices(deployment, 2)
+    """What is left of the rate is in the line that all containers stand in."""
+    queue = QueueIngestion.before(deployment, per_second=1.0)
+    throttled, *others = devices(deployment, 6)
     queue.knock(throttled)
     with failing(deployment.iot_client, "DescribeCertificate", "ThrottlingException"):
         queue.invoke()
     before = deployment.clock.now
-    queue.knock(other)
+    for device in others:
+        queue.knock(device)
     queue.container()
     queue.invoke()
-    assert deployment.iot.status(other) == "ACTIVE"
-    assert (deployment.clock.now - before).total_seconds() >= 1.5
+    assert statuses(deployment, others) == {"ACTIVE": 5}
+    assert (deployment.clock.now - before).total_seconds() >= 1.2 * 5
 
 
 def test_a_batch_keeps_to_the_pace(deployment: TestDeployment) -> None:

@@ -130,8 +130,16 @@ def test_clocks_may_differ_by_the_margin(
 
 @pytest.mark.parametrize(
     ("registered", "knocked", "answered"),
-    [(-60, -1, True), (-60, 4, True), (-60, 59, True), (-60, 61, False), (-4, 4, False), (3, 4, False)],
-    ids=["before", "at the same moment", "soon after", "later", "just registered", "registered again"],
+    [
+        (-60, -1, True),
+        (-60, 4, True),
+        (-60, 59, True),
+        (-60, 61, False),
+        (-2, 4, True),
+        (-1, 4, False),
+        (3, 4, False),
+    ],
+    ids=["before", "at the same moment", "soon after", "later", "just before", "just registered", "registered again"],
 )
 def test_what_was_registered_before_its_activation_is_answered_at_that_moment(
     deployment: TestDeployment, asked: CallLog, registered: int, knocked: int, *, answered: bool
@@ -146,7 +154,7 @@ def test_what_was_registered_before_its_activation_is_answered_at_that_moment(
     event["certificateRegistrationTimestamp"] = str(milliseconds(activated + timedelta(seconds=registered)))
     asked.calls.clear()
     deployment.deliver(event)
-    assert asked.calls == ([] if answered else ["DescribeCertificate"])
+    assert quota_calls(asked) == ([] if answered else ["DescribeCertificate"])
 
 
 @pytest.mark.parametrize("containers", ["same", "another"])
@@ -223,7 +231,7 @@ def test_what_the_registry_does_not_say_clearly_is_asked_for(deployment: TestDep
     deployment.activation = deployment.container()
     log = CallLog(deployment.iot_client)
     assert deployment.deliver(late).outcome is Outcome.ALREADY_DECIDED
-    assert log.calls[0] == "DescribeCertificate"
+    assert next(each for each in log.calls if each != "DescribeCACertificate") == "DescribeCertificate"
     assert deployment.iot.status(device) == ("REVOKED" if change == "wanted" else "ACTIVE")
     if change == "activating":
         assert deployment.row_state(device) == "ACTIVE"

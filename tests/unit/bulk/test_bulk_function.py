@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from jitr.aws.lending import Part
 from jitr.aws.state_table import StateTable
 from jitr.bulk.job import JobKind, JobState
 from jitr.bulk.queue import ATTEMPTS, Shift, WorkQueue
@@ -56,7 +57,7 @@ def function(bulk: BulkDeployment, queue: WorkQueue, monkeypatch: pytest.MonkeyP
         return bulk.deployment.iot_client if service == "iot" else real(session, service, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(boto3.Session, "client", client)
-    monkeypatch.setattr("jitr.handlers.bulk.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("jitr.handlers.clients.time.sleep", lambda seconds: None)
     return build_function(bulk.deployment.configuration, ENVIRONMENT, queue.url)
 
 
@@ -229,10 +230,14 @@ def test_the_share_is_the_configurations(bulk: BulkDeployment, function: BulkHan
     """The pace is made of what was deployed."""
     task_of: Any = function.work.task_of
     pace = task_of.__self__.pace
-    assert (pace.per_second, pace.table) == (
-        bulk.deployment.configuration.bulk_tps,
-        StateTable(pace.table.client, ENVIRONMENT.state_table),
-    )
+    configuration = bulk.deployment.configuration
+    assert pace.part is Part.BULK
+    assert pace.line.allotment.guaranteed == {
+        Part.ACTIVATION: configuration.activation_tps,
+        Part.ENFORCEMENT: configuration.enforcement_tps,
+        Part.BULK: configuration.bulk_tps,
+    }
+    assert pace.line.table == StateTable(pace.line.table.client, ENVIRONMENT.state_table)
 
 
 def test_lambda_calls_what_the_function_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,10 +111,12 @@ def test_a_crl_may_be_trusted_for_some_hours_only(fleet: FleetFolder) -> None:
 
 
 def test_shares_of_the_quota_reach_the_functions(fleet: FleetFolder) -> None:
-    """30 % of ten calls a second for enforcement and 10 % for bulk work, unless the file says otherwise."""
+    """Of ten calls a second less the margin 30 % for enforcement and 10 % for bulk work, unless the file differs."""
     usual = fleet.read(DEPLOYMENT_TABLE)
-    assert (usual.enforcement_tps, usual.bulk_tps) == (3.0, 1.0)
-    text = "api_tps = 50\nactivation_share = 40\nenforcement_share = 45\nbulk_share = 15\nenforcement_minutes = 60"
+    assert (usual.activation_tps, usual.enforcement_tps, usual.bulk_tps) == (5.88, 2.94, 0.98)
+    assert usual.lent_tps == 9.8
+    text = "api_margin = 0\napi_tps = 50\n"
+    text += "activation_share = 40\nenforcement_share = 45\nbulk_share = 15\nenforcement_minutes = 60"
     other = fleet.read(with_key(text))
     assert (other.enforcement_tps, other.bulk_tps, other.reserved_concurrency) == (22.5, 7.5, 10)
     assert other.enforcement_minutes == 60
@@ -147,6 +149,22 @@ def test_activation_stays_inside_its_share(api_tps: int, at_once: int) -> None:
     """N at once make 2 n of each call a second; that is within 60 % wherever one at once is."""
     assert concurrency_for(api_tps, 60) == at_once
     assert at_once / 0.5 <= api_tps * 0.6 or at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "at_once"),
+    [
+        ("api_tps = 10", 10),
+        ("api_tps = 100", 100),
+        ("api_tps = 1", 2),
+        ("api_margin = 5", 6),
+        ("activation_share = 10\nenforcement_share = 10\nbulk_share = 10", 4),
+        ("maximum_concurrency = 7", 7),
+    ],
+)
+def test_as_many_batches_are_at_work_as_may_be_lent_to(fleet: FleetFolder, lines: str, at_once: int) -> None:
+    """Twice half a second of everything that the margin leaves; or what the file says."""
+    assert fleet.read(with_key(lines)).maximum_concurrency == at_once
 
 
 def test_paths_are_relative_to_the_file(fleet: FleetFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,9 @@ def accepted_as_scalar(schema: dict[str, Any], value: object) -> bool:
         case "integer":
             whole = isinstance(value, int) and not isinstance(value, bool)
             return whole and schema.get("minimum", value) <= value <= schema.get("maximum", value)
+        case "number":
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            return number and schema.get("minimum", value) <= value <= schema.get("maximum", value)
     raise ValueError(schema)
 
 
