@@ -27,7 +27,8 @@ class Storm:
 
     `bound` is how many devices a second the quota allows: the scarcest API less the margin, through the calls that one
     activation makes of it. `unneeded` is how many of the further events of a device were decided without a
-    DescribeCertificate, as a share of them. `revocations` are the times at which enforcement switched a device off.
+    DescribeCertificate, as a share of them. `revocations` are the times at which enforcement switched a device off,
+    `others` how many calls a second somebody else made.
     """
 
     who: str
@@ -51,6 +52,7 @@ class Storm:
     outcomes: Counter[tuple[str, str | None]]
     computed_seconds: float
     revocations: Sequence[float] = ()
+    others: float = 0.0
 
     @property
     def revoked_per_second(self) -> float:

@@ -6,6 +6,7 @@ import json
 import time as wall
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from bench.storm.devices import Devices, factory
@@ -15,7 +16,6 @@ from jitr.authorities.records import CaRecords
 from jitr_local.device.back_off import BackOff
 from jitr_local.pki import CertificateAuthority
 
-# How long a CA's devices knock before the first good one comes: its flood is at its height by then, or long over.
 _NOBODY = "an operator"
 
 
@@ -41,7 +41,7 @@ class Isolation:
 class Isolated:
     """The figures: waits of the good devices from first connect to ACTIVE, when the crowd's became ACTIVE, in seconds.
 
-    `calls_for_crowd` counts the crowd's DescribeCertificate, `lost` good devices that nobody knows of any more.
+    `described` counts DescribeCertificate, of all devices.
     """
 
     waits: Sequence[float]
@@ -78,9 +78,7 @@ class _IsolationWorld(World):
             records = CaRecords(self.aws.table)  # type: ignore[arg-type]
             records.hold(crowd_ca, by=_NOBODY, at=self.clock())
             if scenario.resumed_after is not None:
-                self.time.after(
-                    scenario.resumed_after, lambda: records.resume(crowd_ca, by=_NOBODY, at=self.clock()) and None
-                )
+                self.time.after(scenario.resumed_after, lambda: _resume(records, crowd_ca, self.clock()))
             crowd, good = (
                 Devices(
                     self.aws,
@@ -109,3 +107,7 @@ class _IsolationWorld(World):
             dead_letters=len(dead),
             computed_seconds=wall.perf_counter() - began,
         )
+
+
+def _resume(records: CaRecords, ca_certificate_id: str, at: datetime) -> None:
+    records.resume(ca_certificate_id, by=_NOBODY, at=at)

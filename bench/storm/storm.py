@@ -216,6 +216,7 @@ class World:
             peak_queue=peak,
             bound=bound,
             quota_bound=scenario.quota_bound,
+            others=scenario.others,
             outcomes=self.outcomes.counted,
             computed_seconds=computed,
         )

@@ -4,7 +4,7 @@ The same rules as those of bench/storm, which runs the real function, but counte
 and event, so that ten million devices take seconds. What an event takes of a container's time is an assumption here and
 a result there; a test compares the two.
 
-Left out: that SQS keeps order only nearly, cold starts, errors, and whatever else calls AWS IoT in the account.
+Left out: that SQS keeps order only nearly, errors, and whatever else calls AWS IoT in the account.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ ACTIVATION_REQUESTS = 8
 FURTHER_REQUESTS = 2
 # From the knock to the function: rules engine, queue, and the start of the invocation.
 DELIVERY_SECONDS = 0.2
+# Until containers have started, cold, and looked up what they keep.
+START_SECONDS = 2.0
 # A knock less than this before the activation is looked up in AWS IoT after all, because another batch is at
 # work on the device just then; all others are answered by the activation (jitr.activation.knocks).
 MARGIN_SECONDS = 2.0

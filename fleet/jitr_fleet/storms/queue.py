@@ -73,6 +73,8 @@ class _QueueStorm:
         Returns how many events were activated, were looked up, and needed neither.
         """
         step = self.course.step
+        if now < model.START_SECONDS:
+            return 0.0, 0.0, 0.0
         self.turns = min(self.turns + self.capacity.per_second * step, max(1.0, self.capacity.per_second * step))
         seconds = available = self.capacity.containers * step
         activated = looked_up = plain = 0.0

@@ -113,7 +113,7 @@ class TestAlreadyDecided:
         result = deployment.deliver(event)
         assert (result.outcome, result.reason) == (Outcome.ALREADY_DECIDED, status.lower())
         assert deployment.iot.status(device) == status
-        assert deployment.iot.calls == ["DescribeCertificate"]
+        assert deployment.iot.calls == ["DescribeCACertificate", "DescribeCertificate"]
 
     def test_a_certificate_that_an_operator_deactivated_stays_so(self, deployment: TestDeployment) -> None:
         """Activated by us, deactivated by hand, then an old event once more: the field's favourite mistake."""
