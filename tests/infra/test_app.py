@@ -130,7 +130,7 @@ def test_the_stack_says_what_the_command_line_reads(stack: Synthesis) -> None:
         rule="jitr_prod_eu_registered",
         policies="default",
         crl_hosts="crl.example.com",
-        bulk_tps="1",
+        bulk_tps="0.98",
         api_tps="10",
         mode="activate",
     )
