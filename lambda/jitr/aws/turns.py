@@ -36,6 +36,8 @@ _MICROSECONDS = 1_000_000
 _USABLE_SECONDS = 2.0
 # One write takes the turns of so much of a second, so that a large quota does not mean as many writes.
 _SECONDS_A_WRITE = 0.05
+# More than one container can use before they are too old.
+_MOST_AT_ONCE = 50
 # How often a write is tried again at once where others were quicker.
 _ATTEMPTS = 8
 # The longest sleep before looking again: the line may have become free, as after a part that ended.
@@ -153,7 +155,7 @@ class Turns:
         """
         while self._mine and self._mine[0] < self.now() - _USABLE_SECONDS:
             self._mine.pop(0)
-        if len(self._mine) <= self.ahead // 2:
+        if len(self._mine) <= min(self.ahead, _MOST_AT_ONCE) // 2:
             while not self._taken(latest, ca):
                 pass
         if self._mine[0] > latest:
@@ -175,7 +177,7 @@ class Turns:
     def _taken(self, latest: float, ca: str | None) -> bool:
         """Take some more turns; returns whether there are any in hand now, and sleeps where there are none yet."""
         now, whole = self.now(), self.line.allotment.per_second
-        count = max(round(whole * _SECONDS_A_WRITE), self.ahead - len(self._mine))
+        count = min(_MOST_AT_ONCE, max(round(whole * _SECONDS_A_WRITE), self.ahead - len(self._mine)))
         taken = self.line.take(self.part, count, now=now, ca=ca)
         self._mine += taken.turns
         if self._mine:
