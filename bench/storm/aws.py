@@ -67,7 +67,7 @@ class Aws:
 
     def session(self, *_: object, **__: object) -> SimpleNamespace:
         """Stand for boto3.Session."""
-        return SimpleNamespace(client=self.client, region_name=REGION)
+        return SimpleNamespace(client=self.client, region_name=REGION, events=_session().events)
 
     def take(self, seconds: float) -> None:
         """Let a call take its time: between half and one and a half of what is usual."""
