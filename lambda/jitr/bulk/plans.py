@@ -74,18 +74,7 @@ class Tasks:
                     disconnecting=self.disconnecting,
                 )
             case JobKind.REJECT:
-                if not plan.crl or not plan.scope:
-                    raise Undecided(Reason.CONFIGURATION, "the plan names no CRL that was refused")
-                return RejectingCrl(
-                    registry=self.registry,
-                    rows=Registry(self.table),
-                    claim=plan.crl,
-                    pace=self.pace,
-                    clock=self.clock,
-                    disconnecting=self.disconnecting,
-                    versions=CrlVersions(self.table),
-                    scope=plan.scope,
-                )
+                return self._rejecting(plan)
             case JobKind.REATTACH:
                 return Reattaching(
                     registry=self.registry,
@@ -115,6 +104,20 @@ class Tasks:
         """Report what an import finds beside what it imports, which is a line of the job's."""
         if note.outcome != IMPORTED:
             self.report(note)
+
+    def _rejecting(self, plan: JobPlan) -> RejectingCrl:
+        if not plan.crl or not plan.scope:
+            raise Undecided(Reason.CONFIGURATION, "the plan names no CRL that was refused")
+        return RejectingCrl(
+            registry=self.registry,
+            rows=Registry(self.table),
+            claim=plan.crl,
+            pace=self.pace,
+            clock=self.clock,
+            disconnecting=self.disconnecting,
+            versions=CrlVersions(self.table),
+            scope=plan.scope,
+        )
 
     def _switching_off(self, job: Job) -> RevokingDevices:
         plan = job.plan

@@ -244,9 +244,11 @@ def test_a_device_that_lost_its_thing_to_a_newer_certificate_has_a_line(
     for device in (old, new):
         replacing.run(deployment.iot.connect(device, deployment.ca), request_id="r")
     told = [line for line in logged(written(capsys)) if line.get("certificate_id") == old.certificate_id]
-    assert [line["outcome"] for line in told] == ["began", "activated", "switched_off"]
-    assert (told[-1]["reason"], told[-1]["status"]) == ("replaced", "INACTIVE")
-    assert new.certificate_id in told[-1]["message"]
+    # Its connection may be the successor's, by the same Thing: AWS IoT ends it, within some minutes.
+    assert [line["outcome"] for line in told] == ["began", "activated", "switched_off", "connection_spared"]
+    off = told[2]
+    assert (off["reason"], off["status"]) == ("replaced", "INACTIVE")
+    assert new.certificate_id in off["message"]
 
 
 def test_an_event_has_a_line_before_anything_is_done(
