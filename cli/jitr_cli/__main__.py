@@ -7,6 +7,7 @@ something else here.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -19,6 +20,8 @@ from jitr_cli.tree import root
 
 # What shells see of tools that end by a broken pipe: 128 and the number of SIGPIPE.
 _UNREAD = 141
+# By this variable a shell asks for completions; click makes its name of the program's.
+_COMPLETING = "_JITR_COMPLETE"
 
 
 def main() -> None:
@@ -34,9 +37,8 @@ def run(arguments: list[str]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt) as ended:
         click.echo(str(ended) if isinstance(ended, NobodyAnswers) else "interrupted", err=True)
         return ExitCode.INTERRUPTED
-    except SystemExit:
-        # Click leaves like this, with code 1, where a pipe breaks that is neither stdout nor stderr.
-        return _UNREAD
+    except SystemExit as left:
+        return _left(left)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as mistake:
@@ -45,6 +47,16 @@ def run(arguments: list[str]) -> int:
     except Exception as failure:  # noqa: BLE001 - the one place where failures become exit codes
         return describe_failure(failure)
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _left(left: SystemExit) -> int:
+    """Return the exit code where click has left: after it completed a command, or where a pipe broke.
+
+    The latter with code 1, where the pipe is neither stdout nor stderr.
+    """
+    if _COMPLETING in os.environ:
+        return left.code if isinstance(left.code, int) else ExitCode.DONE
+    return _UNREAD
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "device": {
         "create": "make key, request, certificate and chain of one device or of many",
+        "list": "list devices with common name, Thing, serial number and status",
         "explain": "say why a device is not active: at which step it stands, and what to do",
         "revoke": "switch devices off for good, or until somebody reinstates them",
         "reinstate": "make an INACTIVE device ACTIVE again, after every check",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import Stack, Token
+from aws_cdk import RemovalPolicy, Stack, Token
 from constructs import Construct, IDependable
 
 from jitr.authorities.deployment import ResourceType
@@ -65,18 +65,43 @@ class Authorities(Construct):
 
     def register(self, *, after: tuple[IDependable, ...]) -> tuple[CaRegistration, ...]:
         """Register every CA that the deployment registers, after everything in `after`."""
-        return tuple(
-            CaRegistration(
-                Stack.of(self),
-                f"Ca-{each.ca.deployed_as}",
-                ca=each.ca,
-                pem=each.pem,
-                verification=self._verification(each),
-                after=after,
-            )
-            for each in self.known
-            if each.ca.registration is not Registration.EXISTING
+        registered = [each for each in self.known if each.ca.registration is not Registration.EXISTING]
+        if registered:
+            self._required().role.allow_undoing_registrations()
+        return tuple(self._registration(each, after) for each in registered)
+
+    def _registration(self, known: KnownCa, after: tuple[IDependable, ...]) -> CaRegistration:
+        """Register one CA, behind what takes the registration back where this very deploy is rolled back."""
+        made = CaRegistration(
+            Stack.of(self),
+            f"Ca-{known.ca.deployed_as}",
+            ca=known.ca,
+            pem=known.pem,
+            verification=self._verification(known),
+            after=after,
         )
+        properties = {
+            "CaCertificateId": known.ca_certificate_id,
+            "Registration": Stack.of(self).get_logical_id(made.ca_certificate),
+        }
+        undoing = self._required().resource(
+            self,
+            f"Registration-{self._which(known)}",
+            ResourceType.REGISTRATION,
+            properties,
+            # Asked to go only where the deploy that made it is rolled back.
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        made.ca_certificate.node.add_dependency(undoing)
+        return made
+
+    @staticmethod
+    def _which(known: KnownCa) -> str:
+        """Return a name that another CA under the same one does not share: it is another resource then."""
+        for identity in (known.ca_certificate_id, known.arn):
+            if identity is not None and not Token.is_unresolved(identity):
+                return f"{known.ca.deployed_as}-{identity[-12:]}"
+        return known.ca.deployed_as
 
     def _known(self, ca: FleetCa) -> KnownCa:
         created = ca.private_ca if isinstance(ca.private_ca, NewPrivateCa) else None

@@ -15,7 +15,8 @@ class CaRegistration(Construct):
 
     SNI_ONLY lets several accounts register one CA and needs no verification certificate, which DEFAULT does. Deleting
     the resource leaves the CA as it is, because AWS IoT would otherwise forget which CA signed the devices that are
-    registered already. `pem` and `verification` may be references to what the deploy finds out.
+    registered already; a deploy that is rolled back takes its own registration back (docs/decisions/0020). `pem` and
+    `verification` may be references to what the deploy finds out.
     """
 
     def __init__(

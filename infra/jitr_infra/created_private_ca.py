@@ -1,8 +1,12 @@
-"""A CA that the stack creates in AWS Private CA: made, signed, activated, and never deleted with the stack."""
+"""A CA that the stack creates in AWS Private CA: made, signed, activated, and never deleted with the stack.
+
+A deploy that fails leaves none, which would cost money: RetainExceptOnCreate. Its activation goes first, which disables
+the CA, and AWS deletes one that is disabled (CloudFormation, AWS::ACMPCA::CertificateAuthority).
+"""
 
 from __future__ import annotations
 
-from aws_cdk import Fn, RemovalPolicy, Stack
+from aws_cdk import CfnResource, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_acmpca as acmpca
 from constructs import Construct
 
@@ -51,7 +55,7 @@ class CreatedPrivateCa(Construct):
         )
         # AWS looks whether it may write into the bucket when the CA is made.
         self.authority.node.add_dependency(crl_bucket.bucket)
-        self.authority.apply_removal_policy(RemovalPolicy.RETAIN)
+        _keep_unless_rolled_back(self.authority)
         self.arn = self.authority.attr_arn
 
     @property
@@ -81,5 +85,9 @@ class CreatedPrivateCa(Construct):
             status="ACTIVE",
         )
         for resource in (certificate, activation):
-            resource.apply_removal_policy(RemovalPolicy.RETAIN)
+            _keep_unless_rolled_back(resource)
         return activation
+
+
+def _keep_unless_rolled_back(resource: CfnResource) -> None:
+    resource.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)

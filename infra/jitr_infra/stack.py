@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aws_cdk import Annotations, CfnOutput, Environment, Stack, Tags
+from aws_cdk import Annotations, CfnOutput, Environment, Stack
 from constructs import Construct, IDependable
 
 from jitr.policies.rollout import shared_policies
@@ -13,6 +13,7 @@ from jitr.settings import Environment as FunctionEnvironment
 from jitr_fleet.deployments.configuration import configuration_of
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.stack_outputs import NO_HOSTS, StackOutputs
+from jitr_fleet.deployments.versions import own_version
 from jitr_fleet.fleet_file.warnings import notes_of, warnings_of
 from jitr_infra.authorities import Authorities
 from jitr_infra.enforcement_triggers import EnforcementTriggers
@@ -27,7 +28,9 @@ from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.parts.crl_bucket import CrlBucket
 from jitr_infra.parts.crl_objects import object_arns, statements
 from jitr_infra.parts.dead_letters import DeadLetters
+from jitr_infra.parts.encryption import Encryption
 from jitr_infra.parts.execution_role import ExecutionRole
+from jitr_infra.parts.organisation import meet_the_organisation
 from jitr_infra.parts.queued_ingestion import QueuedIngestion
 from jitr_infra.parts.state_storage import StateStorage
 from jitr_infra.parts.template_limits import add_limits
@@ -58,20 +61,27 @@ class DeploymentStack(Stack):
             synthesizer=target.synthesizer,
             # A tenth of a template is white space, and CloudFormation counts it.
             suppress_template_indentation=True,
-            # What must not be lost is retained, and a deploy brings the rest back; `cdk destroy` asks before it acts.
-            termination_protection=False,
+            # Off by default: what must not be lost is retained, a deploy brings the rest back.
+            termination_protection=deployment.termination_protection,
         )
-        self._prepare(target, deployment.name)
+        self._prepare(target)
         self._deployment = deployment
         self._configuration = configuration_of(deployment)
-        self.state_table = StateStorage(self, "StateTable", table_name=f"jitr-{deployment.name}-state")
-        self.crl_bucket = CrlBucket(self, "CrlBucket", deployment)
+        self._encryption = Encryption.of(self, deployment)
+        self.state_table = StateStorage(
+            self, "StateTable", table_name=f"jitr-{deployment.name}-state", encryption=self._encryption
+        )
+        self.crl_bucket = CrlBucket(self, "CrlBucket", deployment, encryption=self._encryption)
         settings = self._function_settings(target)
         self.authorities = Authorities(self, "Authorities", settings, crl_bucket=self.crl_bucket)
         deciding = settings.with_environment(self.authorities.environment)
         self.dead_letters = self._dead_letters("DeadLetters", "dead-letters")
         self.activation_queue = QueuedIngestion(
-            self, "ActivationQueue", deployment=deployment, dead_letters=self.dead_letters
+            self,
+            "ActivationQueue",
+            deployment=deployment,
+            dead_letters=self.dead_letters,
+            encryption=self._encryption,
         )
         self.activate = ActivationFunction(
             self, "Activate", deciding, queue=self.activation_queue, dead_letters=self.dead_letters
@@ -87,10 +97,13 @@ class DeploymentStack(Stack):
             self._grant()
             self._guard()
             self._open(settings)
+        for role in (self.activate.role, self.enforce.role):
+            role.allow_decrypting_crls(deployment.crl_kms_keys)
+        meet_the_organisation(self, deployment)
         self._remark()
         self._write_outputs()
 
-    def _prepare(self, target: BuildTarget, name: str) -> None:
+    def _prepare(self, target: BuildTarget) -> None:
         """Set what has to be set before anything is in the stack, and fetch what every bundle needs."""
         # ARNs in full, whatever context the app was started with: acknowledgements name them.
         self.node.set_context(_PARTITION_LITERALS, True)  # noqa: FBT003 - CDK's signature
@@ -99,7 +112,6 @@ class DeploymentStack(Stack):
         add_limits(self)
         if self.bundling_required:
             fetch_wheels(target)
-        Tags.of(self).add("jitr:deployment", name)
 
     def _function_settings(self, target: BuildTarget) -> FunctionSettings:
         """Return what all functions have in common; what only the deploy finds out about CAs is added later."""
@@ -108,10 +120,12 @@ class DeploymentStack(Stack):
             code=function_code(self._configuration, target),
             environment=self._function_environment(),
             target=target,
+            encryption=self._encryption,
         )
 
     def _dead_letters(self, construct_id: str, name: str) -> DeadLetters:
-        return DeadLetters(self, construct_id, queue_name=f"jitr-{self._deployment.name}-{name}")
+        name = f"jitr-{self._deployment.name}-{name}"
+        return DeadLetters(self, construct_id, queue_name=name, encryption=self._encryption)
 
     def _triggers(self) -> RegistrationRule:
         """Add what makes activation and enforcement run."""
@@ -239,6 +253,7 @@ class DeploymentStack(Stack):
             bulk_tps=f"{self._deployment.bulk_tps:g}",
             api_tps=str(self._deployment.api_tps),
             mode=self._configuration.mode.value,
+            version=own_version(),
         )
         # A scope of their own, because some keys are names of constructs too.
         scope = Construct(self, "Outputs")

@@ -138,18 +138,21 @@ def _of_kind(kind: object, value: Any) -> Any:  # noqa: ANN401 - whatever JSON h
 class Configuration:
     """The reviewed part: CAs, policy templates by name (their text), hosts that CRLs may come from.
 
+    `private_crl_hosts` are those of `crl_hosts` that may be in private networks.
     `enforcement_tps` is how many AWS IoT calls a second are guaranteed to enforcement, `bulk_tps` to operators' bulk
     work; `activation_tps` about how many devices a second activation can certainly ask. What one of them leaves unused
     the others borrow (jitr.aws.lending). `brake_devices` (None: the usual
     number) and `brake_percent` are the brake's limits, `reconciliation_hours` the time from one pass over all
     certificates to the next; bundles of earlier versions have none of the three.
-    `connects` says by template which client ids it lets connect (jitr.policies.connecting).
+    `connects` says by template which client ids it lets connect (jitr.policies.connecting); `version` is that of the
+    jitr that wrote it.
     """
 
     deployment: str
     cas: tuple[ManagedCa, ...] = ()
     policies: Mapping[str, str] = field(default_factory=dict)
     crl_hosts: tuple[str, ...] = ()
+    private_crl_hosts: tuple[str, ...] = ()
     activation_tps: float = 5.88
     enforcement_tps: float = 2.94
     bulk_tps: float = 0.98
@@ -158,6 +161,7 @@ class Configuration:
     brake_devices: int | None = None
     brake_percent: int = 1
     reconciliation_hours: int = 24
+    version: str = ""
 
     def to_json(self) -> str:
         """Return the file's text: the same text for the same configuration, whatever order it was built in."""
@@ -172,6 +176,7 @@ class Configuration:
             cas=tuple(map(ManagedCa.from_values, data["cas"])),
             policies=data["policies"],
             crl_hosts=tuple(data["crl_hosts"]),
+            private_crl_hosts=tuple(data.get("private_crl_hosts", ())),
             activation_tps=float(data["activation_tps"]),
             enforcement_tps=float(data["enforcement_tps"]),
             bulk_tps=float(data["bulk_tps"]),
@@ -181,6 +186,7 @@ class Configuration:
             brake_devices=data.get("brake_devices"),
             brake_percent=data.get("brake_percent", cls.brake_percent),
             reconciliation_hours=data.get("reconciliation_hours", cls.reconciliation_hours),
+            version=data.get("version", cls.version),
         )
 
     @classmethod

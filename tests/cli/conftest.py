@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 
 from jitr_cli.__main__ import run
+from jitr_fleet.deployments.versions import own_version
 from tests.aws import moto_once
 from tests.aws.fake_iot import REGION
 from tests.cli.worlds.bundle_server import BundleServer, bundle_of, bundle_server
@@ -74,7 +75,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
         queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="dead-letters")["QueueUrl"]
         for other in ("enforcement", "bulk"):
             boto3.client("sqs", region_name=REGION).create_queue(QueueName=f"dead-letters-{other}")
-        outputs = {
+        deployment.outputs |= {
             "Deployment": "test",
             "Function": "jitr-test-Activate",
             "EnforcementFunction": "jitr-test-Enforce",
@@ -93,6 +94,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
             "CrlHosts": "crl.example.com",
             "BulkTps": "1",
             "ApiTps": "10",
+            "Version": own_version(),
         }
         real, connections = boto3.Session.client, deployment.clients.client()
 
@@ -103,9 +105,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, bundles: BundleServer) -> Iterator[Te
                 return connections
             made = real(session, service, **options)  # type: ignore[call-overload]
             if service == "cloudformation":
-                made.meta.events.register(
-                    "before-call.cloudformation.DescribeStacks", lambda **_: stacks(outputs, deployment)
-                )
+                made.meta.events.register("before-call.cloudformation.DescribeStacks", lambda **_: stacks(deployment))
             if service == "lambda":
                 made.meta.events.register("before-call.lambda.GetFunction", lambda **_: code(deployment, bundles))
             return made
@@ -131,14 +131,15 @@ def not_waiting(stack: TestDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3.Session, "client", client)
 
 
-def stacks(outputs: dict[str, str], deployment: TestDeployment) -> tuple[Any, dict[str, Any]]:
+def stacks(deployment: TestDeployment) -> tuple[Any, dict[str, Any]]:
     """What CloudFormation answers: one stack of somebody else's, and ours."""
     listed = [
         {"OutputKey": key, "OutputValue": value}
-        for key, value in {**outputs, "Mode": deployment.configuration.mode.value}.items()
+        for key, value in {**deployment.outputs, "Mode": deployment.configuration.mode.value}.items()
+        if key not in deployment.lacking
     ]
     return SimpleNamespace(status_code=200), {
-        "Stacks": [{"StackName": "other"}, {"StackName": "test", "Outputs": listed}],
+        "Stacks": [{"StackName": "other"}, {"StackName": "test", "StackStatus": "CREATE_COMPLETE", "Outputs": listed}],
         "ResponseMetadata": {},
     }
 

@@ -30,7 +30,7 @@ OPTIONS = {
 # It writes on this computer, and writes a Region down.
 ASKING_AT_HOME = {"init": {"--yes", "--region"}}
 # They ask AWS about an account and a Region, whatever is deployed there.
-WITHOUT_DEPLOYMENT = {"ca create", "ca csr", "ca devices", "device create"}
+WITHOUT_DEPLOYMENT = {"ca create", "ca csr", "ca devices", "crl show", "device create"}
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:

@@ -85,3 +85,37 @@ def test_every_command_in_the_docs_exists() -> None:
     }
     assert named <= set(ALL)
     assert named
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("jitr ca ho", ["plain,hold"]), ("jitr ca hold --ca-certificate-id fac", ["plain,factory-1"])],
+)
+def test_a_shell_completes_commands_and_cas(tmp_path: Path, words: str, expected: list[str]) -> None:
+    """As bash asks; exit code 0, and nothing of it in the way."""
+    (tmp_path / "fleet.toml").write_text('[deployments.prod]\n[[deployments.prod.cas]]\nname = "factory-1"\n')
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_JITR_COMPLETE": "bash_complete"}
+    command = [sys.executable, "-c", "from jitr_cli.__main__ import main; main()"]
+    environment = {**os.environ, **asked, "JITR_FLEET": str(tmp_path / "fleet.toml")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, expected, "")
+
+
+def test_the_fleet_file_here_says_region_and_account(
+    jitr: Jitr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where neither option nor variable does; a profile that is not there says how to see those that are."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    assert "give --region" in jitr("dlq", "list").err
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text('[deployments.prod]\naccount = "111122223333"\nregion = "eu-west-1"\n')
+    answer = jitr("dlq", "list")
+    assert (answer.exit_code, "give --profile" in answer.err) == (69, True)
+    fleet.write_text(fleet.read_text() + 'profile = "prod"\n')
+    answer = jitr("dlq", "list")
+    assert (answer.exit_code, "aws configure list-profiles" in answer.err) == (64, True)

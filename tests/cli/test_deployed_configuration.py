@@ -22,7 +22,7 @@ CONFIGURATION = Configuration(deployment="test", cas=(CA,), policies={"default":
 
 def read(server: BundleServer) -> Configuration:
     """Read the configuration."""
-    return read_configuration(server.address, of="jitr-test-Activate")
+    return read_configuration(server.address, of="jitr-test-Activate")[0]
 
 
 def test_the_configuration_is_the_one_in_the_bundle() -> None:

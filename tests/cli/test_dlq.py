@@ -104,7 +104,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def reasons(jitr: Jitr, *arguments: str) -> list[str]:
     """What is listed, by reason."""
-    return sorted(row["reason"] for row in jitr("dlq", "list", "--json", *arguments).json)
+    return sorted(row["reason"] for row in jitr("dlq", "list", "--json", *arguments).json["letters"])
 
 
 # list
@@ -114,7 +114,7 @@ def test_the_list_shows_reason_step_and_event_and_takes_nothing_away(jitr: Jitr)
     """Listing twice shows the same; scripts find the keys that they always found, in their order."""
     bury(letter("no_crl"), letter("throttled", step=8), "garbage")
     for _ in range(2):
-        rows = jitr("dlq", "list", "--json").json
+        rows = jitr("dlq", "list", "--json").json["letters"]
         assert sorted((row["reason"], row["step"]) for row in rows) == [
             ("no_crl", 5),
             ("throttled", 8),
@@ -142,7 +142,7 @@ def test_a_hostile_letter_neither_breaks_the_list_nor_reaches_the_terminal(jitr:
     (hostile_id, _) = bury(json.dumps(hostile), letter("no_crl"))
     table = jitr("dlq", "list")
     assert (table.exit_code, "\x1b" in table.out + table.err, "because no_crl" in table.out) == (0, False, True)
-    assert len(jitr("dlq", "list", "--json").json) == 2
+    assert len(jitr("dlq", "list", "--json").json["letters"]) == 2
     for command in (("show", hostile_id), ("drop", "--all", "--dry-run")):
         answer = jitr("dlq", *command)
         assert (answer.exit_code, "\x1b" in answer.out + answer.err) == (0, False)
@@ -171,7 +171,7 @@ def test_the_list_reads_all_queues_and_one_where_told(jitr: Jitr) -> None:
     told = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "not authorized"}
     bury(json.dumps(SWEEP), queue="enforcement", attributes=told)
     bury(json.dumps({"job": "job-1", "turn": 3}), "garbage", queue="bulk")
-    rows = jitr("dlq", "list", "--json").json
+    rows = jitr("dlq", "list", "--json").json["letters"]
     assert sorted((row["queue"], row["origin"], row["reason"]) for row in rows) == [
         ("activation", "function", "no_crl"),
         ("bulk", "bulk", "turn_failed"),
@@ -261,7 +261,7 @@ def test_redrive_hands_the_original_event_over_and_removes_the_letter(jitr: Jitr
     assert answer.json == {"redriven": 2, "would_be": 2, "left": 0, "too_soon": 0, "cannot_be_redriven": 0}
     assert lambda_.events == [EVENT, EVENT]
     assert {each["InvocationType"] for each in lambda_.invocations} == {"Event"}
-    assert jitr("dlq", "list", "--json").json == []
+    assert jitr("dlq", "list", "--json").json == {"letters": []}
 
 
 def test_redrive_goes_into_the_activation_queue_where_there_is_one(jitr: Jitr, lambda_: Lambda) -> None:

@@ -82,6 +82,7 @@ def test_every_check_is_seen_to_fail_in_some_case() -> None:
         "ca_expiry",
         "clock",
         "fleet_file",
+        "version",
     }
 
 
@@ -247,15 +248,6 @@ def test_what_runs_is_compared_with_the_fleet_file_where_there_is_one() -> None:
     assert (changed.status, "crl_hosts" in changed.message) == ("warning", True)
 
 
-def test_a_fleet_file_that_cannot_be_used_is_said_and_stops_nothing(
-    jitr: Jitr, aws: AwsAnswers, tmp_path: Path
-) -> None:
-    """The deployment may be well all the same."""
-    (tmp_path / "fleet.toml").write_text("[deployments.test]\n")
-    answer = jitr("doctor", "--only", "fleet_file", "--fleet", tmp_path / "fleet.toml")
-    assert (answer.exit_code, "cannot be used" in answer.err) == (0, True)
-
-
 # What cannot be looked at
 
 
@@ -347,3 +339,19 @@ def test_what_findings_link_to_is_there() -> None:
             re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in re.findall(r"^#+ (.+)$", text, re.M)
         }
         assert not anchor or anchor in headings, f"{page}#{anchor}"
+
+
+def test_a_fleet_file_that_somebody_names_has_to_be_there_and_right(
+    jitr: Jitr, aws: AwsAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never ok with exit code 0; one that only happens to lie here makes an unknown of its check."""
+    broken = tmp_path / "fleet.toml"
+    missing = jitr("doctor", "--fleet", broken)
+    assert (missing.exit_code, "there is no fleet file" in missing.err) == (64, True)
+    broken.write_text("[deployments.test]\nregion = 7\n")
+    named = jitr("doctor", "--fleet", broken)
+    assert (named.exit_code, "account" in named.err, named.out) == (64, True, "")
+    monkeypatch.chdir(tmp_path)
+    here = jitr("doctor", "--json", "--only", "fleet_file")
+    (finding,) = found(here, "fleet_file")
+    assert (here.exit_code, finding["status"]) == (2, "unknown")

@@ -113,7 +113,13 @@ class TestCreated:
         for ca_id, _ in private.found(AUTHORITY):
             assert policy in needed_by(private, ca_id)
 
-    @pytest.mark.parametrize("kind", [AUTHORITY, CERTIFICATE, ACTIVATION, REGISTERED, FOUND, PROVED, GUARD])
+    @pytest.mark.parametrize("kind", [AUTHORITY, CERTIFICATE, ACTIVATION])
+    def test_a_deploy_that_is_rolled_back_leaves_no_ca_that_costs_money(self, private: Synthesis, kind: str) -> None:
+        """And one that stands is kept whatever happens to the stack."""
+        for each in private.resources(kind):
+            assert (each["DeletionPolicy"], each["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+    @pytest.mark.parametrize("kind", [REGISTERED, FOUND, PROVED, GUARD])
     def test_nothing_of_it_is_deleted_with_the_stack(self, private: Synthesis, kind: str) -> None:
         """A CA that is gone takes its devices with it; a deactivated one stops its CRLs."""
         resources = private.resources(kind)

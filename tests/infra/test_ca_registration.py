@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jitr.settings import CaStatus
@@ -82,3 +84,25 @@ def test_renaming_nothing_but_the_status_changes_no_identity() -> None:
 def test_a_deployment_without_cas_is_fine() -> None:
     """CAs can be adopted later."""
     assert not synthesise(example_deployment(cas=())).resources(CA)
+
+
+def test_what_takes_a_registration_back_is_there_before_it(stack: Synthesis) -> None:
+    """So that it is asked after it in a roll-back; and asked to go in a roll-back alone."""
+    undoing = dict(stack.found("Custom::JitrRegistration"))
+    assert len(undoing) == len(stack.resources(CA)) == 3
+    for logical_id, resource in stack.found(CA):
+        (behind,) = set(resource["DependsOn"]) & undoing.keys()
+        found = undoing[behind]
+        assert found["Properties"]["Registration"] == logical_id
+        assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    ids = {each["Properties"]["CaCertificateId"] for each in undoing.values()}
+    assert ids == {authority(name).ca_certificate_id for name in ("active", "inactive", "retired")}
+
+
+def test_another_ca_under_the_same_name_is_another_resource() -> None:
+    """Or an update that is rolled back would be asked about the wrong one."""
+    first, second = (
+        synthesise(example_deployment(cas=(made,))) for made in (ca("active"), replace(ca("other"), name="active"))
+    )
+    (one,), (two,) = (stack.found("Custom::JitrRegistration") for stack in (first, second))
+    assert one[0] != two[0]

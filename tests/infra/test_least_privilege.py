@@ -95,6 +95,9 @@ GUARDING = {
     "logs:PutLogEvents": {f"</aws/lambda/{AUTHORITIES}>"},
     "iot:ListCertificatesByCA": {"*"},
     "cloudformation:DescribeStacks": {"<the stack>"},
+    # To take back what a deploy registered that is rolled back.
+    "cloudformation:DescribeStackResource": {"<the stack>"},
+    **{f"iot:{call}CACertificate": {f"{IOT}:cacert/*"} for call in ("Describe", "Update", "Delete")},
 }
 OBSERVING = BATCHES | {
     "logs:CreateLogStream": {f"</aws/lambda/{ACTIVATE}>"},
@@ -212,6 +215,13 @@ def test_activation_may_change_devices_own_policies_only_where_a_template_asks_f
 def test_a_deploy_may_guard_the_cas_and_nothing_else(stack: Synthesis) -> None:
     """Without a CA in AWS Private CA the function lists certificates and looks at its own stack."""
     assert of_function(stack, AUTHORITIES) == GUARDING
+
+
+def test_only_cas_of_the_deployment_can_be_taken_back(stack: Synthesis) -> None:
+    """By their tag: the permission of one that is rolled back would have gone before it is needed."""
+    (found,) = [each for each in stack.statements() if "iot:DeleteCACertificate" in texts(each["Action"])]
+    assert found["Condition"] == {"StringEquals": {"aws:ResourceTag/jitr:deployment": "prod-eu"}}
+    assert set(texts(found["Action"])) == {"iot:DeleteCACertificate", "iot:UpdateCACertificate"}
 
 
 def test_a_deploy_may_use_its_own_private_cas_and_no_others(private: Synthesis) -> None:

@@ -81,6 +81,9 @@ class TestDeployment:
     activation: Activation
     http: HttpFetcher = field(default_factory=lambda: HttpFetcher(hosts=frozenset()))
     clients: FakeConnections = field(init=False)
+    # What its stack says of itself, and which outputs it lacks, where a test needs that.
+    outputs: dict[str, str] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.clients = FakeConnections(self.iot, clock=self.clock)

@@ -22,7 +22,7 @@ from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call
 from jitr_cli.console.deployed_configuration import deployed_configuration
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import say
+from jitr_cli.console.output import say, say_versions
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 
 
@@ -128,7 +128,10 @@ class DeployedCas:
 
 def deployments_here(call: Call) -> list[DeployedCas]:
     """Return the named deployment, or all of this account and Region, which may be none; raises CommandFailed."""
-    stacks = [call.stack] if call.deployment is not None else list(call.aws.deployments())
+    if call.deployment is not None:
+        return [DeployedCas.read(call.aws, call.stack)]
+    stacks = list(call.aws.deployments())
+    say_versions(stacks)
     return [DeployedCas.read(call.aws, stack) for stack in stacks]
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from jitr_cli.checks import (
+    account,
     alarms,
     authorities,
     crls,
     functions,
     policies,
     queues,
-    quotas,
     stores,
     this_computer,
     topic_rule,
 )
+from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check
 
-CHECKS: Final[tuple[Check, ...]] = (
+CHECKS: Final[tuple[Check[Deployed], ...]] = (
     *this_computer.CHECKS,
     *stores.CHECKS,
     *topic_rule.CHECKS,
@@ -26,7 +27,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *authorities.CHECKS,
     *crls.CHECKS,
     *policies.CHECKS,
-    *quotas.CHECKS,
+    *account.CHECKS,
     *queues.CHECKS,
     *alarms.CHECKS,
 )

@@ -48,7 +48,10 @@ def _offered(deployed: Deployed) -> Iterator[Offered]:
     cache = CrlCache(
         CrlSources(
             s3=deployed.aws.client("s3"),
-            http=HttpFetcher(hosts=frozenset(deployed.configuration.crl_hosts)),
+            http=HttpFetcher(
+                hosts=frozenset(deployed.configuration.crl_hosts),
+                private_hosts=frozenset(deployed.configuration.private_crl_hosts),
+            ),
             own_bucket=deployed.stack.crl_bucket,
             account=deployed.account,
         ),

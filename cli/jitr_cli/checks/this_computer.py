@@ -11,6 +11,8 @@ from jitr.settings import Configuration
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, unknown, warning
 from jitr_fleet.deployments.configuration import configuration_of
+from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_fleet.deployments.versions import is_newer, own_version, version_words
 
 # Leases and CRLs that this computer writes are read by AWS's clock; AWS itself refuses signatures five minutes off.
 _SECONDS_OFF = 15
@@ -37,6 +39,12 @@ def judge_clock(now: datetime, aws: datetime | None) -> Finding:
 
 def fleet_file(deployed: Deployed) -> Iterator[Finding]:
     """Compare what the functions run with to what the fleet file here says."""
+    if deployed.broken_fleet_file:
+        yield unknown(
+            f"the fleet file here cannot be used, nothing is compared with it: {deployed.broken_fleet_file}",
+            fix="jitr fleet check",
+        )
+        return
     if deployed.wanted is None:
         yield ok("no fleet file here names this deployment: nothing to compare with")
         return
@@ -55,8 +63,31 @@ def judge_fleet_file(running: Configuration, wanted: Configuration, name: str) -
     return ok("what runs is what the fleet file here says")
 
 
+def version(deployed: Deployed) -> Iterator[Finding]:
+    """Compare the stack's version with this one's, and name the outputs that it lacks."""
+    yield judge_version(deployed.stack, own_version())
+
+
+def judge_version(stack: StackOutputs, own: str) -> Finding:
+    """Judge both; another version works as far as it can, so it is no error."""
+    lacking = f"; it has no output {', '.join(stack.missing())}" if stack.missing() else ""
+    if is_newer(stack.version, own):
+        return warning(
+            f"jitr {stack.version} deployed it, and this is the older {own}{lacking}",
+            fix=f"pipx install 'jitr=={stack.version}'; docs/upgrading.md",
+        )
+    if stack.version != own or lacking:
+        return warning(
+            f"jitr {version_words(stack.version)} deployed it, and this is {own}{lacking}",
+            fix=f"cdk diff {stack.deployment}, then deploy it; docs/upgrading.md",
+        )
+    return ok(f"jitr {own} deployed it, as this is")
+
+
 def _comparable(configuration: Configuration) -> dict[str, Any]:
     data = asdict(configuration)
+    # What the check `version` is about.
+    del data["version"]
     for ca in data["cas"]:
         if ca["known_at_deploy"]:
             ca["ca_certificate_id"] = ca["crl"] = ""
@@ -65,5 +96,6 @@ def _comparable(configuration: Configuration) -> dict[str, Any]:
 
 CHECKS = (
     Check("clock", "this computer's clock is AWS's", clock),
+    Check("version", "the version that was deployed is this one", version),
     Check("fleet_file", "what runs is what the fleet file on this computer says", fleet_file),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_fleet.deployments.stack_outputs import DEPLOYMENT_TAG, StackOutputs
 
 if TYPE_CHECKING:
     import boto3
@@ -81,7 +81,9 @@ class Aws:
     def region(self) -> str:
         """Return the Region in use."""
         if self._region is None:
-            raise CommandFailed("no Region: give --region or set AWS_REGION")
+            raise CommandFailed(
+                "no Region: give --region, set AWS_REGION, or be where a fleet.toml names one (JITR_FLEET)"
+            )
         return self._region
 
     @functools.cached_property
@@ -106,19 +108,41 @@ class Aws:
 
     def deployments(self) -> Iterator[StackOutputs]:
         """Yield the deployments of this account and Region, read from their stacks' outputs."""
+        return filter(None, (StackOutputs.from_outputs(_outputs(stack)) for stack in self._stacks()))
+
+    def _stacks(self) -> Iterator[Mapping[str, Any]]:
         for page in self.client("cloudformation").get_paginator("describe_stacks").paginate():
-            for stack in page["Stacks"]:
-                outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-                if found := StackOutputs.from_outputs(outputs):
-                    yield found
+            yield from page["Stacks"]
 
     def deployment(self, name: str | None) -> StackOutputs:
         """Return the one deployment here, or the named one where the Region holds several."""
-        found = {each.deployment: each for each in self.deployments()}
+        stacks = list(self._stacks())
+        deployments = filter(None, (StackOutputs.from_outputs(_outputs(stack)) for stack in stacks))
+        found = {each.deployment: each for each in deployments}
         if name is not None and name in found:
             return found[name]
         if name is None and len(found) == 1:
             return next(iter(found.values()))
         names = ", ".join(sorted(found)) or "none"
         wanted = f"no deployment {name!r}" if name else "give --deployment"
-        raise CommandFailed(f"{wanted} (in {self.region}: {names})", ExitCode.USAGE if found else ExitCode.AWS)
+        unfinished = _unfinished(stacks, found)
+        raise CommandFailed(f"{wanted} (in {self.region}: {names}){unfinished}", _ending(found))
+
+
+def _ending(found: Mapping[str, StackOutputs]) -> ExitCode:
+    return ExitCode.USAGE if found else ExitCode.AWS
+
+
+def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _unfinished(stacks: Iterable[Mapping[str, Any]], found: Mapping[str, StackOutputs]) -> str:
+    """Return, in words, the stacks of ours without outputs: their first deploy has not ended, or failed."""
+    ours = {
+        f"{tag['Value']} is {stack.get('StackStatus', 'there without outputs')}"
+        for stack in stacks
+        for tag in stack.get("Tags", [])
+        if tag["Key"] == DEPLOYMENT_TAG and tag["Value"] not in found
+    }
+    return f"; the stack of {', '.join(sorted(ours))} (docs/upgrading.md, a deploy that failed)" if ours else ""

@@ -7,19 +7,23 @@ A command says of what kind it is, and gets the options of that kind from here: 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.output import emit_json, say
+from jitr_cli.console.output import emit_json, say, say_versions
 from jitr_fleet.deployments.stack_outputs import StackOutputs
+
+if TYPE_CHECKING:
+    from jitr_cli.console.fleet import Place
 
 Declare = Callable[[Callable[..., Any]], "CallCommand"]
 
@@ -51,16 +55,50 @@ class Call:
 
     @functools.cached_property
     def aws(self) -> Aws:
-        """The account and Region that the options name; nothing is asked of AWS yet."""
-        import boto3  # noqa: PLC0415 - only commands that reach AWS pay for boto3
+        """The account and Region that the options name, or else the fleet file here; nothing is asked of AWS yet.
 
-        session = boto3.Session(profile_name=self.profile or None, region_name=self.region or None)
-        return Aws(session, self.endpoint_url or None)
+        A profile that somebody names brings its own Region; credentials in variables are meant, whatever a file says.
+        """
+        import boto3  # noqa: PLC0415 - only commands that reach AWS pay for boto3
+        from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
+
+        region, profile = self.region or None, self.profile or None
+        if self.place is not None and profile is None:
+            region = region or self.place.region
+            if self.place.profile and not os.environ.get("AWS_ACCESS_KEY_ID"):
+                profile = self.place.profile
+        try:
+            session = boto3.Session(profile_name=profile, region_name=region)
+        except ProfileNotFound as unknown:
+            raise CommandFailed(f"{unknown}: `aws configure list-profiles` shows those there are") from unknown
+        return Aws(session, self.endpoint_url or None, default_region=self.place.region if self.place else None)
+
+    @functools.cached_property
+    def place(self) -> Place | None:
+        """Where the fleet file here says that the deployment is."""
+        from jitr_cli.console.fleet import place_here  # noqa: PLC0415 - as for boto3
+
+        return place_here(self.deployment)
 
     @functools.cached_property
     def stack(self) -> StackOutputs:
         """The deployment that the command is about; raises CommandFailed where that is not clear."""
-        return self.aws.deployment(self.deployment)
+        try:
+            found = self.aws.deployment(self.deployment)
+        except CommandFailed as missing:
+            raise CommandFailed(f"{missing}{self._elsewhere()}", missing.exit_code) from missing
+        say_versions([found])
+        return found
+
+    def _elsewhere(self) -> str:
+        """Return, in words, that the fleet file here has the deployment in another place than was looked at."""
+        place = self.place
+        if place is None or (place.account, place.region) == (self.aws.account(), self.aws.region):
+            return ""
+        return (
+            f". {place.file} has {place.deployment} in account {place.account}, Region {place.region}; these "
+            f"credentials are of account {self.aws.account()}"
+        )
 
     def announce(self) -> None:
         """Say, before anything is written, where: account, Region and deployment."""
@@ -90,9 +128,13 @@ class Call:
         return True
 
     def finish(
-        self, data: object, ending: ExitCode = ExitCode.DONE, *, words: Callable[[], object] | None = None
+        self,
+        data: Mapping[str, object],
+        ending: ExitCode = ExitCode.DONE,
+        *,
+        words: Callable[[], object] | None = None,
     ) -> ExitCode:
-        """Print the answer, as JSON with --json and else by `words`, and return how the command ends."""
+        """Print the answer, as one JSON object with --json and else by `words`, and return how the command ends."""
         if self.as_json:
             emit_json(data)
         elif words is not None:
@@ -117,6 +159,15 @@ class Reference:
     def resolve(self, call: Call) -> object:
         """Return what the command wants; raises CommandFailed where that is nothing, or not one thing."""
         raise NotImplementedError
+
+
+def _resolved(value: object, call: Call) -> object:
+    """Return an option's value, or one for each of several, as the command wants it."""
+    if isinstance(value, Reference):
+        return value.resolve(call)
+    if isinstance(value, tuple) and any(isinstance(each, Reference) for each in value):
+        return tuple(_resolved(each, call) for each in value)
+    return value
 
 
 class CallCommand(click.Command):
@@ -165,7 +216,7 @@ def _declare(name: str, kind: Kind, *options: Callable[..., Any]) -> Declare:
         @functools.wraps(function)
         def with_call(**given: Any) -> object:  # noqa: ANN401 - whatever click hands over
             call = Call(**{own: given.pop(own) for own in _OWN if own in given})
-            meant = {key: each.resolve(call) if isinstance(each, Reference) else each for key, each in given.items()}
+            meant = {key: _resolved(each, call) for key, each in given.items()}
             return function(call, **meant)
 
         # Options of every kind come last in the help, after those of the command itself.

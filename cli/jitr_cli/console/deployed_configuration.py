@@ -7,30 +7,43 @@ one small file is wanted: a zip archive has its table of contents at the end, so
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from jitr.settings import CONFIGURATION_FILE, PRIVATE_CAS_VARIABLE, Configuration
+from jitr.settings import CONFIGURATION_FILE, PRIVATE_CAS_VARIABLE, Configuration, ManagedCa
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.output import say
 from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_fleet.deployments.versions import own_version, version_words
 
 _SECONDS = 20.0
 _BUFFER = 256 * 1024
 _PARTIAL, _OK = 206, 200
 
 
-def deployed_configuration(aws: Aws, stack: StackOutputs) -> Configuration:
+def deployed_configuration(aws: Aws, stack: StackOutputs, *, whole: bool = False) -> Configuration:
     """Return the configuration in the activation function's bundle; raises CommandFailed (69) and ClientError.
 
     What only the deploy knew of CAs in AWS Private CA comes from the function's environment, as for the function. Needs
-    lambda:GetFunction. Not checked: that the enforcement function has the same one; one deploy writes both.
+    lambda:GetFunction. What a newer version of jitr wrote into it and this one does not know is named and left out, but
+    refused where the configuration has to be `whole`: who makes a device ACTIVE must know every rule. Not checked: that
+    the enforcement function has the same one; one deploy writes both.
     """
     function = aws.client("lambda").get_function(FunctionName=stack.function)
-    configuration = read_configuration(as_served(function["Code"]["Location"], aws.endpoint_url), of=stack.function)
+    location = as_served(function["Code"]["Location"], aws.endpoint_url)
+    configuration, unknown = read_configuration(location, of=stack.function)
+    if unknown:
+        words = f"this jitr {own_version()} does not know {', '.join(unknown)} of deployment {stack.deployment}"
+        if whole:
+            raise CommandFailed(f"{words}: use jitr {version_words(stack.version)}", ExitCode.AWS)
+        say(f"warning: {words}; it is left out")
     variables = function["Configuration"].get("Environment", {}).get("Variables", {})
     try:
         return configuration.completed(variables.get(PRIVATE_CAS_VARIABLE, ""))
@@ -49,8 +62,11 @@ def as_served(location: str, endpoint_url: str | None) -> str:
     return location
 
 
-def read_configuration(location: str, *, of: str) -> Configuration:
-    """Return the configuration of the bundle at an address that AWS Lambda gave out; raises CommandFailed (69)."""
+def read_configuration(location: str, *, of: str) -> tuple[Configuration, list[str]]:
+    """Return the configuration of the bundle at an address that AWS Lambda gave out, and which of its keys are unknown.
+
+    Raises CommandFailed (69).
+    """
     import urllib3  # noqa: PLC0415 - comes with boto3, and only commands that reach AWS pay for it
 
     problem = f"the configuration of {of} cannot be read from its bundle"
@@ -59,12 +75,29 @@ def read_configuration(location: str, *, of: str) -> Configuration:
     try:
         with io.BufferedReader(RemoteFile(location), _BUFFER) as file, zipfile.ZipFile(file) as bundle:
             text = bundle.read(CONFIGURATION_FILE).decode("utf-8")
-        return Configuration.from_json(text)
+        data = json.loads(text)
+        unknown = _take_unknown(data)
+        return Configuration.from_json(json.dumps(data)), unknown
     except (OSError, urllib3.exceptions.HTTPError, zipfile.BadZipFile) as error:
         # The address carries a signature and is not repeated.
         raise CommandFailed(f"{problem}: {type(error).__name__}", ExitCode.AWS) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CommandFailed(f"{problem}: it was deployed by another version of jitr", ExitCode.AWS) from error
+
+
+def _take_unknown(data: dict[str, Any]) -> list[str]:
+    """Take out of a configuration, in place, what this version has no field for, and return its keys."""
+    unknown = _beyond(data, Configuration)
+    for ca in data["cas"]:
+        for key in _beyond(ca, ManagedCa):
+            del ca[key]
+            unknown.append(f"cas.{key}")
+    return sorted(set(unknown))
+
+
+def _beyond(data: Mapping[str, Any], kind: type[Configuration] | type[ManagedCa]) -> list[str]:
+    known = {each.name for each in fields(kind)}
+    return [key for key in data if key not in known]
 
 
 class RemoteFile(io.RawIOBase):

@@ -9,6 +9,7 @@ import click
 
 from jitr.errors import Undecided
 from jitr_cli.console.exit_codes import ExitCode
+from jitr_fleet.deployments.stack_outputs import OutputMissing
 from jitr_fleet.files.extras import add, extra_of
 
 
@@ -20,11 +21,30 @@ class CommandFailed(Exception):  # noqa: N818 - an ending, not a defect
         self.exit_code = exit_code
 
 
+# What to do about failures of which botocore only says that they are, by the names of its exceptions.
+_WAYS_OUT = {
+    "NoCredentialsError": "give --profile or set AWS_PROFILE (`aws sts get-caller-identity` shows whose they are)",
+    "PartialCredentialsError": "give --profile, or set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "SSOTokenLoadError": "aws sso login",
+    "UnauthorizedSSOTokenError": "aws sso login",
+    "TokenRetrievalError": "aws sso login",
+    "NoRegionError": "give --region or set AWS_REGION",
+}
+
+
+def _what_to_do(failure: Exception) -> str:
+    way = _WAYS_OUT.get(type(failure).__name__)
+    return f": {way}" if way else ""
+
+
 def describe_failure(failure: Exception) -> int:
     """Print what went wrong to stderr and return the exit code."""
     if isinstance(failure, CommandFailed):
         click.echo(f"jitr: {failure}", err=True)
         return failure.exit_code
+    if isinstance(failure, OutputMissing):
+        click.echo(f"jitr: {failure}", err=True)
+        return ExitCode.AWS
     if isinstance(failure, Undecided):
         click.echo(f"jitr: {failure.message} ({failure.reason})", err=True)
         return ExitCode.AWS
@@ -34,7 +54,7 @@ def describe_failure(failure: Exception) -> int:
     # botocore is looked up, not imported: commands that never touch AWS must not pay for it.
     botocore = sys.modules.get("botocore.exceptions")
     if botocore and isinstance(failure, (botocore.ClientError, botocore.BotoCoreError)):
-        click.echo(f"jitr: AWS: {failure}", err=True)
+        click.echo(f"jitr: AWS: {failure}{_what_to_do(failure)}", err=True)
         return ExitCode.AWS
     traceback.print_exception(failure)
     click.echo("jitr: this is a bug in jitr, not a mistake of yours; the lines above say where.", err=True)

@@ -102,6 +102,21 @@ def zulu(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
+def expiry_words(certificate: Certificate, *, at: datetime) -> str | None:
+    """Return, in words, that a certificate has expired; None where it has not, or its dates cannot be read."""
+    try:
+        end = certificate.not_valid_after_utc
+    except ValueError:
+        return None
+    return f"the certificate expired at {zulu(end)}, {(at - end).days:,} days ago" if end < at else None
+
+
+def openssl_serial(serial: int) -> str:
+    """Return a serial number as `openssl x509 -serial` prints it: upper-case hex in whole bytes."""
+    digits = f"{abs(serial):X}"
+    return ("-" if serial < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
+
+
 def load_issuer(path: Path) -> Certificate:
     """Return the CA certificate of a file in PEM or DER; raises CommandFailed."""
     try:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from jitr.certificates import fingerprint
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import read_file
+from jitr_cli.console.files import MAXIMUM_CERTIFICATE_BYTES, parse_certificate, read_file
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_fleet.deployments.names import partition_of
 from jitr_fleet.deployments.shared_quota import neighbours
@@ -26,6 +30,56 @@ fleet_option = click.option(
 fleet_deployment_option = click.option(
     "--deployment", metavar="NAME", help="which deployment, where the fleet file has several"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the fleet file here says that a deployment is; `profile` is whose credentials go there, if it says so."""
+
+    file: Path
+    deployment: str
+    account: str
+    region: str
+    profile: str | None
+
+
+def cas_here() -> list[tuple[str, str | None]]:
+    """Return name and id of every CA in the fleet file here; no id where no file here holds the certificate.
+
+    For shells: whatever is wrong with the file leaves something out, and is not said.
+    """
+    file = Path(os.environ.get("JITR_FLEET") or "fleet.toml")
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))["deployments"].values()
+        cas = [ca for table in tables for ca in table.get("cas", [])]
+        return [(str(ca["name"]), _id_of(file.parent / str(ca.get("certificate", "")))) for ca in cas]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
+
+
+def _id_of(certificate: Path) -> str | None:
+    try:
+        return fingerprint(parse_certificate(read_file(certificate, maximum=MAXIMUM_CERTIFICATE_BYTES)))
+    except (ValueError, CommandFailed):
+        return None
+
+
+def place_here(name: str | None) -> Place | None:
+    """Return the place of the named deployment, or of the only one, by JITR_FLEET or the fleet.toml in this folder.
+
+    None where there is no such file, or it does not say. Nothing else of it is read or checked: whoever is in the
+    middle of an edit wants to reach AWS all the same.
+    """
+    file = Path(os.environ.get("JITR_FLEET") or "fleet.toml")
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))["deployments"]
+        ((found, table),) = [each for each in tables.items() if name in (None, each[0])]
+        account, region, profile = table["account"], table["region"], table.get("profile")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if not (isinstance(account, str) and isinstance(region, str) and isinstance(profile, str | None)):
+        return None
+    return Place(file=file, deployment=found, account=account, region=region, profile=profile)
 
 
 def read_deployment(fleet: Path, name: str | None) -> Deployment:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from jitr.certificates import fingerprint
 from jitr.messages.event import is_certificate_id
@@ -60,6 +61,16 @@ class CaCertificateId(click.ParamType[Any]):
                 f"{value!r} is neither a CA certificate id, nor the beginning or name of one, nor a file", param, ctx
             )
         return CaReference(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """Complete names and ids of the CAs in the fleet file here; AWS is not asked while somebody types."""
+        from jitr_cli.console.fleet import cas_here  # noqa: PLC0415 - only who completes pays for it
+
+        found = cas_here()
+        names = [CompletionItem(name, help=identifier or "") for name, identifier in found]
+        ids = [CompletionItem(identifier, help=name) for name, identifier in found if identifier]
+        # Ids only for who has begun to type one: a list of both would be twice as long.
+        return [each for each in (*names, *(ids if incomplete else ())) if each.value.startswith(incomplete)]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,22 @@ from typing import Any
 
 import click
 
+from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_fleet.deployments.versions import own_version, version_difference
+
 _LARGEST_EXACT = 2**53 - 1
 
 
 def say(words: str) -> None:
     """Print words for a human to stderr."""
     click.echo(words, err=True)
+
+
+def say_versions(stacks: Iterable[StackOutputs]) -> None:
+    """Say of each deployment that another version of jitr made it, where that is so."""
+    for stack in stacks:
+        if difference := version_difference(stack.version, own_version()):
+            say(f"deployment {stack.deployment} was {difference}")
 
 
 def emit_json(data: Any) -> None:  # noqa: ANN401 - whatever json can hold

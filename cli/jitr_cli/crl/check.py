@@ -23,6 +23,7 @@ from jitr_cli.console.files import (
     MAXIMUM_CERTIFICATE_BYTES,
     IsoTime,
     existing_file,
+    expiry_words,
     parse_certificates,
     read_file,
     zulu,
@@ -62,8 +63,24 @@ def command(
     All files are PEM or DER. Exit code: 0 good, 1 revoked, 2 undetermined.
     """
     options = Options(distribution_points=distribution_points)
-    verdict = _verdict(certificate, issuer, crls, at=at or datetime.now(UTC), options=options)
-    return call.finish(_as_data(verdict, crls), EXIT_CODES[verdict.status], words=lambda: _print(verdict, crls))
+    at = at or datetime.now(UTC)
+    verdict = _verdict(certificate, issuer, crls, at=at, options=options)
+    if (expired := _expiry(certificate, at)) is not None:
+        say(f"warning: {expired}")
+    data = _as_data(verdict, crls)
+    data["warnings"] = [*filter(None, [expired]), *verdict.warnings]
+    return call.finish(data, EXIT_CODES[verdict.status], words=lambda: _print(verdict, crls))
+
+
+def _expiry(path: Path, at: datetime) -> str | None:
+    """Say first what a good CRL does not mend; of a chain only where every certificate has expired."""
+    try:
+        found = [
+            expiry_words(each, at=at) for each in parse_certificates(read_file(path, maximum=MAXIMUM_CERTIFICATE_BYTES))
+        ]
+    except ValueError:
+        return None
+    return found[0] if all(found) else None
 
 
 def _verdict(

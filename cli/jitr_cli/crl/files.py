@@ -20,6 +20,7 @@ from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import (
     existing_file,
     load_issuer,
+    openssl_serial,
     read_file,
     write_whole,
     zulu,
@@ -154,7 +155,7 @@ def load_previous(path: Path, ca: Certificate) -> VerifiedCrl:
 def shown(serials: list[int]) -> str:
     """Return some serial numbers as text, and how many there are beyond them."""
     more = f" and {len(serials) - _SHOWN:,} more" if len(serials) > _SHOWN else ""
-    return ", ".join(f"{serial:X}" for serial in serials[:_SHOWN]) + more
+    return ", ".join(f"{openssl_serial(serial)}" for serial in serials[:_SHOWN]) + more
 
 
 def _as_pem(crl: bytes) -> bytes:
@@ -188,10 +189,11 @@ def _new(wanted: dict[int, None], current: VerifiedCrl, reason: str | None) -> I
     for serial in wanted:
         entry = current.find(serial)
         if entry is None:
-            say(f"revoke {serial:X}: {reason or 'no reason given'}")
+            say(f"revoke {openssl_serial(serial)}: {reason or 'no reason given'}")
             yield serial
         elif entry.is_hold and reason not in (None, HOLD):
-            say(f"revoke {serial:X}: {reason}; it was on hold since {zulu(entry.revoked_at)}")
+            say(f"revoke {openssl_serial(serial)}: {reason}; it was on hold since {zulu(entry.revoked_at)}")
             yield serial
         else:
-            say(f"{serial:X} is listed already: {entry.reason or 'no reason'}, since {zulu(entry.revoked_at)}")
+            known = f"{entry.reason or 'no reason'}, since {zulu(entry.revoked_at)}"
+            say(f"{openssl_serial(serial)} is listed already: {known}")

@@ -6,8 +6,9 @@ instead of undoing the first one's revocations. Amazon S3 User Guide, "Condition
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -32,6 +33,7 @@ from jitr.errors import Reason, Undecided
 from jitr.registry.row import RegistryRow, RowState, row_key
 from jitr.registry.rows import Registry
 from jitr.revocation import CrlRefused, VerifiedCrl
+from jitr.settings import ManagedCa
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.output import progress
@@ -123,7 +125,10 @@ class PublicationEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownDevices:
-    """A deployment's devices and CRLs, as its state table knows them, of one CA; `brake` is its function's."""
+    """A deployment's devices and CRLs of one CA, as its state table knows them; `brake` is its function's.
+
+    `configured` are the CAs of its fleet file, None where that could not be read.
+    """
 
     rows: Registry
     versions: CrlVersions
@@ -132,17 +137,24 @@ class KnownDevices:
     enforced: EnforcedCrls
     brake: Brake
     ca: AnyCertificate
+    configured: Sequence[ManagedCa] | None = None
 
-    def s3_sources(self) -> list[S3Location]:
-        """Return the S3 addresses that this CA's CRLs are read from: of adoptions, and those read before."""
-        prefix = scope_of(self.ca, "")
-        read = (each.scope.removeprefix(prefix) for each in self.versions.states() if each.scope.startswith(prefix))
+    @functools.cached_property
+    def sources(self) -> frozenset[str]:
+        """The sources of this CA's CRLs by fleet file and adoptions, as these write them; not those that were read."""
+        named = {each.crl for each in self.configured or () if self._is_this(each.ca_certificate_id)}
         adopted = (
             record.adopted_crl
             for record in self.records.records()
             if record.adopted_crl is not None and self._is_this(record.ca_certificate_id)
         )
-        return [S3Location.parse(source) for source in sorted({*read, *adopted}) if _S3_SOURCE.fullmatch(source)]
+        return frozenset({*named, *adopted})
+
+    def s3_sources(self) -> list[S3Location]:
+        """Return the S3 addresses that this CA's CRLs are read from: of fleet file and adoptions, and read before."""
+        prefix = scope_of(self.ca, "")
+        read = (each.scope.removeprefix(prefix) for each in self.versions.states() if each.scope.startswith(prefix))
+        return [S3Location.parse(source) for source in sorted({*read, *self.sources}) if _S3_SOURCE.fullmatch(source)]
 
     def verify_not_rolled_back(self, crl: VerifiedCrl, location: S3Location) -> None:
         """Raise CommandFailed where the functions would refuse the CRL as a rollback."""

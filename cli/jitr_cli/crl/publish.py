@@ -6,24 +6,28 @@ refused or another publisher was faster; 130 interrupted. Nothing is written but
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jitr.authorities.records import CaRecords
 from jitr.aws.iot import IotRegistry
 from jitr.aws.state_table import StateTable
 from jitr.certificates import AnyCertificate
-from jitr.crls.sources import S3Location
+from jitr.crls.sources import CDP, S3Location
 from jitr.crls.versions import CrlVersions
 from jitr.enforcement.copies import PREFIX, EnforcedCrls
 from jitr.registry.rows import Registry
 from jitr.revocation import CrlRefused, Options, VerifiedCrl, verify_crl
+from jitr.settings import ManagedCa
 from jitr_cli.authorities.management import DeployedCas
 from jitr_cli.console.aws import Aws
 from jitr_cli.console.call import Call, writing_command
+from jitr_cli.console.deployed_configuration import deployed_configuration
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import existing_file, load_issuer, read_file, zulu
@@ -105,17 +109,33 @@ def _fleet(aws: Aws, stack: StackOutputs, ca: AnyCertificate) -> KnownDevices:
         enforced=EnforcedCrls(aws.client("s3"), stack.crl_bucket, aws.account()),
         brake=DeployedCas.read(aws, stack).brake,
         ca=ca,
+        configured=_configured(aws, stack),
     )
+
+
+def _configured(aws: Aws, stack: StackOutputs) -> Sequence[ManagedCa] | None:
+    """Return the CAs of the deployment's fleet file; who may publish may not always read that, which is said."""
+    try:
+        return deployed_configuration(aws, stack).cas
+    except (CommandFailed, ClientError, BotoCoreError) as failure:
+        say(f"note: what the deployment's fleet file says is unknown: {failure}")
+        return None
 
 
 def _location(to: S3Location | None, fleet: KnownDevices, stack: StackOutputs) -> S3Location:
     sources = fleet.s3_sources()
-    names = ", ".join(map(str, sources)) or "none yet"
+    names = ", ".join(map(str, sources)) or "none"
     if to is None:
         if len(sources) != 1:
             raise CommandFailed(f"give --to: S3 addresses that this CA's CRLs are read from: {names}")
         to = sources[0]
     elif to not in sources:
+        # Where certificates name their CRL themselves, what they will name is known no sooner than they come.
+        if CDP not in fleet.sources:
+            raise CommandFailed(
+                f"--to: deployment {stack.deployment} reads no CRL of this CA from {to}, so it would change nothing; "
+                f"it reads them from: {names}"
+            )
         say(f"note: the deployment has not read this CA's CRLs from {to} before (known: {names})")
     if to.bucket == stack.crl_bucket and to.key.startswith(PREFIX):
         raise CommandFailed(f"--to: keys below {PREFIX} are the enforcement function's own")

@@ -1,6 +1,7 @@
 """`jitr crl show`: what a CRL says about itself, whether jitr would use it, and (with --issuer) who signed it.
 
-Exit codes: 0 when it is readable, and with --issuer also signed by that CA; 2 otherwise; 64 a file that is not there.
+Exit codes: 0 when it is readable, and with --issuer also signed by that CA; 2 otherwise; 64 a file that is not there;
+69 an address that does not give one.
 Age changes nothing about the exit code: an old CRL is shown as old.
 """
 
@@ -24,18 +25,25 @@ from jitr.revocation import CrlRefused, Options
 from jitr.revocation.crl import verify_issuer
 from jitr.revocation.crl_fields import CrlFields, read_crl
 from jitr.revocation.crl_profile import CrlProfile, check_profile, crl_number
-from jitr_cli.console.call import Call, local_command
+from jitr.revocation.entries import Entry
+from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.files import (
     MAXIMUM_CERTIFICATE_BYTES,
+    IsoTime,
     existing_file,
+    openssl_serial,
     parse_certificate,
     read_file,
     zulu,
 )
-from jitr_cli.console.output import emit_lines, json_number
+from jitr_cli.console.options import RevocationReason, SerialNumber
+from jitr_cli.console.output import emit_csv, emit_lines, json_number
+from jitr_cli.crl.places import read_crl_bytes
 
+_LISTED = ("serial", "revoked_at", "reason")
+_UNSPECIFIED = "unspecified"
 _NAMES = {
     "551d12": "issuerAltName",
     "551d14": "cRLNumber",
@@ -61,17 +69,32 @@ class _Refusal:
         return cls(reason=Reason.MALFORMED, message=str(error))
 
 
-@local_command("show")
-@click.argument("file", type=existing_file())
+@reading_command("show", deployment=None)
+@click.argument("file", metavar="FILE|-|S3://…|HTTPS://…")
 @click.option("--issuer", type=existing_file(), help="the CA certificate, to verify the signature")
-def command(call: Call, *, file: Path, issuer: Path | None) -> ExitCode:
-    """Print what the CRL in FILE (PEM or DER) says about itself.
+@click.option("--entries", is_flag=True, help="print what it lists: serial number, date and reason")
+@click.option("--serial", "serials", type=SerialNumber(), multiple=True, help="only this entry, hex; repeatable")
+@click.option("--reason", type=RevocationReason(), help="only entries with this reason; unspecified: those without one")
+@click.option("--since", type=IsoTime(), metavar="TIME", help="only entries revoked at this ISO 8601 time or later")
+def command(
+    call: Call,
+    *,
+    file: str,
+    issuer: Path | None,
+    entries: bool,
+    serials: tuple[int, ...],
+    reason: str | None,
+    since: datetime | None,
+) -> ExitCode:
+    """Print what a CRL (PEM or DER) says about itself, and with --entries, or a filter of them, what it lists.
 
+    With --json the entries are in `listed`: serial, revoked_at, reason. AWS is asked for an s3:// address only.
     Exit code: 0 readable (and signed by --issuer, where given), 2 not.
     """
     options = Options()
     ca = _issuer(issuer) if issuer else None
-    data = read_file(file, maximum=options.max_size)
+    data = read_crl_bytes(call, file, maximum=options.max_size)
+    only = Filter(serials=frozenset(serials), reason=reason, since=since)
     try:
         fields = read_crl(data, options)
     except CrlRefused as refusal:
@@ -82,7 +105,42 @@ def command(call: Call, *, file: Path, issuer: Path | None) -> ExitCode:
     shown["unusable"] = unusable.reason.value if unusable else None
     shown["signature"] = None if ca is None else (unsigned.reason.value if unsigned else "verified")
     ending = ExitCode.UNDETERMINED if unsigned else ExitCode.DONE
+    if entries or only != Filter():
+        return _listed(call, shown, profile, only, ending)
     return call.finish(shown, ending, words=lambda: _print(shown, fields, unusable, unsigned))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which entries are meant; without anything, all."""
+
+    serials: frozenset[int] = frozenset()
+    reason: str | None = None
+    since: datetime | None = None
+
+    def __contains__(self, entry: Entry) -> bool:
+        """Return whether an entry is meant; one whose date cannot be read is not left out because of it."""
+        return (
+            (not self.serials or entry.serial in self.serials)
+            and self.reason in (None, entry.reason or _UNSPECIFIED)
+            and (self.since is None or entry.revoked_at is None or entry.revoked_at >= self.since)
+        )
+
+
+def _listed(call: Call, shown: dict[str, Any], profile: CrlProfile | None, only: Filter, ending: ExitCode) -> ExitCode:
+    """Print entries: as CSV, which grows as it is read, or in the JSON object."""
+    if profile is None:
+        raise CommandFailed(f"its entries cannot be read: {shown['unusable']}", ExitCode.UNDETERMINED)
+    found = (each for each in profile.entries.entries() if each in only)
+    rows = ((openssl_serial(each.serial), zulu(each.revoked_at), _reason(each)) for each in found)
+    if call.as_json:
+        return call.finish({**shown, "listed": [dict(zip(_LISTED, row, strict=True)) for row in rows]}, ending)
+    emit_csv(_LISTED, rows)
+    return ending
+
+
+def _reason(entry: Entry) -> str | None:
+    return "unreadable" if entry.unreadable else entry.reason
 
 
 def _issuer(path: Path) -> Certificate:

@@ -16,7 +16,7 @@ from jitr_cli.authorities.management import DeployedCas, Management, Owner, desc
 from jitr_cli.console.call import Call, reading_command, writing_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import existing_file
+from jitr_cli.console.files import existing_file, openssl_serial
 from jitr_cli.console.options import ca_option
 from jitr_cli.console.output import progress, say
 from jitr_cli.device.shipped import Form, Shipment
@@ -159,13 +159,14 @@ def remove_command(call: Call, *, file: Path, ca_certificate_id: str) -> ExitCod
 @reading_command("list")
 @ca_option
 def list_command(call: Call, *, ca_certificate_id: str) -> ExitCode:
-    """Print the serial numbers that a CA's list names, in hex."""
+    """Print the serial numbers that a CA's list names, as openssl does."""
     allowed = AllowList(StateTable(call.aws.client("dynamodb"), call.stack.state_table))
-    texts = (f"{serial:x}" for serial in allowed.serials(ca_certificate_id))
+    serials = allowed.serials(ca_certificate_id)
     if call.as_json:
-        return call.finish({"ca_certificate_id": ca_certificate_id, "serials": list(texts)})
-    for text in texts:
-        click.echo(text)
+        found = [f"{serial:x}" for serial in serials]
+        return call.finish({"ca_certificate_id": ca_certificate_id, "serials": found})
+    for serial in serials:
+        click.echo(openssl_serial(serial))
     return ExitCode.DONE
 
 

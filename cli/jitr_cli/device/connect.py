@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import click
 from jitr_cli.console.call import Call, local_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.failures import CommandFailed
+from jitr_cli.console.files import zulu
 from jitr_cli.console.output import say
 from jitr_local.device.back_off import BackOff
 from jitr_local.device.device_identity import DeviceIdentity, UnusableFileError
@@ -89,6 +91,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
             client_id=_client_id(identity, client_id),
             back_off=BackOff(base=base, cap=cap, floor=min(_FLOOR, cap / 2) if floor is None else floor),
         )
+        if identity.chain[0].not_valid_after_utc < datetime.now(UTC):
+            say(f"warning: the certificate expired at {zulu(identity.chain[0].not_valid_after_utc)}")
         if not identity.sends_issuer(server_ca):
             say(
                 "warning: the certificate of the CA that signed the device's is not sent; AWS IoT registers an unknown "

@@ -25,6 +25,7 @@ from jitr_cli.console.files import existing_file, zulu
 from jitr_cli.console.options import SerialNumber, passphrase_file_option
 from jitr_cli.console.output import emit_table, progress, say
 from jitr_cli.device.folders import CHAIN, KEY, DeviceFolders
+from jitr_cli.device.requests import read_request
 from jitr_cli.device.signers import Order, Signer, local_signer, private_signer
 from jitr_cli.devices.lists import NewDevice, read_new_devices
 from jitr_cli.signing.private_ca import PrivateCaArn
@@ -53,6 +54,7 @@ def _uri(_context: click.Context, _parameter: click.Parameter, value: str | None
 @click.option(
     "--csv", "csv_file", type=existing_file(), help="many devices: a CSV with the column `cn` and, if need be, `serial`"
 )
+@click.option("--csr", type=existing_file(), help="a request that the device made itself; its key stays there")
 @click.option("--ca-certificate", type=existing_file(), help="a local CA's certificate")
 @click.option("--ca-key", type=existing_file(), help="its private key, PEM")
 @passphrase_file_option
@@ -82,6 +84,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     *,
     cn: str | None,
     csv_file: Path | None,
+    csr: Path | None,
     ca_certificate: Path | None,
     ca_key: Path | None,
     passphrase_file: Path | None,
@@ -92,14 +95,16 @@ def command(  # noqa: PLR0913 - one parameter for each option
     serial: int | None,
     crl_url: str | None,
 ) -> ExitCode:
-    """Make key, request, certificate and chain of one device, or of every device in a CSV.
+    """Make key, request, certificate and chain of one device, or of every device in a CSV; or sign a request.
 
     Names are checked as the activation function checks them. Nothing is overwritten; with --csv, devices that are
     finished are skipped, so an interrupted run is started again. A local CA needs no network; an AWS Private CA asks
     first, because each certificate costs money.
     """
+    request, cn = _requested(csr, cn, csv_file)
     order = Order(
         wanted=_wanted(cn, csv_file, serial),
+        request=request,
         key_type=key_type,
         lifetime=timedelta(days=days),
         distribution_point=crl_url,
@@ -131,9 +136,20 @@ def command(  # noqa: PLR0913 - one parameter for each option
     return _finish(call, order, signer.ca, {each.common_name for each in missing})
 
 
+def _requested(
+    csr: Path | None, cn: str | None, csv_file: Path | None
+) -> tuple[x509.CertificateSigningRequest | None, str | None]:
+    """Return the request that is given, and the name of the device that made it; else the name as it is."""
+    if csr is None:
+        return None, cn
+    if cn is not None or csv_file is not None:
+        raise CommandFailed("give --csr, --cn or --csv, one of them: a request has its name in it")
+    return read_request(csr)
+
+
 def _wanted(cn: str | None, csv_file: Path | None, serial: int | None) -> list[NewDevice]:
     if (cn is None) == (csv_file is None):
-        raise CommandFailed("give --cn or --csv")
+        raise CommandFailed("give --cn, --csv or --csr")
     if csv_file is not None:
         if serial is not None:
             raise CommandFailed("--serial is for one device; a CSV has a column for it")
@@ -160,9 +176,11 @@ def _shown_progress(total: int, *, lines: bool) -> Iterator[Callable[[int], None
 
 def _make(order: Order, signer: Signer, device: NewDevice) -> None:
     """Make one device, check it as the function would, and write it."""
-    key = new_private_key(order.key_type)
+    key = None if order.request is not None else new_private_key(order.key_type)
     try:
-        request = request_for(device.common_name, key)
+        request = order.request if key is None else request_for(device.common_name, key)
+        if request is None:
+            raise TypeError("neither a request nor a key")
         certificate = signer.issue(request, device)
         verify_activatable(certificate, signer.ca, at=datetime.now(UTC))
         files = device_files(key, request, certificate, signer.ca)

@@ -77,10 +77,12 @@ class DeviceFolders:
         try:
             certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE).read_bytes())
             chain = x509.load_pem_x509_certificates((folder / CHAIN).read_bytes())
-            key = load_pem_private_key((folder / KEY).read_bytes(), password=None)
-            (folder / REQUEST).read_bytes()
+            request = x509.load_pem_x509_csr((folder / REQUEST).read_bytes())
+            public: object = request.public_key()
+            if (folder / KEY).exists():
+                public = load_pem_private_key((folder / KEY).read_bytes(), password=None).public_key()
             verify_activatable(certificate, ca, at=certificate.not_valid_before_utc)
-            whole = chain == [certificate, ca] and key.public_key() == certificate.public_key()
+            whole = chain == [certificate, ca] and public == certificate.public_key()
             named = common_name(certificate) == name
         except (OSError, ValueError, TypeError, UnsupportedAlgorithm, ActivationError, NotIssued):
             whole = named = False
@@ -96,7 +98,8 @@ class DeviceFolders:
         with terminable():
             try:
                 partial.mkdir(mode=0o700)
-                write_new(partial / KEY, files.key, mode=PRIVATE)
+                if files.key is not None:
+                    write_new(partial / KEY, files.key, mode=PRIVATE)
                 write_new(partial / REQUEST, files.request, mode=PUBLIC)
                 write_new(partial / CERTIFICATE, files.certificate, mode=PUBLIC)
                 write_new(partial / CHAIN, files.chain, mode=PUBLIC)

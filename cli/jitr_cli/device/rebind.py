@@ -43,12 +43,12 @@ class Rebinding:
 @writing_command("rebind")
 @certificate_argument
 def command(call: Call, *, certificate: Named) -> ExitCode:
-    """Give the Thing that CERTIFICATE (a file or an id) asks for to this certificate, and make it ACTIVE.
+    """Give the Thing that DEVICE asks for to this certificate, and make it ACTIVE.
 
     For a device with a renewed certificate that was turned away as thing_in_use. The old certificate goes INACTIVE once
     the new one is ACTIVE, and is detached from the Thing. `jitr device reinstate --take-thing` is the way back.
     """
-    services = DeviceServices.of(call.aws, call.stack)
+    services = DeviceServices.of(call.aws, call.stack, activating=True)
     verify_acts(services)
     call.announce()
     replaced = None

@@ -15,6 +15,7 @@ from jitr.aws.iot import CertificateStatus
 from jitr.errors import Reason, Rejected, Undecided, Waiting
 from jitr_cli.console.call import Call, writing_command
 from jitr_cli.console.exit_codes import ExitCode
+from jitr_cli.console.files import openssl_serial
 from jitr_cli.console.output import progress, say
 from jitr_cli.devices.naming import Named, certificate_argument
 from jitr_cli.devices.refusals import Refusal, answer, refused
@@ -34,12 +35,12 @@ class Reinstatement:
 @certificate_argument
 @click.option("--take-thing", is_flag=True, help="take its Thing back from another certificate, which goes INACTIVE")
 def command(call: Call, *, certificate: Named, take_thing: bool) -> ExitCode:
-    """Make an INACTIVE device ACTIVE again; CERTIFICATE is its file or its id.
+    """Make an INACTIVE device ACTIVE again; DEVICE is what `jitr device list` shows of it.
 
     Everything is checked first that an activation checks: CA, certificate, CRL, allow-list, registry, Thing. A
     certificate that the CRL lists, or that is REVOKED, does not come back.
     """
-    services = DeviceServices.of(call.aws, call.stack)
+    services = DeviceServices.of(call.aws, call.stack, activating=True)
     verify_acts(services)
     call.announce()
     try:
@@ -98,7 +99,7 @@ def _carry_out(call: Call, services: DeviceServices, found: Reinstatement) -> tu
 def _describe(found: Reinstatement) -> None:
     candidate = found.candidate
     say(f"reinstate {candidate.certificate_id}")
-    serial = f"{candidate.certificate.serial_number:x}"
+    serial = openssl_serial(candidate.certificate.serial_number)
     say(f"  CA {candidate.ca.name}, serial {serial}, Thing {candidate.thing_name or 'none'}")
     if found.thing is not None:
         say(f"  Thing {found.thing.thing_name} is taken from {_holder(found.thing)}, which becomes INACTIVE")

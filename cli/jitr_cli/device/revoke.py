@@ -73,7 +73,7 @@ class Work:
 
 
 @writing_command("revoke")
-@click.argument("certificates", nargs=-1, type=CertificateName(), metavar="[CERTIFICATE]...")
+@click.argument("certificates", nargs=-1, type=CertificateName(), metavar="[DEVICE]...")
 @click.option(
     "--csv",
     "csv_file",
@@ -99,7 +99,7 @@ def command(
     rate: float | None,
     ca_revocation: CaRevocation | None,
 ) -> ExitCode:
-    """Switch devices off for good: CERTIFICATE is a file or an id. REVOKED cannot be undone.
+    """Switch devices off for good: DEVICE is what `jitr device list` shows. REVOKED cannot be undone.
 
     Their registry rows are marked first, so that no late event brings them back; nothing is detached or deleted. More
     than a hundred at once only become INACTIVE, until the same command is run again with --final.
@@ -148,7 +148,7 @@ def _named(certificates: tuple[Named, ...], csv_file: Path | None) -> list[Named
     found = {each: Named(certificate_id=each, certificate=None, line=line) for each, line in listed.items()}
     found |= {each.certificate_id: each for each in certificates}
     if not found:
-        raise CommandFailed("give a CERTIFICATE or --csv")
+        raise CommandFailed("give a DEVICE or --csv")
     if len(found) > MOST:
         raise CommandFailed(
             f"{len(found):,} certificates; more than {MOST:,} are work for the account, not for one computer: "

@@ -37,13 +37,17 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What was asked for, beside who signs: devices, kind of key, for how long, into which folder."""
+    """What was asked for, beside who signs: devices, kind of key, for how long, into which folder.
+
+    `request` is what the one device made itself, with a key of its own.
+    """
 
     wanted: list[NewDevice]
     key_type: str
     lifetime: timedelta
     distribution_point: str | None
     folders: DeviceFolders
+    request: x509.CertificateSigningRequest | None = None
 
     def missing(self, ca: x509.Certificate) -> list[NewDevice]:
         """Return the devices that are not finished; raises CommandFailed where something else is in their place."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.failures import CommandFailed
-from jitr_cli.console.files import read_file
+from jitr_cli.console.files import openssl_serial, read_file
 from jitr_fleet.issuing.devices import verify_common_name, verify_serial
 from jitr_fleet.issuing.revocation_lists import parse_serial
 from jitr_fleet.issuing.signers import NotIssued
@@ -48,7 +48,7 @@ def read_new_devices(path: Path) -> list[NewDevice]:
         if (first := names.setdefault(each.common_name.lower(), line)) != line:
             mistakes.append(f"line {line}: {each.common_name} is in line {first} already")
         if each.serial is not None and (first := serials.setdefault(each.serial, line)) != line:
-            mistakes.append(f"line {line}: serial number {each.serial:x} is in line {first} already")
+            mistakes.append(f"line {line}: serial number {openssl_serial(each.serial)} is in line {first} already")
         wanted.append(each)
     _raise(path, mistakes)
     if not wanted:

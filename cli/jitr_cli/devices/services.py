@@ -63,9 +63,9 @@ class DeviceServices:
     clock: Callable[[], datetime] = utc_now
 
     @classmethod
-    def of(cls, aws: Aws, stack: StackOutputs) -> DeviceServices:
-        """Read what the deployment runs with, and make its parts."""
-        configuration = deployed_configuration(aws, stack)
+    def of(cls, aws: Aws, stack: StackOutputs, *, activating: bool = False) -> DeviceServices:
+        """Read what the deployment runs with, all of it to be known where devices become ACTIVE; and make its parts."""
+        configuration = deployed_configuration(aws, stack, whole=activating)
         environment = Environment(
             account=aws.account(),
             region=aws.region,
@@ -85,7 +85,9 @@ class DeviceServices:
             disconnecting=disconnecting(aws, ClientIds(authorities, utc_now).own),
             sources=CrlSources(
                 s3=aws.client("s3"),
-                http=HttpFetcher(hosts=frozenset(configuration.crl_hosts)),
+                http=HttpFetcher(
+                    hosts=frozenset(configuration.crl_hosts), private_hosts=frozenset(configuration.private_crl_hosts)
+                ),
                 own_bucket=stack.crl_bucket,
                 account=environment.account,
             ),

@@ -43,6 +43,7 @@ class Deployed:
     """A deployment; `wanted` is what the fleet file on this computer says of it, where there is one.
 
     `now` is this computer's time in UTC and `aws_date` AWS's own at the same moment (None: it did not say).
+    `broken_fleet_file` says what is wrong with the fleet file here, where that is why there is nothing wanted.
     `accepted_rules` are names of topic rules that somebody vouches for, `others` the other deployments here.
     """
 
@@ -52,6 +53,7 @@ class Deployed:
     now: datetime
     aws_date: datetime | None = None
     wanted: Deployment | None = None
+    broken_fleet_file: str = ""
     accepted_rules: frozenset[str] = frozenset()
     others: Sequence[StackOutputs] = ()
     _known: dict[object, Any] = field(default_factory=dict)
@@ -82,11 +84,10 @@ class Deployed:
     @property
     def functions(self) -> Mapping[str, str]:
         """The names of the functions that devices depend on, by what they are."""
-        return {
-            "activation": self.stack.function,
-            "enforcement": self.stack.enforcement_function,
-            "bulk work": self.stack.bulk_function,
-        }
+        outputs = {"activation": "function", "enforcement": "enforcement_function", "bulk work": "bulk_function"}
+        # What an older stack lacks, the check `version` says.
+        known = vars(self.stack)
+        return {kind: known[output] for kind, output in outputs.items() if output in known}
 
     def targets_of(self, stack: StackOutputs) -> Sequence[str]:
         """Return what the topic rule of a deployment here may send events to: a function's ARN, a queue's URL."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from jitr_cli.diagnosis.deployed import Deployed
+Seen = TypeVar("Seen")
 
 
 class CheckStatus(StrEnum):
@@ -30,15 +29,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Generic[Seen]):
     """One check: `code` is stable, `about` says in a few words what has to be so; `look` yields at least one finding.
+
+    What it looks at is a deployment, or an account before a deploy.
 
     `look` may raise what AWS calls raise: that makes an unknown of the check.
     """
 
     code: str
     about: str
-    look: Callable[[Deployed], Iterable[Finding]]
+    look: Callable[[Seen], Iterable[Finding]]
 
 
 def ok(message: str) -> Finding:

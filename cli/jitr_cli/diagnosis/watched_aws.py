@@ -34,9 +34,9 @@ class WatchedAws(Aws):
     denied: list[str] = field(default_factory=list)
 
     @classmethod
-    def watching(cls, aws: Aws) -> WatchedAws:
-        """Return the same account and Region, watched."""
-        return cls(aws.session, aws.endpoint_url, aws.default_region)
+    def watching(cls, aws: Aws, *, default_region: str | None = None) -> WatchedAws:
+        """Return the same account and Region, watched; `default_region` where nothing names one."""
+        return cls(aws.session, aws.endpoint_url, aws.default_region or default_region)
 
     def made(self, client: Any) -> Any:  # noqa: ANN401 - as Aws.client
         """Watch a client from its first call on."""

@@ -37,6 +37,7 @@ def command(
     call.announce()
     with progress("looking", total=None) as bar, letters.holding() as held:
         meant = [each for each in _seen(held.letters(), bar) if each in selection]
+    selection.verify_unique(each.message_id for each in meant)
     say(f"{queue}: {len(meant)} letters to drop ({counted(meant)})")
     for each in meant[:_SHOWN]:
         say(f"  {each.message_id} of {dead_since(each)}: {_about(each)}: {printable(each.letter.message)}")

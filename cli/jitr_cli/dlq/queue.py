@@ -43,6 +43,14 @@ class QueueName(StrEnum):
     BULK = "bulk"
 
 
+# Which output of the stack says where it is.
+_OUTPUTS = {
+    QueueName.ACTIVATION: "dead_letter_queue",
+    QueueName.ENFORCEMENT: "enforcement_dead_letter_queue",
+    QueueName.BULK: "bulk_dead_letter_queue",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Depth:
     """About how many letters there are: those that anybody may receive, and those that somebody holds right now."""
@@ -101,12 +109,7 @@ class DeadLetterQueue:
     @classmethod
     def of(cls, aws: Aws, stack: StackOutputs, name: QueueName) -> DeadLetterQueue:
         """Return one of a deployment's queues."""
-        urls = {
-            QueueName.ACTIVATION: stack.dead_letter_queue,
-            QueueName.ENFORCEMENT: stack.enforcement_dead_letter_queue,
-            QueueName.BULK: stack.bulk_dead_letter_queue,
-        }
-        return cls(client=aws.client("sqs"), url=urls[name], name=name)
+        return cls(client=aws.client("sqs"), url=getattr(stack, _OUTPUTS[name]), name=name)
 
     def depth(self) -> Depth:
         """Return about how many letters there are; SQS does not know it exactly."""

@@ -51,6 +51,7 @@ def command(call: Call, *, queue: QueueName, selection: LetterSelection, limit: 
     call.announce()
     found = _look(letters, selection, limit)
     meant, done = found.meant, 0
+    selection.verify_unique(each.message_id for each in meant)
     say(
         f"{queue}: {len(meant)} to hand over ({counted(meant)}), {found.left} others stay, {found.without_event} "
         "cannot be handed over"

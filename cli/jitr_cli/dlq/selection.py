@@ -12,11 +12,14 @@ import click
 from jitr.errors import Reason
 from jitr.messages.event import is_certificate_id
 from jitr_cli.console.advice import registration_advice
+from jitr_cli.console.failures import CommandFailed
 from jitr_cli.console.options import gathered
 from jitr_cli.console.output import printable
 from jitr_cli.dlq.queue import Held, QueueName
 from jitr_fleet.deployments.runbook import alarm_section, reason_section
 
+# Fewer characters than these are more likely a slip than a letter.
+_SHORTEST_BEGINNING = 4
 # Codes that are no reasons of a decision, and have sections in the runbook all the same.
 _OTHER_SECTIONS = frozenset({"rule_failed", "unreadable", "crashed"})
 # The alarm that goes off for a queue's dead letters, and its section.
@@ -39,6 +42,18 @@ class CertificateId(click.ParamType[str]):
         return value.lower()
 
 
+class LetterId(click.ParamType[str]):
+    """The id of a dead letter, or the beginning of it."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return what ids begin with, or end the command as a usage error."""
+        if len(value) < _SHORTEST_BEGINNING:
+            self.fail(f"{value!r} is too short for the beginning of a letter's id", param, ctx)
+        return value.lower()
+
+
 @dataclass(frozen=True, kw_only=True)
 class LetterSelection:
     """Which letters are meant: those that meet everything that is given; without anything, all."""
@@ -47,6 +62,14 @@ class LetterSelection:
     certificate_id: str | None = None
     message_ids: tuple[str, ...] = ()
     unreadable: bool = False
+
+    def verify_unique(self, message_ids: Iterable[str]) -> None:
+        """Check that no beginning of an id stands for several of these letters; raises CommandFailed."""
+        found = sorted(set(message_ids))
+        for start in self.message_ids:
+            meant = [each for each in found if each.startswith(start)]
+            if len(meant) > 1:
+                raise CommandFailed(f"--id {start} may be any of these letters: {', '.join(meant)}")
 
     @property
     def is_everything(self) -> bool:
@@ -58,7 +81,7 @@ class LetterSelection:
         return (
             self.reason in (None, held.letter.reason)
             and self.certificate_id in (None, held.letter.certificate_id)
-            and (not self.message_ids or held.message_id in self.message_ids)
+            and (not self.message_ids or any(map(held.message_id.startswith, self.message_ids)))
             and (not self.unreadable or held.letter.event is None)
         )
 
@@ -68,7 +91,13 @@ selection_options = gathered(
     LetterSelection,
     click.option("--reason", metavar="CODE", help="only letters with this reason code"),
     click.option("--certificate-id", type=CertificateId(), help="only letters about this certificate; 64 hex digits"),
-    click.option("--id", "message_ids", metavar="ID", multiple=True, help="only this letter; may be given repeatedly"),
+    click.option(
+        "--id",
+        "message_ids",
+        type=LetterId(),
+        multiple=True,
+        help="only this letter: its id or the beginning of it; may be given repeatedly",
+    ),
 )
 
 

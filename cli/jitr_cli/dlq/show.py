@@ -10,22 +10,26 @@ from jitr_cli.console.call import Call, reading_command
 from jitr_cli.console.exit_codes import ExitCode
 from jitr_cli.console.output import emit_lines, say
 from jitr_cli.dlq.queue import DeadLetterQueue, Held, QueueName
-from jitr_cli.dlq.selection import describe, letter_advice, queue_option, section
+from jitr_cli.dlq.selection import LetterId, LetterSelection, describe, letter_advice, queue_option, section
 
 _WIDTH = 14
 
 
 @reading_command("show")
-@click.argument("message_id", metavar="ID")
+@click.argument("message_id", metavar="ID", type=LetterId())
 @queue_option(default=None, about="look in one queue only")
 def command(call: Call, *, message_id: str, queue: QueueName | None) -> ExitCode:
     """Print the dead letter ID whole: certificate, reason, step, event, and what to do. It stays in its queue.
 
-    ID is what `jitr dlq list` shows. Exit code: 0 found, 1 not there (any more).
+    ID is what `jitr dlq list` shows, or the beginning of it. Exit code: 0 found, 1 not there (any more).
     """
-    found = None
+    seen: dict[str, Held] = {}
     for name in QueueName if queue is None else (queue,):
-        found = found or _find(DeadLetterQueue.of(call.aws, call.stack, name), message_id)
+        # A whole id is one letter's; nobody has to wait for the other queues.
+        if message_id not in seen:
+            seen |= _find(DeadLetterQueue.of(call.aws, call.stack, name), message_id)
+    LetterSelection(message_ids=(message_id,)).verify_unique(seen)
+    found = next(iter(seen.values()), None)
     if found is None:
         say(f"there is no dead letter {message_id}; another command may hold it right now: look again in ten minutes")
         return ExitCode.NO
@@ -35,9 +39,16 @@ def command(call: Call, *, message_id: str, queue: QueueName | None) -> ExitCode
     )
 
 
-def _find(queue: DeadLetterQueue, message_id: str) -> Held | None:
+def _find(queue: DeadLetterQueue, start: str) -> dict[str, Held]:
+    """Return the letters whose ids begin so, the one alone that has this very id."""
+    found = {}
     with queue.holding() as held:
-        return next((each for each in held.letters() if each.message_id == message_id), None)
+        for each in held.letters():
+            if each.message_id == start:
+                return {start: each}
+            if each.message_id.startswith(start):
+                found[each.message_id] = each
+    return found
 
 
 def _print(held: Held) -> None:

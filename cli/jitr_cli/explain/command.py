@@ -41,7 +41,7 @@ _UNREGISTERED = {
 @reading_command("explain")
 @certificate_argument
 def command(call: Call, *, certificate: Named) -> ExitCode:
-    """Say at which step a device stands, why, and what to do; CERTIFICATE is its file or its id.
+    """Say at which step a device stands, why, and what to do; DEVICE is its file, or what `jitr device list` shows.
 
     Reads certificate, CA, CRL, registry row, Thing, policy, dead letters and the functions' last log lines, and writes
     nothing. With the file even a device that has never connected is explained.

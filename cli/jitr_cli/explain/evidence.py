@@ -13,7 +13,7 @@ from jitr_cli.console.aws import Aws
 from jitr_cli.console.files import zulu
 from jitr_cli.dlq.queue import DeadLetterQueue, QueueName
 from jitr_cli.explain.log import DeviceLog
-from jitr_fleet.deployments.stack_outputs import StackOutputs
+from jitr_fleet.deployments.stack_outputs import OutputMissing, StackOutputs
 
 _LINES = 10
 _LETTERS = 500
@@ -37,13 +37,13 @@ def gather(aws: Aws, stack: StackOutputs, certificate_id: str) -> Evidence:
         letters, looked_at = _dead_letters(DeadLetterQueue.of(aws, stack, QueueName.ACTIVATION), certificate_id)
         if looked_at == _LETTERS:
             missing.append(f"dead letters beyond the first {_LETTERS}")
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, OutputMissing) as error:
         missing.append(f"dead letters: {_told(error)}")
-    for function in (stack.function, stack.enforcement_function, stack.bulk_function):
+    for output in ("function", "enforcement_function", "bulk_function"):
         try:
-            lines += DeviceLog(aws, function).about(certificate_id)
-        except (ClientError, BotoCoreError) as error:
-            missing.append(f"the log of {function}: {_told(error)}")
+            lines += DeviceLog(aws, getattr(stack, output)).about(certificate_id)
+        except (ClientError, BotoCoreError, OutputMissing) as error:
+            missing.append(f"the log of the {output.replace('_', ' ')}: {_told(error)}")
     return Evidence(
         dead_letters=letters, log=sorted(lines, key=lambda line: str(line["at"]))[-_LINES:], missing=missing
     )
@@ -66,5 +66,7 @@ def _dead_letters(queue: DeadLetterQueue, certificate_id: str) -> tuple[list[dic
     ], len(held)
 
 
-def _told(error: ClientError | BotoCoreError) -> str:
+def _told(error: ClientError | BotoCoreError | OutputMissing) -> str:
+    if isinstance(error, OutputMissing):
+        return str(error)
     return error_code(error) if isinstance(error, ClientError) else type(error).__name__

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from jitr.registry.row import RegistryRow
-from jitr_cli.console.advice import page
-from jitr_cli.console.files import zulu
+from jitr_cli.console.advice import device_advice, page
+from jitr_cli.console.files import expiry_words, zulu
 from jitr_cli.console.output import json_number, printable, say
 from jitr_cli.explain.connection import in_words
 from jitr_cli.explain.evidence import Evidence
 from jitr_cli.explain.findings import TITLES, DeviceFindings, Standing, StepFound, advice_for
 
+_WAITS = "waits_for_event"
 _MARKS = {"passed": "ok  ", "undecided": "?   ", "waiting": "wait"}
 
 
@@ -30,7 +32,7 @@ def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidenc
         "outcome": stands.outcome,
         "reason": stands.reason,
         "message": stands.message or "active, and everything as it should be",
-        "advice": advice_for(found, stands),
+        "advice": _advice(found, stands, evidence),
         "see": page(stands.reason),
         "ca": None
         if candidate is None
@@ -57,7 +59,7 @@ def as_data(found: DeviceFindings, verdict: Standing, stands: StepFound, evidenc
         "connections": found.connections,
         "dead_letters": evidence.dead_letters,
         "log": evidence.log,
-        "notes": found.notes,
+        "notes": [*filter(None, [_expiry(found)]), *found.notes],
         "not_read": evidence.missing,
     }
 
@@ -77,9 +79,24 @@ def _row_data(row: RegistryRow | None) -> dict[str, Any] | None:
     return {"state": row.state.value, "wanted": row.wanted, "replaces": row.replaces, "braked_by": row.braked_by}
 
 
+def _expiry(found: DeviceFindings) -> str | None:
+    """Say first what nothing else mends: a certificate that has expired."""
+    return None if found.candidate is None else expiry_words(found.candidate.certificate, at=datetime.now(UTC))
+
+
+def _advice(found: DeviceFindings, stands: StepFound, evidence: Evidence) -> str | None:
+    """Return what to do; a device whose last event was refused need not just connect again."""
+    last = next((line for line in reversed(evidence.log) if line["outcome"] != "activated" and line["reason"]), None)
+    if stands.reason == _WAITS and last is not None:
+        return f"{device_advice(str(last['reason']))}; its last event ended so: {last['message']}"
+    return advice_for(found, stands)
+
+
 def print_words(found: DeviceFindings, verdict: Standing, stands: StepFound, evidence: Evidence) -> None:
     """Print the same for people."""
     click.echo(f"{found.certificate_id}: {found.status or 'not registered'}")
+    if (expired := _expiry(found)) is not None:
+        click.echo(f"  {expired}")
     for number in sorted(found.steps):
         step = found.steps[number]
         told = "" if step.passed else f": {printable(step.message)} ({step.reason})"
@@ -102,5 +119,5 @@ def print_words(found: DeviceFindings, verdict: Standing, stands: StepFound, evi
         click.echo("active, and everything as it should be")
         return
     click.echo(f"{verdict.replace('_', ' ')}: stands at step {stands.step}: {stands.reason}")
-    click.echo(f"what to do: {advice_for(found, stands)}")
+    click.echo(f"what to do: {_advice(found, stands, evidence)}")
     click.echo(f"more: {page(stands.reason)}")

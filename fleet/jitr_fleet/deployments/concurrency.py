@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import math
 
+from jitr_fleet.deployments.deployment import Deployment
+
 _WHOLE = 100
 
 # How long one activation takes, with its three limited calls one after the other.
 SECONDS_PER_ACTIVATION = 0.5
+
+
+# Enforcement runs once at a time, so that its pace is the deployment's.
+ENFORCEMENTS_AT_ONCE = 1
+# Lambda lets nobody reserve what would leave less than this to all others (Lambda developer guide, "Reserved
+# concurrency").
+UNRESERVABLE = 100
+
+
+def reserved_by(deployment: Deployment) -> int:
+    """Return how many concurrent executions the functions of a deployment reserve of the account's."""
+    if deployment.reserved_concurrency is None:
+        return 0
+    return ENFORCEMENTS_AT_ONCE + (0 if deployment.queued else deployment.reserved_concurrency)
 
 
 def concurrency_for(api_tps: int, activation_share: int) -> int:

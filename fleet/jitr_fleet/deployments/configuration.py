@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from jitr.settings import CaSettings, Configuration, ManagedCa
 from jitr_fleet.deployments.deployment import Deployment, FleetCa
+from jitr_fleet.deployments.versions import own_version
 
 
 def configuration_of(deployment: Deployment) -> Configuration:
@@ -15,6 +16,7 @@ def configuration_of(deployment: Deployment) -> Configuration:
         cas=tuple(_managed(ca) for ca in deployment.cas),
         policies=dict(deployment.policies),
         crl_hosts=deployment.crl_hosts,
+        private_crl_hosts=deployment.private_crl_hosts,
         activation_tps=deployment.activation_tps,
         enforcement_tps=deployment.enforcement_tps,
         bulk_tps=deployment.bulk_tps,
@@ -23,6 +25,7 @@ def configuration_of(deployment: Deployment) -> Configuration:
         brake_devices=deployment.brake_devices,
         brake_percent=deployment.brake_percent,
         reconciliation_hours=deployment.reconciliation_hours,
+        version=own_version(),
     )
 
 

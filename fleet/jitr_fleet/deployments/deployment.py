@@ -100,6 +100,9 @@ class Deployment:
     than `brake_devices`, and than `brake_percent` of a CA's ACTIVE ones, is braked.
     `connects` says by template which client ids it lets connect (jitr.policies.connecting).
     `released_cas` are names or ids of CAs that may leave although they have ACTIVE devices.
+    `private_crl_hosts` are those of `crl_hosts` that may be in private networks, which functions in `vpc_subnets`
+    reach. `kms_key` encrypts what the stack stores, `crl_kms_keys` CRLs elsewhere, `iot_kms_key` the account's AWS IoT
+    data: ARNs.
     """
 
     name: str
@@ -127,6 +130,16 @@ class Deployment:
     policies_folder: Path = field(default=Path("policies"), compare=False)
     create_thing_groups: bool = True
     released_cas: tuple[str, ...] = ()
+    private_crl_hosts: tuple[str, ...] = ()
+    kms_key: str | None = None
+    crl_kms_keys: tuple[str, ...] = ()
+    iot_kms_key: str | None = None
+    permissions_boundary: str | None = None
+    role_path: str | None = None
+    termination_protection: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    vpc_subnets: tuple[str, ...] = ()
+    vpc_security_groups: tuple[str, ...] = ()
     cas: tuple[FleetCa, ...] = ()
 
     @property

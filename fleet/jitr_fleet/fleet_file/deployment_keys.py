@@ -19,6 +19,9 @@ _DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180)
 _YEARS: Final = (365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 
+_KMS_KEY: Final = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}"
+_KMS_KEY_SHAPE: Final = "the ARN of a key, not of an alias (arn:aws:kms:eu-west-1:111122223333:key/…)"
+
 DEPLOYMENT_KEYS: Final = (
     Key(
         name="account",
@@ -33,6 +36,13 @@ DEPLOYMENT_KEYS: Final = (
         required=True,
         pattern=r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}",
         shape='an AWS Region such as "eu-west-1"',
+    ),
+    Key(
+        name="profile",
+        about="credentials profile that `jitr` uses for this deployment where neither option nor variable names any",
+        pattern=r"[^\s]{1,128}",
+        shape="the name of a profile",
+        fills=None,
     ),
     Key(
         name="new_region",
@@ -198,6 +208,83 @@ DEPLOYMENT_KEYS: Final = (
         default=(),
         pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
         shape="names of CAs, or their ids",
+        read=tuple,
+    ),
+    Key(
+        name="kms_key",
+        about="AWS KMS key that encrypts state table, CRL bucket, queues and logs; without it AWS's own, at no cost",
+        pattern=_KMS_KEY,
+        shape=_KMS_KEY_SHAPE,
+    ),
+    Key(
+        name="crl_kms_keys",
+        about="AWS KMS keys of CRLs in other buckets, which the functions then may decrypt",
+        kind=list,
+        default=(),
+        pattern=_KMS_KEY,
+        shape=_KMS_KEY_SHAPE,
+        read=tuple,
+    ),
+    Key(
+        name="iot_kms_key",
+        about="the customer managed key that the account's AWS IoT data is under, where it is: AWS IoT then asks every "
+        "caller for it",
+        pattern=_KMS_KEY,
+        shape=_KMS_KEY_SHAPE,
+    ),
+    Key(
+        name="permissions_boundary",
+        about="managed policy that bounds the permissions of every role of the stack",
+        pattern=r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,576}",
+        shape="the ARN of a managed policy (arn:aws:iam::111122223333:policy/name)",
+    ),
+    Key(
+        name="role_path",
+        about="path of every role of the stack; another one makes new roles",
+        pattern=r"/([!-.0-~]{1,64}/){1,8}",
+        shape='a path such as "/jitr/"',
+    ),
+    Key(
+        name="termination_protection",
+        about="whether CloudFormation refuses to delete the stack",
+        kind=bool,
+        default=False,
+    ),
+    Key(
+        name="tags",
+        about="tags of the stack and of everything in it",
+        kind=dict,
+        default={},
+        names=r"(?!aws:|jitr:)[\w .:/=+@-]{1,128}",
+        pattern=r"[\w .:/=+@-]{0,256}",
+        shape="texts of letters, digits and _.:/=+@- ; aws: and jitr: are no names of yours",
+        read=dict,
+    ),
+    Key(
+        name="vpc_subnets",
+        about="subnets that the functions run in; they have to reach AWS's endpoints from there (NAT or VPC endpoints)",
+        kind=list,
+        default=(),
+        pattern=r"subnet-[0-9a-f]{8,17}",
+        shape="ids of subnets (subnet-0123456789abcdef0)",
+        read=tuple,
+    ),
+    Key(
+        name="vpc_security_groups",
+        about="security groups of the functions in these subnets",
+        kind=list,
+        default=(),
+        pattern=r"sg-[0-9a-f]{8,17}",
+        shape="ids of security groups (sg-0123456789abcdef0)",
+        read=tuple,
+    ),
+    Key(
+        name="private_crl_hosts",
+        about="those of crl_hosts that may have addresses in private networks, which functions in vpc_subnets reach",
+        kind=list,
+        default=(),
+        pattern=f"{HOST}(:{PORT})?",
+        shape="host names as in crl_hosts",
         read=tuple,
     ),
 )

@@ -17,6 +17,7 @@ from typing import Any
 from jitr_fleet.deployments.concurrency import _WHOLE, concurrency_for, queue_concurrency_for
 from jitr_fleet.deployments.deployment import Deployment, Fleet, FleetCa
 from jitr_fleet.deployments.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE, partition_of
+from jitr_fleet.deployments.organisation_rule import note_organisation
 from jitr_fleet.deployments.region_rule import note_region
 from jitr_fleet.files.key import fields_of
 from jitr_fleet.files.mistakes import FleetFileError, Mistake, Mistakes
@@ -100,6 +101,7 @@ class _DeploymentReader:
             return None
         self._note_shares(values)
         note_region(values, path=self.path, mistakes=self.mistakes)
+        note_organisation(values, path=self.path, mistakes=self.mistakes)
         policies = self._policies(values) if {"account", "region", "policies"} <= values.keys() else None
         reader = CaReader(
             name=self.name,

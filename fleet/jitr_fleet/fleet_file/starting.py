@@ -9,12 +9,12 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from jitr_fleet.deployments.names import DEPLOYMENT_NAME, DEPLOYMENT_NAME_SHAPE
 from jitr_fleet.deployments.regions import known_regions
+from jitr_fleet.deployments.versions import own_version
 from jitr_fleet.files.shipped import shipped
 from jitr_fleet.files.tables import did_you_mean
 
@@ -60,7 +60,7 @@ class Start:
 
 def starting_files(start: Start, folder: Path) -> dict[str, str]:
     """Return the text of every file of a new repository by its path in it; `folder` only lends its name."""
-    values = {"NAME": start.name, "ACCOUNT": start.account, "REGION": start.region, "VERSION": metadata.version("jitr")}
+    values = {"NAME": start.name, "ACCOUNT": start.account, "REGION": start.region, "VERSION": own_version()}
     files = {"cdk.json": _cdk_json(), "package.json": _package_json(folder)}
     for path, file in _tree(shipped("starter")):
         first, _, rest = path.partition("/")

@@ -37,9 +37,12 @@ DEVICE_KEY_KINDS = ("ec-p256", "rsa-2048")
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceFiles:
-    """What a device gets, in PEM; `chain` has the device's certificate first, then its CA's."""
+    """What a device gets, in PEM; `chain` has the device's certificate first, then its CA's.
 
-    key: bytes
+    `key` is None where the device made it, and the request, itself.
+    """
+
+    key: bytes | None
     request: bytes
     certificate: bytes
     chain: bytes
@@ -159,15 +162,21 @@ def verify_activatable(certificate: x509.Certificate, ca: x509.Certificate, *, a
 
 
 def device_files(
-    key: PrivateKey, request: x509.CertificateSigningRequest, certificate: x509.Certificate, ca: x509.Certificate
+    key: PrivateKey | None, request: x509.CertificateSigningRequest, certificate: x509.Certificate, ca: x509.Certificate
 ) -> DeviceFiles:
-    """Return what the device gets; raises NotIssued where key, request and certificate do not belong together."""
-    if certificate.public_key() != key.public_key() or certificate.subject != request.subject:
+    """Return what the device gets; raises NotIssued where key, request and certificate do not belong together.
+
+    Without a key the request stands for it.
+    """
+    wanted = request.public_key() if key is None else key.public_key()
+    if certificate.public_key() != wanted or certificate.subject != request.subject:
         raise NotIssued("the CA returned a certificate for another key or name than the request's")
     pem = serialization.Encoding.PEM
     leaf = certificate.public_bytes(pem)
     return DeviceFiles(
-        key=key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        key=None
+        if key is None
+        else key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
         request=request.public_bytes(pem),
         certificate=leaf,
         chain=leaf + ca.public_bytes(pem),

@@ -18,8 +18,17 @@ class BulkService(Construct):
         super().__init__(scope, construct_id)
         prefix = f"jitr-{settings.deployment.name}-bulk"
         shift = BulkFunction.DEFINITION.timeout
-        self.dead_letters = DeadLetters(self, "DeadLetters", queue_name=f"{prefix}-dead-letters")
-        self.work = BulkQueue(self, "Queue", queue_name=f"{prefix}-work", shift=shift, dead_letters=self.dead_letters)
+        self.dead_letters = DeadLetters(
+            self, "DeadLetters", queue_name=f"{prefix}-dead-letters", encryption=settings.encryption
+        )
+        self.work = BulkQueue(
+            self,
+            "Queue",
+            queue_name=f"{prefix}-work",
+            shift=shift,
+            dead_letters=self.dead_letters,
+            encryption=settings.encryption,
+        )
         self.function = BulkFunction(self, "Bulk", settings, work=self.work)
 
     def grant(self, *, policies: str, state_table: StateStorage) -> None:

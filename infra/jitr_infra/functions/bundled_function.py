@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_logs as logs
@@ -17,6 +17,7 @@ from jitr_fleet.deployments.deployment import Deployment
 from jitr_infra.parts.acknowledgements import acknowledge
 from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.parts.dead_letters import DeadLetters
+from jitr_infra.parts.encryption import Encryption
 from jitr_infra.parts.execution_role import ExecutionRole
 
 MAXIMUM_EVENT_AGE = Duration.hours(6)
@@ -53,6 +54,7 @@ class FunctionSettings:
     code: lambda_.Code
     environment: Mapping[str, str]
     target: BuildTarget
+    encryption: Encryption = field(default_factory=Encryption)
 
     def with_environment(self, variables: Mapping[str, str]) -> FunctionSettings:
         """Return the settings of functions that get these variables too."""
@@ -82,8 +84,10 @@ class BundledFunction(Construct):
         super().__init__(scope, construct_id)
         deployment = settings.deployment
         name = self.DEFINITION.physical_name(deployment.name)
-        log_group = self._log_group(name, retention_days=deployment.log_retention_days)
+        log_group = self._log_group(name, settings)
         self.role = ExecutionRole(self, "Permissions", function_name=name, log_group=log_group)
+        settings.encryption.allow_use(self.role.role, Stack.of(self))
+        self.role.allow_using_iot_key(deployment.iot_kms_key)
         if dead_letters is not None:
             dead_letters.grant_send(self.role.role)
         self.function = lambda_.Function(
@@ -104,6 +108,7 @@ class BundledFunction(Construct):
             reserved_concurrent_executions=reserved,
             recursive_loop=lambda_.RecursiveLoop.ALLOW if self.DEFINITION.sends_itself else None,
         )
+        self._enter_network(deployment, name)
         # Permissions first: an event between the function's creation and its policies' would be refused by AWS. CDK
         # makes further policies, below the role, of what one cannot hold.
         self.function.node.add_dependency(self.role.role)
@@ -116,6 +121,18 @@ class BundledFunction(Construct):
             },
         )
 
+    def _enter_network(self, deployment: Deployment, name: str) -> None:
+        """Put the function into the organisation's subnets, where the fleet file names some."""
+        if not deployment.vpc_subnets:
+            return
+        cfn = self.function.node.default_child
+        if not isinstance(cfn, lambda_.CfnFunction):
+            raise TypeError(cfn)
+        cfn.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            subnet_ids=list(deployment.vpc_subnets), security_group_ids=list(deployment.vpc_security_groups)
+        )
+        self.role.allow_network_interfaces(function_name=name)
+
     def _set_retries(self, dead_letters: DeadLetters | None) -> None:
         lambda_.EventInvokeConfig(
             self,
@@ -126,12 +143,16 @@ class BundledFunction(Construct):
             on_failure=None if dead_letters is None else destinations.SqsDestination(dead_letters.queue),
         )
 
-    def _log_group(self, function_name: str, *, retention_days: int) -> logs.LogGroup:
+    def _log_group(self, function_name: str, settings: FunctionSettings) -> logs.LogGroup:
         group = logs.LogGroup(
-            self, "Log", log_group_name=f"/aws/lambda/{function_name}", removal_policy=RemovalPolicy.DESTROY
+            self,
+            "Log",
+            log_group_name=f"/aws/lambda/{function_name}",
+            removal_policy=RemovalPolicy.DESTROY,
+            encryption_key=settings.encryption.key,
         )
         cfn = group.node.default_child
         if not isinstance(cfn, logs.CfnLogGroup):
             raise TypeError(cfn)
-        cfn.retention_in_days = retention_days
+        cfn.retention_in_days = settings.deployment.log_retention_days
         return group

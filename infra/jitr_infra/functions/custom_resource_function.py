@@ -34,9 +34,18 @@ class CustomResourceFunction(BundledFunction):
     """
 
     def resource(
-        self, scope: Construct, construct_id: str, resource_type: str, properties: Mapping[str, object]
+        self,
+        scope: Construct,
+        construct_id: str,
+        resource_type: str,
+        properties: Mapping[str, object],
+        *,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> CustomResource:
-        """Add a custom resource that this function answers for; what it made stays when the resource goes."""
+        """Add a custom resource that this function answers for; what it made stays when the resource goes.
+
+        Another `removal_policy` lets the function be asked to take back what it made.
+        """
         return CustomResource(
             scope,
             construct_id,
@@ -44,5 +53,5 @@ class CustomResourceFunction(BundledFunction):
             service_token=self.function.function_arn,
             service_timeout=GIVEN_UP_AFTER,
             properties=properties,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=removal_policy,
         )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from aws_cdk import Duration
 from constructs import Construct
 
+from jitr_fleet.deployments.concurrency import ENFORCEMENTS_AT_ONCE
 from jitr_infra.functions.bundled_function import BundledFunction, FunctionDefinition, FunctionSettings
 from jitr_infra.parts.dead_letters import DeadLetters
-
-AT_ONCE = 1
 
 
 class EnforcementFunction(BundledFunction):
@@ -34,5 +33,5 @@ class EnforcementFunction(BundledFunction):
     def __init__(
         self, scope: Construct, construct_id: str, settings: FunctionSettings, *, dead_letters: DeadLetters
     ) -> None:
-        reserved = None if settings.deployment.reserved_concurrency is None else AT_ONCE
+        reserved = None if settings.deployment.reserved_concurrency is None else ENFORCEMENTS_AT_ONCE
         super().__init__(scope, construct_id, settings, reserved=reserved, dead_letters=dead_letters)

@@ -10,6 +10,7 @@ from constructs import Construct
 from jitr.enforcement.copies import GIVEN_UP, PREFIX
 from jitr_fleet.deployments.deployment import Deployment, NewPrivateCa
 from jitr_infra.parts.acknowledgements import acknowledge
+from jitr_infra.parts.encryption import Encryption
 from jitr_infra.parts.execution_role import ExecutionRole
 
 OLD_VERSIONS_KEPT = Duration.days(90)
@@ -30,8 +31,11 @@ class CrlBucket(Construct):
         scope: Construct,
         construct_id: str,
         deployment: Deployment,
+        *,
+        encryption: Encryption,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._encryption = encryption
         self.name = deployment.crl_bucket
         private_cas = any(isinstance(ca.private_ca, NewPrivateCa) for ca in deployment.cas)
         self.bucket = self._bucket(with_acls=private_cas)
@@ -54,7 +58,7 @@ class CrlBucket(Construct):
             "Bucket",
             bucket_name=self.name,
             versioned=True,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            **self._encryption.of_bucket,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED
             if with_acls

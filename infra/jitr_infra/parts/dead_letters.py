@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from jitr_infra.parts.acknowledgements import acknowledge
+from jitr_infra.parts.encryption import Encryption
 
 RETENTION = Duration.days(14)
 
 
 class DeadLetters(Construct):
-    """A standard queue (rules and destinations take no FIFO), encrypted with SQS's own key, TLS only, kept 14 days."""
+    """A standard queue (rules and destinations take no FIFO), encrypted, TLS only, kept 14 days."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, queue_name: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, queue_name: str, encryption: Encryption) -> None:
         super().__init__(scope, construct_id)
+        self._encryption = encryption
         self.queue = sqs.Queue(
             self,
             "Queue",
             queue_name=queue_name,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            **encryption.of_queue,
             enforce_ssl=True,
             retention_period=RETENTION,
         )
@@ -32,3 +34,4 @@ class DeadLetters(Construct):
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn])
         )
+        self._encryption.allow_sending(grantee, Stack.of(self))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
 from jitr.authorities.signing_terms import END_ENTITY_TEMPLATE, template_arn
+from jitr_fleet.deployments.stack_outputs import DEPLOYMENT_TAG
 from jitr_infra.parts.acknowledgements import acknowledge
 
 _ANY_CERTIFICATE = "Which certificate knocks is known no sooner than it does; ids are fingerprints and share no prefix."
@@ -20,6 +21,17 @@ _OWN_POLICIES = "Policies are named after the templates, which come and go; the 
 _DEVICE_POLICIES = "A device's own policy is named after its certificate; the prefix is this deployment's own."
 # What makes a policy that exists mean something else.
 _POLICY_VERSIONS = ("iot:GetPolicy", "iot:CreatePolicyVersion", "iot:ListPolicyVersions", "iot:DeletePolicyVersion")
+# What AWS Lambda asks of the role of a function in a VPC (Lambda developer guide, "Giving Lambda functions access to
+# resources in an Amazon VPC").
+_NETWORK_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+_ANY_INTERFACE = "AWS Lambda makes the interfaces itself, with names that nobody knows before; the code is denied it."
 _ANY_OF_AN_ACCOUNT = "The API has no resource type to name; the code is the account's and Region's."
 _ANY_OF_A_CA = "The API has no resource type to name; the call only lists ids and states."
 
@@ -112,6 +124,58 @@ class ExecutionRole(Construct):
         """Allow to find out whether a CA has ACTIVE devices, and whether the stack is being rolled back."""
         self.allow(["iot:ListCertificatesByCA"], ["*"], because=_ANY_OF_A_CA)
         self.allow(["cloudformation:DescribeStacks"], [Stack.of(self).stack_id])
+
+    def allow_undoing_registrations(self) -> None:
+        """Allow to take back CA registrations that carry the deployment's tag, and to find out whose they are.
+
+        Not named one by one: an update that is rolled back has lost the permissions that it brought by then.
+        """
+        stack = Stack.of(self)
+        cas = [self._iot_arn("cacert", "*")]
+        self.allow(["iot:DescribeCACertificate"], cas, because=_ANY_CA)
+        self.allow(["cloudformation:DescribeStackResource"], [stack.stack_id])
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["iot:UpdateCACertificate", "iot:DeleteCACertificate"],
+                resources=cas,
+                conditions={"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": stack.stack_name}},
+            )
+        )
+
+    def allow_decrypting_crls(self, keys: Sequence[str]) -> None:
+        """Allow to read CRLs in other buckets that are encrypted with these keys; through S3 and in no other way."""
+        if keys:
+            s3 = f"s3.{Stack.of(self).region}.amazonaws.com"
+            self.role.add_to_principal_policy(
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt"],
+                    resources=list(keys),
+                    conditions={"StringEquals": {"kms:ViaService": s3}},
+                )
+            )
+
+    def allow_using_iot_key(self, key: str | None) -> None:
+        """Allow what AWS IoT asks of every caller where its data is under a customer managed key.
+
+        AWS IoT Core developer guide, "Data encryption at rest": all calls but List* and Delete* need it.
+        """
+        if key is not None:
+            self.allow(["kms:Decrypt"], [key])
+
+    def allow_network_interfaces(self, *, function_name: str) -> None:
+        """Allow AWS Lambda to put the function into a VPC, and not the function's own code to do the same."""
+        self.allow(_NETWORK_INTERFACES, ["*"], because=_ANY_INTERFACE)
+        arn = Stack.of(self).format_arn(
+            service="lambda", resource="function", resource_name=function_name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=list(_NETWORK_INTERFACES),
+                resources=["*"],
+                conditions={"ArnEquals": {"lambda:SourceFunctionArn": arn}},
+            )
+        )
 
     def allow_roll_out(self, *, policies: str) -> None:
         """Allow a roll-out: policies of this name pattern are created, read and given new versions, never deleted."""

@@ -6,7 +6,7 @@ is worked off.
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -17,6 +17,7 @@ from jitr.activation.queue import MAX_RECEIVES
 from jitr.activation.steps import TIME_LIMIT
 from jitr_fleet.deployments.deployment import Deployment
 from jitr_infra.parts.dead_letters import RETENTION, DeadLetters
+from jitr_infra.parts.encryption import Encryption
 from jitr_infra.parts.execution_role import ExecutionRole
 
 # The most that Lambda hands over at once without collecting for a while first; collecting would only add to the wait.
@@ -29,7 +30,7 @@ LEFT_OVER_AT_ONCE = 2
 
 
 class QueuedIngestion(Construct):
-    """A standard queue, encrypted with SQS's own key, TLS only, kept 14 days.
+    """A standard queue, encrypted, TLS only, kept 14 days.
 
     A message that was taken and not answered for comes back after six times the function's time, as AWS advises (Lambda
     developer guide, "Configuring a queue to use with Lambda"); after `MAX_RECEIVES` it becomes a dead letter as it is.
@@ -37,15 +38,22 @@ class QueuedIngestion(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, dead_letters: DeadLetters
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        dead_letters: DeadLetters,
+        encryption: Encryption,
     ) -> None:
         super().__init__(scope, construct_id)
         self._deployment = deployment
+        self._encryption = encryption
         self.queue = sqs.Queue(
             self,
             "Queue",
             queue_name=f"jitr-{deployment.name}-activation",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            **encryption.of_queue,
             enforce_ssl=True,
             retention_period=RETENTION,
             visibility_timeout=Duration.seconds(6 * TIME_LIMIT.total_seconds()),
@@ -57,6 +65,7 @@ class QueuedIngestion(Construct):
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.queue.queue_arn])
         )
+        self._encryption.allow_sending(grantee, Stack.of(self))
 
     def feed(self, function: lambda_.IFunction, role: ExecutionRole) -> None:
         """Let Lambda hand batches to the function; only messages that the function names come back.

@@ -7,16 +7,18 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from jitr_infra.parts.encryption import Encryption
+
 
 class StateStorage(Construct):
     """One table with text keys `pk` and `sk`, on demand, recoverable to any second, never deleted with the stack.
 
-    Encrypted with a key that DynamoDB owns: ids, states and times, but no secrets and no personal data are in it, and
-    a customer key would add a cost and a way to lose the table. Nothing expires: a revocation must be remembered.
-    The name is fixed, so that a deploy after a destroy can take the retained table back.
+    Encrypted with a key that DynamoDB owns unless the fleet file names one: ids, states and times, but no secrets and
+    no personal data are in it, and a customer key adds a cost and a way to lose the table. Nothing expires: a
+    revocation must be remembered. The name is fixed, so that a deploy after a destroy can take the retained table back.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, table_name: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, table_name: str, encryption: Encryption) -> None:
         super().__init__(scope, construct_id)
         self.table = dynamodb.Table(
             self,
@@ -25,7 +27,7 @@ class StateStorage(Construct):
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.DEFAULT,
+            **encryption.of_table,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),

@@ -32,6 +32,7 @@ class ResourceType(StrEnum):
     CA_CERTIFICATE = "Custom::JitrCaCertificate"
     VERIFICATION_CERTIFICATE = "Custom::JitrVerificationCertificate"
     MANAGED_CAS = "Custom::JitrManagedCas"
+    REGISTRATION = "Custom::JitrRegistration"
 
 
 class CaStillNeeded(Exception):  # noqa: N818 - a refusal, not a defect

@@ -45,15 +45,38 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not carried
 
 
+# Networks inside organisations (RFC 1918, 6598, 4193). Not among them: loopback, link-local and whatever else is the
+# machine's own.
+_PRIVATE = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+)
+# Where EC2 has its metadata and other services of the machine (EC2 user guide, "Instance metadata").
+_OF_THE_MACHINE = ipaddress.IPv6Network("fd00:ec2::/32")
+
+
+def is_private_network(address: Address) -> bool:
+    """Say whether an address is one inside an organisation's networks, and no service of the machine itself."""
+    return any(address in network for network in _PRIVATE) and address not in _OF_THE_MACHINE
+
+
+def _named(parts: SplitResult, port: int | None) -> str:
+    """Return a host as the fleet file names it."""
+    host = parts.hostname or ""
+    return host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class HttpFetcher:
     """Fetches from `hosts` only (lower case, with `:port` where it is not the scheme's own).
+
+    Those of them in `private_hosts` may have addresses in private networks.
 
     `allows` decides about addresses after the name was resolved; the connection then goes to that very address, so that
     a name which resolves differently the next time (DNS rebinding) gains nothing. `seconds` bounds a fetch as a whole.
     """
 
     hosts: frozenset[str]
+    private_hosts: frozenset[str] = frozenset()
     allows: Callable[[Address], bool] = is_public
     seconds: float = TOTAL_SECONDS
     maximum_bytes: int = MAXIMUM_BYTES
@@ -84,12 +107,12 @@ class HttpFetcher:
             raise Undecided(Reason.FETCH_FAILED, "the address of the CRL is no URL") from error
         if parts.scheme not in _PORTS or not parts.hostname or parts.username or parts.password:
             raise Undecided(Reason.FETCH_FAILED, "only plain http and https URLs are fetched")
-        name = parts.hostname if port in (None, _PORTS[parts.scheme]) else f"{parts.hostname}:{port}"
+        name = _named(parts, port)
         if name not in self.hosts:
             raise Undecided(Reason.FETCH_FAILED, f"host {name} is not among the allowed crl_hosts")
         return parts
 
-    def _address(self, host: str, port: int) -> str:
+    def _address(self, host: str, port: int, *, private: bool) -> str:
         """Resolve a name once; every address it has must be allowed, and the first is the one that is used."""
         try:
             found = {info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
@@ -99,13 +122,13 @@ class HttpFetcher:
         except (OSError, UnicodeError, ValueError) as error:
             raise Undecided(Reason.FETCH_FAILED, f"host {host} cannot be resolved") from error
         for address in addresses:
-            if not self.allows(address):
+            if not (self.allows(address) or (private and is_private_network(address))):
                 raise Undecided(Reason.FETCH_FAILED, f"host {host} resolves to an address that is not public")
         return str(addresses[0])
 
     def _request(self, parts: SplitResult, *, etag: str | None, deadline: float) -> BaseHTTPResponse:
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        address = self._address(host, port)
+        address = self._address(host, port, private=_named(parts, parts.port) in self.private_hosts)
         headers = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "jitr"}
         if etag is not None:
             headers["If-None-Match"] = etag

@@ -2,7 +2,8 @@
 
 `Custom::JitrCaCertificate` reads the certificate of a CA in AWS Private CA, `Custom::JitrVerificationCertificate` has
 one sign the proof that DEFAULT mode wants, `Custom::JitrManagedCas` refuses that a CA leaves the fleet file while it
-has ACTIVE devices. CloudFormation is answered on every path; a failure rolls the deploy back with its reason.
+has ACTIVE devices, `Custom::JitrRegistration` takes back what a deploy registered that is rolled back.
+CloudFormation is answered on every path; a failure rolls the deploy back with its reason, and a roll-back never fails.
 
 Returns `{"answered": text or None}`, the reason of a failure.
 """
@@ -21,13 +22,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jitr.authorities.deployment import CaDeployment, CaRenamed, CaStillNeeded, ResourceType
 from jitr.authorities.private_ca import PrivateCas
+from jitr.authorities.registration_rollback import RegistrationRollback
 from jitr.authorities.verification_certificate import NotVerifying
 from jitr.aws.failures import aws_call
 from jitr.aws.iot import IotRegistry
 from jitr.aws.pacing import Pace
 from jitr.handlers.clients import BUNDLE_ROOT, PATIENT_CLIENT_CONFIG, Wiring
 from jitr.handlers.custom_resources import begun, paced_in_time, told
-from jitr.messages.custom_resource import DELETE, Answers, ResourceRequest, patiently
+from jitr.messages.custom_resource import CREATE, DELETE, Answers, ResourceRequest, patiently
 from jitr.settings import Configuration, Environment
 from jitr.telemetry.deploys import DeployTelemetry
 
@@ -65,8 +67,9 @@ class AuthoritiesHandler:
         """Do what CloudFormation asks for; raises AnswerFailedError, and ValueError for any other event."""
         request = ResourceRequest.parse(event)
         answer, failure = ResourceAnswer(), None
-        # Whatever was registered or issued stays: devices depend on it.
-        if request.request_type != DELETE:
+        if request.request_type == DELETE:
+            self._take_back(request, seconds_left)
+        else:
             try:
                 answer = patiently(lambda: self._answer(request, seconds_left), sleep=self.sleep)
             except Exception as error:  # noqa: BLE001 - CloudFormation waits for an answer
@@ -74,6 +77,32 @@ class AuthoritiesHandler:
                 self.telemetry.resource_failed(request.logical_id, failure, error)
         self.answers.send(request, failure=failure, attributes=answer.attributes, physical_id=answer.physical_id)
         return {"answered": failure}
+
+    def _take_back(self, request: ResourceRequest, seconds_left: Callable[[], float]) -> None:
+        """Take back a registration whose deploy is rolled back; all else that was made stays, as devices depend on it.
+
+        Whatever happens is logged and no failure: a roll-back that fails is worse than a registration that is left.
+        """
+        if request.resource_type != ResourceType.REGISTRATION:
+            return
+        given, rollback = request.properties, self._rollback(seconds_left)
+        try:
+            ending = patiently(
+                lambda: rollback.undo(
+                    given["CaCertificateId"],
+                    before=request.physical_id,
+                    stack=request.stack_id,
+                    registration=given["Registration"],
+                ),
+                sleep=self.sleep,
+            )
+            self.telemetry.registration_rolled_back(given["CaCertificateId"], ending)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.telemetry.resource_failed(request.logical_id, told(error), error)
+
+    def _rollback(self, seconds_left: Callable[[], float]) -> RegistrationRollback:
+        pace = paced_in_time(self.pace, seconds_left, too_late=_TOO_LATE)
+        return RegistrationRollback(registry=self.registry, cloudformation=self.cloudformation, pace=pace)
 
     def _answer(self, request: ResourceRequest, seconds_left: Callable[[], float]) -> ResourceAnswer:
         pace = paced_in_time(self.pace, seconds_left, too_late=_TOO_LATE)
@@ -95,6 +124,12 @@ class AuthoritiesHandler:
                     deployment.verify_names_kept(renamed)
                     deployment.verify_not_needed(left)
                 return ResourceAnswer()
+            case ResourceType.REGISTRATION:
+                identifier = given["CaCertificateId"]
+                # Asked once: whatever an update changes, the deploy that made it has ended.
+                if request.request_type != CREATE:
+                    return ResourceAnswer()
+                return ResourceAnswer(physical_id=self._rollback(seconds_left).before(identifier))
         raise ValueError(request.resource_type)
 
     def _rolls_back(self, stack: str) -> bool:

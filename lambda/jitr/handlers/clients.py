@@ -188,7 +188,10 @@ class Wiring:
         """Where CRLs come from."""
         return CrlSources(
             s3=self.s3,
-            http=HttpFetcher(hosts=frozenset(self.configuration.crl_hosts)),
+            http=HttpFetcher(
+                hosts=frozenset(self.configuration.crl_hosts),
+                private_hosts=frozenset(self.configuration.private_crl_hosts),
+            ),
             own_bucket=self.environment.crl_bucket,
             account=self.environment.account,
         )

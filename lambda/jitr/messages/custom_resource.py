@@ -19,7 +19,7 @@ from urllib3.util import Retry, Timeout, parse_url
 from jitr.errors import Reason, Undecided
 
 T = TypeVar("T")
-DELETE = "Delete"
+CREATE, DELETE = "Create", "Delete"
 # The answer as a whole may have 4,096 bytes; JSON writes a character as six at most.
 _LONGEST_REASON = 500
 _LONGEST_ANSWER = 4096

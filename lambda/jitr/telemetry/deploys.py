@@ -21,6 +21,10 @@ class DeployTelemetry(Telemetry):
         fields = {"policies": dict(policies), "outcome": "failed"}
         self.logger.error(message, extra=fields, exc_info=failure)
 
+    def registration_rolled_back(self, ca_certificate_id: str, ending: str) -> None:
+        """Report what a roll-back made of a CA's registration."""
+        self.logger.info(ending, extra={"ca_certificate_id": ca_certificate_id, "outcome": "rolled_back"})
+
     def resource_failed(self, resource: str, message: str, failure: Exception) -> None:
         """Report what a deploy asked for in vain; `resource` is its logical id in the template."""
         self.logger.error(message, extra={"resource": resource, "outcome": "failed"}, exc_info=failure)

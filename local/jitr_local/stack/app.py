@@ -1,7 +1,8 @@
 """The CDK app of the local stack: the same stack as the real app's, built for this computer.
 
-Run by the CDK command line as `python -m jitr_local.stack.app`, told by two environment variables:
-JITR_LOCAL_FLEET is the fleet file, JITR_LOCAL_AUTH is not empty when the emulator enforces permissions.
+Run by the CDK command line as `python -m jitr_local.stack.app`, told by environment variables: JITR_LOCAL_FLEET is the
+fleet file, JITR_LOCAL_AUTH is not empty when the emulator enforces permissions, and JITR_LOCAL_DEPLOYMENT names the
+deployment of somebody's own fleet file that is to be moved here.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from jitr_fleet.fleet_file.reader import read_fleet
 from jitr_infra.parts.build_target import BuildTarget
 from jitr_infra.stack import DeploymentStack
 from jitr_local.stack.emulator import EMULATOR_PYTHON
+from jitr_local.stack.local_fleet import moved_here
 
 WALKTHROUGH: Final = "walkthrough"
 
@@ -52,9 +54,10 @@ def emulator_python() -> str:
     return answer.stdout.strip()
 
 
-def build(app: App, fleet: Path, *, auth: bool) -> None:
-    """Add the fleet file's deployments to the app."""
-    for read in read_fleet(fleet).deployments:
+def build(app: App, fleet: Path, *, auth: bool, own: str = "") -> None:
+    """Add the fleet file's deployments to the app; of somebody's `own` fleet file the one of this name, moved here."""
+    found = read_fleet(fleet).deployments
+    for read in found if not own else [moved_here(each) for each in found if each.name == own]:
         deployment = ask_for_no_thing(read) if auth else read
         stack = DeploymentStack(app, deployment=deployment, target=local_target(auth=auth))
         leave_out_what_is_unknown(stack)
@@ -69,6 +72,8 @@ def ask_for_no_thing(deployment: Deployment) -> Deployment:
     The emulator looks for a Thing by the client id only, AWS by the certificate, to which jitr attaches it
     exclusively. Of a device with any client id the emulator would say that it has none.
     """
+    if WALKTHROUGH not in deployment.policies:
+        return deployment
     document = json.loads(deployment.policies[WALKTHROUGH])
     for statement in document["Statement"]:
         statement.pop("Condition", None)
@@ -122,7 +127,8 @@ def leave_copies_open(stack: DeploymentStack) -> None:
 def main() -> None:
     """Synthesise."""
     app = App()
-    build(app, Path(os.environ["JITR_LOCAL_FLEET"]), auth=bool(os.environ.get("JITR_LOCAL_AUTH")))
+    auth, own = bool(os.environ.get("JITR_LOCAL_AUTH")), os.environ.get("JITR_LOCAL_DEPLOYMENT", "")
+    build(app, Path(os.environ["JITR_LOCAL_FLEET"]), auth=auth, own=own)
     app.synth()
 
 

@@ -31,13 +31,17 @@ class CdkFailedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Cdk:
-    """The CDK command line for one emulator; works in `folder`, which also gets assembly, outputs and logs."""
+    """The CDK command line for one emulator; works in `folder`, which also gets assembly, outputs and logs.
+
+    `own` is the deployment to be moved here, where the fleet file is somebody's own.
+    """
 
     folder: Path
     endpoint_url: str
     server_ca: Path
     fleet: Path
     auth: bool = False
+    own: str = ""
 
     @property
     def outputs(self) -> Path:
@@ -129,6 +133,7 @@ class Cdk:
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
             "JITR_LOCAL_FLEET": str(self.fleet),
             "JITR_LOCAL_AUTH": "1" if self.auth else "",
+            "JITR_LOCAL_DEPLOYMENT": self.own,
         }
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from jitr_fleet.deployments.deployment import Ingestion
+from jitr_fleet.deployments.deployment import Deployment, Ingestion, Registration
 from jitr_local.checkout import CHECKOUT
 from jitr_local.stack.emulator import ACCOUNT, REGION
 
@@ -51,6 +51,49 @@ class LocalCa:
         """Return the host of an HTTP source, None for any other."""
         parts = urlsplit(self.crl)
         return parts.netloc if parts.scheme in ("http", "https") else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnFleet:
+    """A deployment of somebody's own fleet file, to be deployed here as it is, but for what `moved_here` changes."""
+
+    file: Path
+    deployment: str
+
+
+def moved_here(deployment: Deployment) -> Deployment:
+    """Return a deployment of the world as one of this computer's: same name, CAs, policies and ways to work.
+
+    Account and Region are the emulator's, and so is the stack's CRL bucket. What only a real account has is left out:
+    keys, boundary, network, tags' owners, publishers, addresses of people, and CAs whose certificate no file holds.
+    Every other CA is registered by the deploy, in SNI_ONLY mode, because nobody has registered it here before.
+    """
+    moved = replace(
+        deployment,
+        account=ACCOUNT,
+        region=REGION,
+        alarm_email=None,
+        crl_publishers=(),
+        kms_key=None,
+        crl_kms_keys=(),
+        iot_kms_key=None,
+        permissions_boundary=None,
+        vpc_subnets=(),
+        vpc_security_groups=(),
+    )
+    before, now = f"s3://{deployment.crl_bucket}/", f"s3://{moved.crl_bucket}/"
+    cas = tuple(
+        replace(
+            ca,
+            crl=now + ca.crl.removeprefix(before) if ca.crl.startswith(before) else ca.crl,
+            registration=Registration.SNI_ONLY,
+            verification_certificate=None,
+            private_ca=None,
+        )
+        for ca in deployment.cas
+        if not ca.known_at_deploy
+    )
+    return replace(moved, cas=cas)
 
 
 def write_fleet(

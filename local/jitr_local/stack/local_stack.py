@@ -21,7 +21,7 @@ from jitr_fleet.deployments.deployment import Ingestion
 from jitr_fleet.deployments.stack_outputs import StackOutputs
 from jitr_local.stack.cdk import Cdk, credentials
 from jitr_local.stack.emulator import ACCOUNT, MQTT_HOST, REGION, Emulator, Running, clear
-from jitr_local.stack.local_fleet import DEPLOYMENT, FLEET_FILE, POLICIES, LocalCa, write_fleet
+from jitr_local.stack.local_fleet import DEPLOYMENT, FLEET_FILE, POLICIES, LocalCa, OwnFleet, write_fleet
 
 Progress = Callable[[str], None]
 # A profile comes before credentials in variables, and a session token belongs to other credentials.
@@ -81,12 +81,14 @@ class Instance:
 class LocalStack:
     """The local stack whose state is below `folder`; `ingestion` None keeps what it was started with.
 
-    `tls` ("1.2", "1.3") is the one version that a start lets the endpoints speak, None for both.
+    `tls` ("1.2", "1.3") is the one version that a start lets the endpoints speak, None for both. With `own` a
+    deployment of somebody's own fleet file is deployed, under its own name.
     """
 
     folder: Path
     ingestion: Ingestion | None = None
     tls: str | None = None
+    own: OwnFleet | None = None
 
     @property
     def emulator(self) -> Emulator:
@@ -136,7 +138,7 @@ class LocalStack:
             cdk = self._cdk(running)
             progress(f"cdk bootstrap and synth (account {ACCOUNT}, {REGION})")
             cdk.bootstrap_and_synth()
-            progress(f"cdk deploy of stack {DEPLOYMENT}")
+            progress(f"cdk deploy of stack {self._name}")
             cdk.deploy()
         except BaseException:
             self.emulator.stop()
@@ -186,6 +188,10 @@ class LocalStack:
         return self._deployed_ingestion() is Ingestion.QUEUE
 
     @property
+    def _name(self) -> str:
+        return DEPLOYMENT if self.own is None else self.own.deployment
+
+    @property
     def _record(self) -> Path:
         return self.folder / "instance.json"
 
@@ -196,6 +202,15 @@ class LocalStack:
         return running
 
     def _cdk(self, running: Running) -> Cdk:
+        if self.own is not None:
+            return Cdk(
+                folder=self.folder,
+                endpoint_url=running.endpoint_url,
+                server_ca=self.emulator.server_ca,
+                fleet=self.own.file.resolve(),
+                auth=running.auth,
+                own=self.own.deployment,
+            )
         return Cdk(
             folder=self.folder,
             endpoint_url=running.endpoint_url,
@@ -215,9 +230,9 @@ class LocalStack:
         return Ingestion(deployments[DEPLOYMENT]["ingestion"])
 
     def _remember(self, running: Running, cdk: Cdk) -> Instance:
-        outputs = StackOutputs.from_outputs(json.loads(cdk.outputs.read_text(encoding="utf-8"))[DEPLOYMENT])
+        outputs = StackOutputs.from_outputs(json.loads(cdk.outputs.read_text(encoding="utf-8"))[self._name])
         if outputs is None:
-            raise LocalStackError(f"the stack {DEPLOYMENT} has other outputs than this version writes: {cdk.outputs}")
+            raise LocalStackError(f"the stack {self._name} has other outputs than this version writes: {cdk.outputs}")
         instance = Instance(
             endpoint_url=running.endpoint_url,
             region=REGION,
@@ -225,7 +240,7 @@ class LocalStack:
             mqtt_host=MQTT_HOST,
             mqtt_port=running.mqtt_port,
             server_ca=str(self.emulator.server_ca),
-            stack=DEPLOYMENT,
+            stack=self._name,
             crl_bucket=outputs.crl_bucket,
             function=outputs.function,
         )

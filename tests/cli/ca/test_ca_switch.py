@@ -11,11 +11,12 @@ import pytest
 from jitr.authorities.managed import LIFETIME
 from jitr.errors import Outcome, Reason
 from jitr.settings import CaStatus
+from jitr_cli.console.failures import CommandFailed
 from jitr_local.pki import CertificateAuthority
 from tests.aws.aws_faults import failing
 from tests.cli.conftest import Answer, Jitr
 from tests.cli.worlds.bundle_server import BundleServer
-from tests.worlds.deployment import TestDeployment
+from tests.worlds.deployment import BUCKET, TestDeployment
 
 
 def ca(jitr: Jitr, stack: TestDeployment, *arguments: str) -> Answer:
@@ -303,3 +304,41 @@ def test_expired_cas_are_noted(stack: TestDeployment, jitr: Jitr) -> None:
     stack.configuration = replace(stack.configuration, cas=())
     words = jitr("ca", "activate", "--ca-certificate-id", old.ca_certificate_id, "--yes").err
     assert "its certificate expired at" in words
+
+
+def test_all_cas_are_held_at_once_also_adopted_ones(stack: TestDeployment, jitr: Jitr) -> None:
+    """Stop everything: one question, and no device of any CA becomes ACTIVE; those on hold already stay so."""
+    other = CertificateAuthority.create("Other CA")
+    stack.iot.register_ca(other)
+    stack.publish(other.crl(), key="other.crl")
+    crl = f"s3://{BUCKET}/other.crl"
+    assert jitr("ca", "adopt", "--ca-certificate-id", other.ca_certificate_id, "--crl", crl, "--yes").exit_code == 0
+    dry = jitr("ca", "hold", "--all", "--dry-run", "--json")
+    assert [each["on_hold"] for each in dry.json["cas"]] == [False, False]
+    answer = jitr("ca", "hold", "--all", "--yes", "--json")
+    assert answer.exit_code == 0, answer.err
+    held = {each["ca_certificate_id"]: (each["on_hold"], each["changed"]) for each in answer.json["cas"]}
+    assert held == {stack.ca.ca_certificate_id: (True, True), other.ca_certificate_id: (True, True)}
+    for ca in (stack.ca, other):
+        assert stack.deliver(stack.iot.connect(ca.issue("device-1"), ca)).outcome is Outcome.WAITING
+    again = jitr("ca", "hold", "--all", "--yes", "--json")
+    assert [each["changed"] for each in again.json["cas"]] == [False, False]
+
+
+def test_all_or_one_ca_is_held_and_nothing_else(stack: TestDeployment, jitr: Jitr) -> None:
+    """Both, or neither, is usage."""
+    assert jitr("ca", "hold", "--yes").exit_code == 64
+    assert jitr("ca", "hold", "--all", "--ca-certificate-id", stack.ca.ca_certificate_id, "--yes").exit_code == 64
+
+
+def test_not_all_cas_are_held_where_not_all_are_known(
+    stack: TestDeployment, jitr: Jitr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told that everything is stopped must be able to rely on it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise CommandFailed("GetFunction was refused")
+
+    monkeypatch.setattr("jitr_cli.authorities.management.deployed_configuration", refuse)
+    answer = jitr("ca", "hold", "--all", "--yes")
+    assert (answer.exit_code, "hold each that" in answer.err) == (69, True)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from jitr.enforcement.brake import Brake
 from jitr.errors import Outcome
 from jitr_cli.console.call import Call
+from jitr_cli.console.failures import CommandFailed
 from jitr_cli.crl import publish as crl_publish
 from jitr_local import pki
 from jitr_local.pki import Device
@@ -244,12 +245,10 @@ def test_the_first_crl_and_a_deleted_one_are_raced_for_too(
 
 
 def test_the_first_crl_is_put_where_nothing_is(stack: TestDeployment, publish: Publish) -> None:
-    """With --to, as the deployment has read none of this CA's yet; all of its entries are new."""
+    """Where the fleet file says, although the deployment has read none of this CA's yet; all of its entries are new."""
     stack.s3.delete_object(Bucket=BUCKET, Key=CRL_KEY)
-    refused = publish(stack.ca.crl([1, 2]))
-    assert (refused.exit_code, "give --to" in refused.err, "none yet" in refused.err) == (64, True, True)
-    answer = publish(stack.ca.crl([1, 2]), "--to", HERE)
-    assert (answer.exit_code, "nothing is there" in answer.err) == (0, True)
+    answer = publish(stack.ca.crl([1, 2]))
+    assert (answer.exit_code, f"to {HERE}: nothing is there" in answer.err) == (0, True), answer.err
     assert "2 newly listed: switches off 0 ACTIVE devices" in answer.err
 
 
@@ -268,23 +267,48 @@ def test_an_adopted_cas_source_is_the_default(stack: TestDeployment, jitr: Jitr,
 
 
 def test_two_sources_need_to(stack: TestDeployment, devices: list[Device], jitr: Jitr, publish: Publish) -> None:
-    """Both are named; a new address is worth a note."""
+    """Both are named; an address that no CA reads is refused, because a CRL there would change nothing."""
     options = ["--crl", f"s3://{BUCKET}/second.crl", "--yes"]
     assert jitr("ca", "adopt", "--ca-certificate-id", stack.ca.ca_certificate_id, *options).exit_code == 0
     answer = publish(stack.ca.crl(number=2))
     assert answer.exit_code == 64
     assert f"{HERE}, s3://{BUCKET}/second.crl" in answer.err
     answer = publish(stack.ca.crl(number=2), "--to", f"s3://{BUCKET}/third.crl")
-    assert (answer.exit_code, "has not read this CA's CRLs from" in answer.err) == (0, True)
+    assert (answer.exit_code, "reads no CRL of this CA from" in answer.err) == (64, True)
+    assert there(stack, "third.crl") is None
 
 
 def test_another_cas_crl_is_not_replaced(stack: TestDeployment, devices: list[Device], publish: Publish) -> None:
     """Nor anything else that is no CRL of this CA: it is the wrong address, more likely than not."""
     for content in (pki.CertificateAuthority.create("Other CA").crl(), b"a letter"):
-        stack.publish(content, key="x.crl")
-        answer = publish(stack.ca.crl(number=2), "--to", f"s3://{BUCKET}/x.crl")
+        stack.publish(content)
+        answer = publish(stack.ca.crl(number=2))
         assert (answer.exit_code, "is it the right address?" in answer.err) == (64, True)
-        assert there(stack, "x.crl") == content
+        assert there(stack) == content
+
+
+def test_a_ca_whose_certificates_name_their_crl_may_be_given_a_new_address(
+    stack: TestDeployment, publish: Publish
+) -> None:
+    """What they will name is known no sooner than they come; it is said."""
+    stack.configure(crl="cdp")
+    answer = publish(stack.ca.crl(number=2), "--to", f"s3://{BUCKET}/named.crl")
+    assert (answer.exit_code, "has not read this CA's CRLs from" in answer.err) == (0, True)
+    assert there(stack, "named.crl") is not None
+
+
+def test_who_may_not_read_the_configuration_publishes_where_crls_were_read_before(
+    stack: TestDeployment, devices: list[Device], publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher's role need not know the functions; and where nothing is known, nothing is guessed."""
+
+    def refuse(*_: object) -> None:
+        raise CommandFailed("GetFunction was refused")
+
+    monkeypatch.setattr(crl_publish, "deployed_configuration", refuse)
+    assert publish(stack.ca.crl(number=2)).exit_code == 0
+    answer = publish(stack.ca.crl(number=3), "--to", f"s3://{BUCKET}/third.crl")
+    assert (answer.exit_code, "fleet file says is unknown" in answer.err) == (64, True)
 
 
 @pytest.mark.parametrize("to", ["https://x.example.com/a.crl", f"s3://{BUCKET}", f"s3://{BUCKET}/enforced/a.crl"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,10 @@ from cryptography.hazmat.primitives import serialization
 
 from jitr_cli.__main__ import run
 from jitr_local import pki
+from tests.cli.conftest import Jitr
+from tests.cli.worlds.bundle_server import BundleServer
 from tests.worlds import raw_der
+from tests.worlds.deployment import BUCKET, TestDeployment
 
 CA = pki.CertificateAuthority.create()
 URL = "http://crl.example.com/1.crl"
@@ -110,3 +114,76 @@ def test_a_file_that_is_not_there_is_exit_code_64(capsys: pytest.CaptureFixture[
     """Usage, not an answer."""
     assert run(["crl", "show", "/nowhere/at-all.crl"]) == 64
     assert capsys.readouterr().out == ""
+
+
+def shown_entries(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[str, str]]:
+    """What is listed, as JSON."""
+    assert run(["crl", "show", *map(str, arguments), "--json"]) == 0, capsys.readouterr().err
+    listed: list[dict[str, str]] = json.loads(capsys.readouterr().out)["listed"]
+    return listed
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A CRL whose entries differ."""
+    entries = [
+        pki.revoked_entry(0x0A, reason=x509.ReasonFlags.key_compromise),
+        pki.revoked_entry(0x1B2, reason=x509.ReasonFlags.certificate_hold),
+        pki.revoked_entry(0x3),
+    ]
+    path = tmp_path / "mixed.crl"
+    path.write_bytes(CA.crl(entries, number=8))
+    return path
+
+
+def test_entries_are_listed_as_openssl_writes_serial_numbers(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In whole bytes, upper case, with date and reason."""
+    found = shown_entries(capsys, mixed, "--entries")
+    assert [each["serial"] for each in found] == ["0A", "01B2", "03"]
+    assert [each["reason"] for each in found] == ["keyCompromise", "certificateHold", None]
+    assert all(each["revoked_at"].endswith("Z") for each in found)
+    assert run(["crl", "show", str(mixed), "--entries"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "serial,revoked_at,reason"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--serial", "01:B2"], ["01B2"]),
+        (["--serial", "a", "--serial", "3"], ["0A", "03"]),
+        (["--reason", "keycompromise"], ["0A"]),
+        (["--reason", "unspecified"], ["03"]),
+        (["--since", "2999-01-01"], []),
+        (["--since", "2000-01-01", "--reason", "certificateHold"], ["01B2"]),
+    ],
+)
+def test_entries_are_filtered(
+    mixed: Path, capsys: pytest.CaptureFixture[str], options: list[str], expected: list[str]
+) -> None:
+    """By serial number, reason and date; a filter alone lists."""
+    assert [each["serial"] for each in shown_entries(capsys, mixed, *options)] == expected
+
+
+def test_standard_input_is_read(
+    mixed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a pipe behind curl."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(mixed.read_bytes())))
+    assert len(shown_entries(capsys, "-", "--entries")) == 3
+
+
+def test_an_object_in_s3_and_an_address_are_read(
+    stack: TestDeployment, jitr: Jitr, bundles: BundleServer, mixed: Path
+) -> None:
+    """Whoever types an address vouches for it, also on loopback."""
+    stack.publish(mixed.read_bytes(), key="mixed.crl")
+    assert jitr("crl", "show", f"s3://{BUCKET}/mixed.crl", "--json").json["number"] == 8
+    bundles.data = mixed.read_bytes()
+    assert jitr("crl", "show", bundles.address, "--json").json["number"] == 8
+    bundles.status = 500
+    broken = jitr("crl", "show", bundles.address)
+    bundles.status = 0
+    assert (broken.exit_code, "answered 500" in broken.err) == (69, True)
+    assert jitr("crl", "show", f"s3://{BUCKET}/none.crl").exit_code == 69
+    assert jitr("crl", "show", "nowhere.crl").exit_code == 64
+    assert jitr("crl", "show", f"s3://{BUCKET}").exit_code == 64

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -454,3 +454,63 @@ class TestPrivateCa:
         """The ARN says where it is."""
         for wrong in (arn.replace(REGION, "eu-west-1"), "arn:aws:iot:us-east-1:1:cacert/x"):
             assert jitr("device", "create", "--cn", "p-1", "--private-ca", wrong, "--out", out).exit_code == 64
+
+
+def request_of(key: ec.EllipticCurvePrivateKey, *names: str) -> x509.CertificateSigningRequest:
+    """A request as a device makes it."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name) for name in names])
+    return x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+
+
+@pytest.mark.parametrize("encoding", [serialization.Encoding.PEM, serialization.Encoding.DER])
+def test_a_request_of_the_devices_own_is_signed(
+    jitr: Jitr, files: CaFiles, out: Path, tmp_path: Path, encoding: serialization.Encoding
+) -> None:
+    """Its key stays where it is; the function takes the certificate, and a second run finds it finished."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    csr = tmp_path / "pump-1.csr"
+    csr.write_bytes(request_of(key, "pump-1").public_bytes(encoding))
+    answer = create(jitr, files, out, "--csr", csr)
+    assert answer.exit_code == 0, answer.err
+    certificate = load(out / "pump-1")
+    assert certificate.public_key() == key.public_key()
+    assert sorted(each.name for each in (out / "pump-1").iterdir()) == ["chain.pem", "device.csr", "device.pem"]
+    again = create(jitr, files, out, "--csr", csr)
+    assert (again.exit_code, "exists already" in again.err) == (64, True)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), [((), "0 common names"), (("a", "b"), "2 common names"), (("a b",), "is no Thing name")]
+)
+def test_a_request_that_the_function_would_not_take_is_not_signed(
+    jitr: Jitr, files: CaFiles, out: Path, tmp_path: Path, names: tuple[str, ...], words: str
+) -> None:
+    """No name, two names, or one that is none."""
+    csr = tmp_path / "request.csr"
+    csr.write_bytes(
+        request_of(ec.generate_private_key(ec.SECP256R1()), *names).public_bytes(serialization.Encoding.PEM)
+    )
+    answer = create(jitr, files, out, "--csr", csr)
+    assert (answer.exit_code, words in answer.err) == (64, True), answer.err
+    assert not out.exists()
+
+
+def test_a_request_that_proves_nothing_is_not_signed(jitr: Jitr, files: CaFiles, out: Path, tmp_path: Path) -> None:
+    """Its signature is not its key's: whoever sends it need not have the key."""
+    der = request_of(ec.generate_private_key(ec.SECP256R1()), "pump-1").public_bytes(serialization.Encoding.DER)
+    other = request_of(ec.generate_private_key(ec.SECP256R1()), "pump-1").public_bytes(serialization.Encoding.DER)
+    csr = tmp_path / "request.csr"
+    # The signature of another request of the same length, so that the structure stays readable.
+    csr.write_bytes(der[:-60] + other[-60:])
+    answer = create(jitr, files, out, "--csr", csr)
+    assert answer.exit_code == 64
+    assert "nobody has proved" in answer.err or "no readable certificate request" in answer.err
+    csr.write_text("no request")
+    assert "no readable certificate request" in create(jitr, files, out, "--csr", csr).err
+
+
+def test_a_request_has_its_name_in_it(jitr: Jitr, files: CaFiles, out: Path, tmp_path: Path) -> None:
+    """Another one beside it is usage."""
+    csr = tmp_path / "request.csr"
+    csr.write_bytes(request_of(ec.generate_private_key(ec.SECP256R1()), "a").public_bytes(serialization.Encoding.PEM))
+    assert create(jitr, files, out, "--csr", csr, "--cn", "b").exit_code == 64

@@ -31,6 +31,7 @@ from tests.cli.worlds.healthy_aws import (
     function,
     function_arn,
     listed_rule,
+    logging,
     mappings,
     permission,
     policy,
@@ -228,7 +229,46 @@ PENDING = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "oncall@example
 GONE = Refused("ResourceNotFoundException", 404)
 LAMBDA = {"lambda": {"functionArn": function_arn("theirs")}}
 FOREIGN = permission(Sid="theirs", Condition={"ArnLike": {"AWS:SourceArn": "arn:aws:iot:us-east-1:1:rule/x"}})
+
+
+def customer_key(decision: str) -> Callable[[Sick], None]:
+    """AWS IoT's data is under a key of the organisation's."""
+    return change_all(
+        {
+            "iot.DescribeEncryptionConfiguration": {
+                "encryptionType": "CUSTOMER_MANAGED_KMS_KEY",
+                "kmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1",
+            },
+            "iam.SimulatePrincipalPolicy": lambda given: {
+                "EvaluationResults": [
+                    {"EvalDecision": decision if given["ActionNames"] == ["kms:Decrypt"] else "allowed"}
+                ]
+            },
+        }
+    )
+
+
+def change_all(answers: dict[str, Any]) -> Callable[[Sick], None]:
+    """Let AWS answer otherwise, to several calls."""
+    return lambda sick: sick.answers.update(answers)
+
+
 CASES: list[tuple[str, Callable[[Sick], None], str, str, str]] = [
+    ("a key that the functions may not use", customer_key("implicitDeny"), "iot_key", "error", "refuses their calls"),
+    (
+        "refused connections that nobody writes down",
+        change("iot.GetV2LoggingOptions", Refused("NotConfiguredException")),
+        "authentication_log",
+        "warning",
+        "leaves no trace",
+    ),
+    (
+        "refused connections at no level",
+        change("iot.GetV2LoggingOptions", logging("DISABLED")),
+        "authentication_log",
+        "warning",
+        "leaves no trace",
+    ),
     ("a rule that is gone", change("iot.ListTopicRules", {"rules": []}), "rule_enabled", "error", "is gone"),
     (
         "a rule that is disabled",

@@ -35,6 +35,7 @@ class Refused:
 
     code: str
     status: int = 400
+    message: str = "no"
 
 
 @dataclass
@@ -64,7 +65,7 @@ class AwsAnswers:
             found = self.answers[call]
             found = found(self._parameters) if callable(found) else found
             if isinstance(found, Refused):
-                error = {"Code": found.code, "Message": "no"}
+                error = {"Code": found.code, "Message": found.message}
                 return SimpleNamespace(status_code=found.status), {"Error": error, "ResponseMetadata": {}}
             return SimpleNamespace(status_code=200), {"ResponseMetadata": {}, **found}
 
@@ -79,6 +80,8 @@ class AwsAnswers:
         name = made.meta.service_model.service_id.hyphenize()
         made.meta.events.register_first(f"provide-client-params.{name}", remember)
         made.meta.events.register_first(f"before-call.{name}", answer)
+        if service == "cloudformation":
+            made.meta.events.register_first(f"before-call.{name}.DescribeStacks", answer)
         made.meta.events.register_first("after-call.cloudformation.DescribeStacks", tell_status)
         return made
 
@@ -190,10 +193,20 @@ def function(name: str) -> dict[str, Any]:
     return {
         "FunctionName": name,
         "FunctionArn": function_arn(name),
+        "Role": f"arn:aws:iam::{ACCOUNT}:role/{name}",
         "State": "Active",
         "LastUpdateStatus": "Successful",
         "CodeSha256": "the same",
         "Timeout": 600 if "Bulk" in name else 45,
+    }
+
+
+def logging(level: str = "ERROR") -> dict[str, Any]:
+    """Return AWS IoT's logging options, with refused connections at a level."""
+    return {
+        "roleArn": f"arn:aws:iam::{ACCOUNT}:role/iot-logging",
+        "defaultLogLevel": "ERROR",
+        "eventConfigurations": [{"eventType": "Connection.AuthNError", "logLevel": level}],
     }
 
 
@@ -226,6 +239,8 @@ def _answers() -> dict[str, Any]:
         "sts.GetCallerIdentity": identity(datetime.now(UTC)),
         "iot.ListTopicRules": {"rules": [listed_rule()]},
         "iot.GetTopicRule": {"ruleArn": RULE_ARN, "rule": rule()},
+        "iot.GetV2LoggingOptions": logging(),
+        "iot.DescribeEncryptionConfiguration": {"encryptionType": "AWS_OWNED_KMS_KEY"},
         "lambda.GetFunctionConfiguration": lambda given: function(given["FunctionName"]),
         "lambda.GetFunctionConcurrency": {},
         "lambda.GetPolicy": policy(permission()),

@@ -320,6 +320,59 @@ def registered(iot: FakeIot, status: str, *, devices: int = 1) -> str:
     return identifier
 
 
+class TestRegistration:
+    """`Custom::JitrRegistration`: the answers; what is taken back is tested in test_registration_rollback."""
+
+    def about(self, identifier: str) -> dict[str, str]:
+        """Properties."""
+        return {"CaCertificateId": identifier, "Registration": "CaCertificate1"}
+
+    def test_the_first_answer_keeps_what_was_found(
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
+    ) -> None:
+        """As the physical id, which CloudFormation gives back; an update keeps it."""
+        identifier = registered(iot, "ACTIVE")
+        event = cloudformation.event("Create", ResourceType.REGISTRATION, self.about(identifier))
+        assert run(function, event) is None
+        absent = cloudformation.event("Create", ResourceType.REGISTRATION, self.about("ab" * 32))
+        assert run(function, absent) is None
+        update = cloudformation.event(
+            "Update", ResourceType.REGISTRATION, self.about(identifier), PhysicalResourceId="registered-before"
+        )
+        assert run(function, update) is None
+        assert [each["PhysicalResourceId"] for each in cloudformation.answers] == [
+            "registered-before",
+            "registered-by-this-deploy",
+            "registered-before",
+        ]
+
+    def test_a_roll_back_never_fails(
+        self,
+        function: AuthoritiesHandler,
+        cloudformation: CloudFormation,
+        iot: FakeIot,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A stack that cannot be rolled back is worse than a registration that is left; the log says what happened."""
+        identifier = registered(iot, "ACTIVE", devices=0)
+        event = cloudformation.event(
+            "Delete", ResourceType.REGISTRATION, self.about(identifier), PhysicalResourceId="registered-by-this-deploy"
+        )
+        broken = replace(function, cloudformation=SimpleNamespace())
+        assert run(broken, event) is None
+        assert cloudformation.answers[-1]["Status"] == "SUCCESS"
+        assert "AttributeError" in caplog.text
+        assert set(iot.cas) == {identifier}
+
+    def test_other_resources_are_not_taken_back(
+        self, function: AuthoritiesHandler, cloudformation: CloudFormation, iot: FakeIot
+    ) -> None:
+        """Their delete events are answered, and that is all."""
+        identifier = registered(iot, "ACTIVE", devices=0)
+        assert run(function, cloudformation.event("Delete", ResourceType.MANAGED_CAS, managed(ca=identifier))) is None
+        assert set(iot.cas) == {identifier}
+
+
 class TestGuard:
     """`Custom::JitrManagedCas`."""
 

@@ -282,3 +282,49 @@ def test_nobody_there(server: Server) -> None:
     fetcher = HttpFetcher(hosts=frozenset({f"localhost:{port}", "nobody.invalid"}), allows=lambda _: True)
     assert refused(fetcher, f"http://localhost:{port}/ca.crl") is Reason.FETCH_FAILED
     assert refused(fetcher, "http://nobody.invalid/ca.crl") is Reason.FETCH_FAILED
+
+
+PRIVATE = ["10.0.0.1", "172.16.9.9", "192.168.1.1", "100.64.0.7", "fd12:3456::1"]
+OF_THE_MACHINE = [
+    *("127.0.0.1", "::1", "169.254.169.254", "169.254.170.2", "fe80::1", "fd00:ec2::254", "0.0.0.0", "224.0.0.1"),  # noqa: S104 - refused, not bound
+    *("::ffff:10.0.0.1", "64:ff9b::a00:1", "240.0.0.1", "198.18.0.1"),
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_private_host_may_be_in_a_private_network(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """It is asked, and no other name that leads there is."""
+    resolve_to(monkeypatch, address)
+    asked: list[str] = []
+
+    def pool(_: HttpFetcher, _scheme: str, address: str, *_others: object) -> object:
+        asked.append(address)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr(HttpFetcher, "_pool", pool)
+    fetcher = HttpFetcher(
+        hosts=frozenset({"crl.corp.example", "crl.example.com"}), private_hosts=frozenset({"crl.corp.example"})
+    )
+    with pytest.raises(Undecided, match="did not answer"):
+        fetcher.fetch("http://crl.corp.example/ca.crl", etag=None)
+    assert asked == [address]
+    for other in ("http://crl.example.com/ca.crl", "http://crl.corp.example:8080/ca.crl"):
+        with pytest.raises(Undecided, match=r"not public|not among"):
+            fetcher.fetch(other, etag=None)
+    assert asked == [address]
+
+
+@pytest.mark.parametrize("address", OF_THE_MACHINE)
+def test_not_even_a_private_host_leads_to_the_machine_itself(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Loopback, link-local, metadata services and what only looks like something else."""
+    resolve_to(monkeypatch, address)
+    fetcher = HttpFetcher(hosts=frozenset({"crl.corp.example"}), private_hosts=frozenset({"crl.corp.example"}))
+    with pytest.raises(Undecided, match="not public"):
+        fetcher.fetch("http://crl.corp.example/ca.crl", etag=None)
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Let every name have this address."""
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))]
+    )

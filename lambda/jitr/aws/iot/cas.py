@@ -44,6 +44,18 @@ class CaCertificates:
             provisions_itself=bool(registration.get("templateBody") or registration.get("templateName")),
         )
 
+    def switch_ca(self, ca_certificate_id: str, *, active: bool) -> None:
+        """Make a CA ACTIVE or INACTIVE; raises Undecided."""
+        with aws_call("UpdateCACertificate"):
+            self.client.update_ca_certificate(
+                certificateId=ca_certificate_id, newStatus="ACTIVE" if active else "INACTIVE"
+            )
+
+    def delete_ca(self, ca_certificate_id: str) -> None:
+        """Delete an INACTIVE CA; raises Undecided."""
+        with aws_call("DeleteCACertificate"):
+            self.client.delete_ca_certificate(certificateId=ca_certificate_id)
+
     def registration_code(self) -> str:
         """Return the account's and Region's registration code, the same until somebody deletes it."""
         with aws_call("GetRegistrationCode"):

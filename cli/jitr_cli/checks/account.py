@@ -1,12 +1,16 @@
-"""Whether AWS's quotas are what the fleet file reckons with, and leave the functions room."""
+"""Whether the account lets the deployment work: quotas, AWS IoT's logging, and the key that its data is under."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from jitr.aws.failures import error_code
 from jitr_cli.diagnosis.deployed import Deployed
 from jitr_cli.diagnosis.finding import Check, Finding, error, ok, unknown, warning
+from jitr_fleet.deployments.concurrency import UNRESERVABLE
 from jitr_fleet.deployments.shared_quota import USUAL_TPS, shared_quota_warning
 
 # Service Quotas' own codes of the three calls of one activation; the name finds a quota whose code is another one.
@@ -17,9 +21,9 @@ IOT_QUOTAS: Mapping[str, str] = {
 }
 _IOT = "iotcore"
 _CONCURRENCY_CODE = "L-B99A9384"
-# Lambda lets nobody reserve what would leave less than this.
-_LEFT_UNRESERVED = 100
 _STINGY = 50
+# AWS IoT Core developer guide, "AWS IoT log entries".
+_REFUSED_CONNECTIONS, _OFF = "Connection.AuthNError", "DISABLED"
 
 
 def iot_quotas(deployed: Deployed) -> Iterator[Finding]:
@@ -88,7 +92,7 @@ def judge_concurrency(limit: Mapping[str, Any]) -> Finding:
         "aws service-quotas request-service-quota-increase --service-code lambda "
         f"--quota-code {_CONCURRENCY_CODE} --desired-value 1000"
     )
-    if total < _LEFT_UNRESERVED:
+    if total < UNRESERVABLE:
         return warning(
             f"the account may run {total} functions at once and reserve none, so activation competes with all others",
             fix=f'{request}; until then reserved_concurrency = "off"',
@@ -98,7 +102,58 @@ def judge_concurrency(limit: Mapping[str, Any]) -> Finding:
     return ok(f"the account may run {total} functions at once, {left} of them unreserved")
 
 
+def authentication_log(deployed: Deployed) -> Iterator[Finding]:
+    """Look whether AWS IoT writes down why it refuses a connection; the account's setting, and off by default."""
+    iot = deployed.aws.client("iot")
+    try:
+        options = iot.get_v2_logging_options()
+    except ClientError as failure:
+        # The API's answer where nobody has ever set it up.
+        if error_code(failure) != "NotConfiguredException":
+            raise
+        options = {}
+    yield judge_authentication_log(options)
+
+
+def judge_authentication_log(options: Mapping[str, Any]) -> Finding:
+    """Judge AWS IoT's logging options (API reference, GetV2LoggingOptions)."""
+    levels = {each.get("eventType"): each.get("logLevel") for each in options.get("eventConfigurations", ())}
+    level = levels.get(_REFUSED_CONNECTIONS, _OFF)
+    if not options.get("disableAllLogs") and options.get("roleArn") and level != _OFF:
+        return ok(f"AWS IoT logs why it refuses a connection ({level})")
+    return warning(
+        "AWS IoT does not log why it refuses a connection: a device with a wrong certificate leaves no trace",
+        fix="docs/doctor.md#why-aws-iot-refuses-a-connection; it is the account's setting, which jitr does not own",
+    )
+
+
+def iot_key(deployed: Deployed) -> Iterator[Finding]:
+    """Look whether AWS IoT's data is under a customer managed key, and whether the functions may use it."""
+    answer = deployed.aws.client("iot").describe_encryption_configuration()
+    if answer.get("encryptionType") != "CUSTOMER_MANAGED_KMS_KEY":
+        yield ok("AWS IoT's data is under a key of its own")
+        return
+    key = answer["kmsKeyArn"]
+    role = deployed.present_function(deployed.stack.function)["Role"]
+    results = deployed.aws.client("iam").simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=["kms:Decrypt"], ResourceArns=[key]
+    )["EvaluationResults"]
+    yield judge_iot_key(key, allowed=all(each["EvalDecision"] == "allowed" for each in results))
+
+
+def judge_iot_key(key: str, *, allowed: bool) -> Finding:
+    """Judge whether the activation function may use the key that the account's AWS IoT data is under."""
+    if allowed:
+        return ok(f"the functions may use the key that AWS IoT's data is under ({key})")
+    return error(
+        f"AWS IoT's data is under {key}, which the functions may not use: AWS IoT refuses their calls",
+        fix=f'iot_kms_key = "{key}" in the fleet file, and a deploy; the key\'s policy has to allow the account',
+    )
+
+
 CHECKS = (
     Check("iot_quotas", "AWS IoT's quotas are what the fleet file reckons with", iot_quotas),
     Check("lambda_concurrency", "AWS Lambda leaves the functions room", concurrency),
+    Check("iot_key", "the functions may use the key that AWS IoT's data is under", iot_key),
+    Check("authentication_log", "AWS IoT logs why it refuses connections", authentication_log),
 )

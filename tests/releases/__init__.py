@@ -1,0 +1,1 @@
+"""What each release deployed: its template and the configuration in its bundle."""
