@@ -76,13 +76,7 @@ class DeploymentStack(Stack):
         self.authorities = Authorities(self, "Authorities", settings, crl_bucket=self.crl_bucket)
         deciding = settings.with_environment(self.authorities.environment)
         self.dead_letters = self._dead_letters("DeadLetters", "dead-letters")
-        self.activation_queue = QueuedIngestion(
-            self,
-            "ActivationQueue",
-            deployment=deployment,
-            dead_letters=self.dead_letters,
-            encryption=self._encryption,
-        )
+        self.activation_queue = self._activation_queue()
         self.activate = ActivationFunction(
             self, "Activate", deciding, queue=self.activation_queue, dead_letters=self.dead_letters
         )
@@ -97,9 +91,22 @@ class DeploymentStack(Stack):
             self._grant()
             self._guard()
             self._open(settings)
+        self._finish()
+
+    def _activation_queue(self) -> QueuedIngestion:
+        return QueuedIngestion(
+            self,
+            "ActivationQueue",
+            deployment=self._deployment,
+            dead_letters=self.dead_letters,
+            encryption=self._encryption,
+        )
+
+    def _finish(self) -> None:
+        """Add what concerns everything that is in the stack by now, and say what there is."""
         for role in (self.activate.role, self.enforce.role):
-            role.allow_decrypting_crls(deployment.crl_kms_keys)
-        meet_the_organisation(self, deployment)
+            role.allow_decrypting_crls(self._deployment.crl_kms_keys)
+        meet_the_organisation(self, self._deployment)
         self._remark()
         self._write_outputs()
 

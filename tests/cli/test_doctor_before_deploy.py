@@ -157,6 +157,7 @@ def test_what_a_deploy_of_before_has_left_is_said(
 ) -> None:
     """The CDK begins anew by itself where it can; elsewhere there is a command."""
     aws.answers["cloudformation.DescribeStacks"] = {"Stacks": [{"StackName": "new", "StackStatus": status}]}
+    aws.status = status
     (finding,) = asked(jitr, fleet, "stack").json["checks"]
     assert (finding["status"], status in finding["message"]) == (severity, True)
     assert bool(finding["fix"]) is (severity == "error")
