@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from jitr_fleet.deployments.stack_outputs import NO_HOSTS, StackOutputs
+from jitr_fleet.deployments.versions import own_version
 from tests.infra.synthesis import (
     ACTIVATE,
     BUCKET,
@@ -133,6 +134,7 @@ def test_the_stack_says_what_the_command_line_reads(stack: Synthesis) -> None:
         bulk_tps="0.98",
         api_tps="10",
         mode="activate",
+        version=own_version(),
     )
     assert len(outputs) == len(StackOutputs.__dataclass_fields__)
 

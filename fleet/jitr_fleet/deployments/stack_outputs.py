@@ -18,7 +18,7 @@ class OutputMissing(Exception):  # noqa: N818 - what is not there, not a defect
     """A stack that lacks an output, because another version of jitr deployed it; the message says which and whose."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StackOutputs:
     """One deployment as CloudFormation knows it; `policies` and `crl_hosts` are comma-separated names.
 
