@@ -112,15 +112,15 @@ def _deployed(call: Call, fleet: Fleet | FleetFileError | None, accepted_rules: 
     from jitr_cli.diagnosis.watched_aws import WatchedAws  # noqa: PLC0415
 
     name, identity = call.stack.deployment, call.aws.identity
-    broken = isinstance(fleet, FleetFileError)
+    wanted = fleet.deployments if isinstance(fleet, Fleet) else ()
     return Deployed(
         aws=WatchedAws.watching(call.aws),
         stack=call.stack,
         account=identity.account,
         now=identity.asked_at,
         aws_date=identity.date,
-        wanted=None if broken or fleet is None else next((d for d in fleet.deployments if d.name == name), None),
-        broken_fleet_file=str(fleet) if broken else "",
+        wanted=next((each for each in wanted if each.name == name), None),
+        broken_fleet_file=str(fleet) if isinstance(fleet, FleetFileError) else "",
         accepted_rules=accepted_rules,
         others=[each for each in call.aws.deployments() if each.deployment != name],
     )

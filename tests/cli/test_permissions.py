@@ -67,7 +67,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """Watch every client of this process."""
-    found, call = Recorder(), botocore.client.BaseClient._make_api_call
+    found, call = Recorder(), botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def watched(client: Any, operation: str, parameters: Any) -> Any:
         found.note(client, operation)
