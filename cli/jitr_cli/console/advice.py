@@ -137,6 +137,10 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         Reason.ROLLBACK: Advice(
             letter="publish a CRL with a higher number and a later date, or `jitr crl reset`, {again}"
         ),
+        Reason.TOO_MANY_CRLS: Advice(
+            letter="take out the addresses that no device needs (`jitr crl forget`), or name the CA's CRL in the fleet "
+            "file and deploy, {again}"
+        ),
         # Everything else.
         Reason.LEASE_HELD: Advice("look again in two minutes", letter="wait two minutes, {again}"),
         Reason.POLICY_UNUSABLE: Advice(letter="mend the policy template as the message says and deploy, {again}"),
@@ -152,6 +156,10 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
         ),
         Reason.CONFIGURATION: Advice(
             letter="adopt the CA again with a policy that is deployed (`jitr ca adopt`), {again}"
+        ),
+        Reason.TOO_MANY_SHIFTS: Advice(
+            letter="see what went round (`jitr bulk status JOB --failed`, the functions' log), and begin a new job for "
+            "what is left, or {again}"
         ),
         Reason.INTERNAL: Advice(
             letter="a mistake of jitr's: keep letter and traceback (the log) and report them; deploy the version "
