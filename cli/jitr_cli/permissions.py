@@ -93,7 +93,8 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "crl show": ("s3:GetObject",),
     "crl publish": (*_KNOW_CA, *_CRLS, "s3:PutObject"),
     "crl confirm": (*_SCOPES, "lambda:InvokeFunction"),
-    "crl reject": (*_SCOPES, *_SWITCH, *_CERTIFICATES),
+    "crl forget": _SCOPES,
+    "crl reject": (*_SCOPES, *_SWITCH, *_JOB),
     "crl reset": _SCOPES,
     "device create": _PRIVATE_CA,
     "device list": _DEVICE,
@@ -152,7 +153,16 @@ _SECURING: Final = (
         "ca hold",
         "ca register",
     ),
-    *("ca release", "ca resume", "crl confirm", "crl publish", "crl reject", "crl reset", "device allow import"),
+    *(
+        "ca release",
+        "ca resume",
+        "crl confirm",
+        "crl forget",
+        "crl publish",
+        "crl reject",
+        "crl reset",
+        "device allow import",
+    ),
     *("device allow remove", "device revoke"),
 )
 # Who → the commands that they run. Whoever may not write uses --dry-run of all the others.

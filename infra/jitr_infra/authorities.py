@@ -16,6 +16,10 @@ from jitr_infra.functions.authorities_function import AuthoritiesFunction
 from jitr_infra.functions.bundled_function import FunctionSettings
 from jitr_infra.parts.crl_bucket import CrlBucket
 
+# What takes a registration back is a resource for each CA, and CloudFormation takes 500 in all. A deployment of more
+# CAs than this has been deployed before; without it a registration that a roll-back leaves is named "existing".
+MOST_TAKEN_BACK = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class KnownCa:
@@ -68,9 +72,10 @@ class Authorities(Construct):
         registered = [each for each in self.known if each.ca.registration is not Registration.EXISTING]
         if registered:
             self._required().role.allow_undoing_registrations()
-        return tuple(self._registration(each, after) for each in registered)
+        undone = len(registered) <= MOST_TAKEN_BACK
+        return tuple(self._registration(each, after, undone=undone) for each in registered)
 
-    def _registration(self, known: KnownCa, after: tuple[IDependable, ...]) -> CaRegistration:
+    def _registration(self, known: KnownCa, after: tuple[IDependable, ...], *, undone: bool) -> CaRegistration:
         """Register one CA, behind what takes the registration back where this very deploy is rolled back."""
         made = CaRegistration(
             Stack.of(self),
@@ -80,6 +85,8 @@ class Authorities(Construct):
             verification=self._verification(known),
             after=after,
         )
+        if not undone:
+            return made
         properties = {
             "CaCertificateId": known.ca_certificate_id,
             "Registration": Stack.of(self).get_logical_id(made.ca_certificate),

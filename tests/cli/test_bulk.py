@@ -12,6 +12,7 @@ import pytest
 from jitr.bulk.job import JobState
 from jitr.bulk.queue import Shift
 from jitr.handlers.bulk import BulkHandler, build_function
+from jitr.handlers.clients import Surroundings
 from jitr.settings import Environment, Mode
 from jitr_cli.bulk.progress import duration
 from jitr_local import pki
@@ -88,8 +89,9 @@ def account(stack: TestDeployment, jitr: Jitr, monkeypatch: pytest.MonkeyPatch) 
     sqs: Any = boto3.client("sqs", region_name=REGION)
     url: str = sqs.get_queue_url(QueueName="bulk-work")["QueueUrl"]
     environment = Environment(**{**vars(ENVIRONMENT), "region": REGION})
-    monkeypatch.setattr("jitr.handlers.bulk.time.sleep", lambda seconds: None)
-    function = build_function(stack.configuration, environment, url)
+    # The function's waits are its own: a command's waits are patched below, and both are those of one module.
+    surroundings = Surroundings(sleep=lambda seconds: None)
+    function = build_function(stack.configuration, environment, url, surroundings)
     made = Account(BulkDeployment(stack), jitr, function, sqs, url)
     monkeypatch.setattr("jitr_cli.bulk.progress.time.sleep", lambda seconds: made.invoke())
     return made

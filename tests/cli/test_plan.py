@@ -176,15 +176,15 @@ def test_it_imports_neither_boto3_nor_the_cdk() -> None:
 
 
 def test_a_clients_waits_decide_how_many_events_there_are(jitr: Jitr) -> None:
-    """A client that comes back every second makes ten times as many as one that doubles; nobody gets in sooner."""
+    """A client that comes back every second makes many times as many as one that doubles; nobody gets in sooner."""
     plans = {
         each: jitr("plan", "--devices", 1000, "--client", each, "--json").json
         for each in ("reference", "paho", "mqttjs", "mosquitto")
     }
     events = {each: plan["events"] for each, plan in plans.items()}
     assert events["mqttjs"] == events["mosquitto"] == pytest.approx(40_000, rel=0.05)
-    assert events["reference"] < events["paho"] < events["mqttjs"] / 9
-    assert {round(plan["seconds"]["all"], -1) for plan in plans.values()} == {170}
+    assert events["reference"] < events["paho"] < events["mqttjs"] / 6
+    assert {round(plan["seconds"]["all"], -1) for plan in plans.values()} == {100}
     assert plans["paho"]["client"] == "paho"
 
 

@@ -201,7 +201,7 @@ def _print(devices: list[dict[str, Any]]) -> None:
 
 
 def _shown(order: Order, ca: x509.Certificate, device: NewDevice, *, made: bool) -> dict[str, Any]:
-    certificate = order.folders.finished(device.common_name, ca)
+    certificate = order.folders.finished(device.common_name, ca, keyless=order.request is not None)
     if certificate is None:
         raise CommandFailed(f"{order.folders.folder(device.common_name)} is gone")
     return {

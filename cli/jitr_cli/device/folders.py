@@ -66,9 +66,10 @@ class DeviceFolders:
         """Return where a device's files are."""
         return self.out / name
 
-    def finished(self, name: str, ca: x509.Certificate) -> x509.Certificate | None:
+    def finished(self, name: str, ca: x509.Certificate, *, keyless: bool) -> x509.Certificate | None:
         """Return the certificate of a device that is finished, None where there is nothing of this name.
 
+        `keyless`: the device made its own request, and its key has never been here.
         Raises CommandFailed for anything else in that place: it is not ours to overwrite.
         """
         folder = self.folder(name)
@@ -79,7 +80,7 @@ class DeviceFolders:
             chain = x509.load_pem_x509_certificates((folder / CHAIN).read_bytes())
             request = x509.load_pem_x509_csr((folder / REQUEST).read_bytes())
             public: object = request.public_key()
-            if (folder / KEY).exists():
+            if not keyless or (folder / KEY).exists():
                 public = load_pem_private_key((folder / KEY).read_bytes(), password=None).public_key()
             verify_activatable(certificate, ca, at=certificate.not_valid_before_utc)
             whole = chain == [certificate, ca] and public == certificate.public_key()

@@ -51,7 +51,11 @@ class Order:
 
     def missing(self, ca: x509.Certificate) -> list[NewDevice]:
         """Return the devices that are not finished; raises CommandFailed where something else is in their place."""
-        return [each for each in self.wanted if self.folders.finished(each.common_name, ca) is None]
+        return [
+            each
+            for each in self.wanted
+            if self.folders.finished(each.common_name, ca, keyless=self.request is not None) is None
+        ]
 
 
 def local_signer(

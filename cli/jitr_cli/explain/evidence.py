@@ -40,10 +40,12 @@ def gather(aws: Aws, stack: StackOutputs, certificate_id: str) -> Evidence:
     except (ClientError, BotoCoreError, OutputMissing) as error:
         missing.append(f"dead letters: {_told(error)}")
     for output in ("function", "enforcement_function", "bulk_function"):
+        named = f"the {output.replace('_', ' ')}"
         try:
-            lines += DeviceLog(aws, getattr(stack, output)).about(certificate_id)
+            named = getattr(stack, output)
+            lines += DeviceLog(aws, named).about(certificate_id)
         except (ClientError, BotoCoreError, OutputMissing) as error:
-            missing.append(f"the log of the {output.replace('_', ' ')}: {_told(error)}")
+            missing.append(f"the log of {named}: {_told(error)}")
     return Evidence(
         dead_letters=letters, log=sorted(lines, key=lambda line: str(line["at"]))[-_LINES:], missing=missing
     )

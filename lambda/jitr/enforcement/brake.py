@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from jitr.crls.versions import ScopeState
+if TYPE_CHECKING:
+    from jitr.crls.versions import ScopeState
 
 # What may be newly listed at most, of however small a fleet; beyond, a share of the CA's devices.
 SMALLEST_BRAKE = 100

@@ -121,7 +121,7 @@ def test_unexpired_entries_do_not_vanish(jitr: Jitr, files: CaFiles) -> None:
         VALID.format("20991231000000Z", 7),
     )
     answer = jitr("crl", "create", *files.options, *lines)
-    assert (answer.exit_code, "2 certificates" in answer.err, ": 7, 8;" in answer.err) == (64, True, True)
+    assert (answer.exit_code, "2 certificates" in answer.err, ": 07, 08;" in answer.err) == (64, True, True)
     assert files.listed() == {4, 5, 6, 7, 8}
     assert jitr("crl", "create", *files.options, *lines, "--allow-drop", "7").exit_code == 64
     assert jitr("crl", "create", *files.options, *lines, "--allow-drop", "7", "--allow-drop", "08").exit_code == 0

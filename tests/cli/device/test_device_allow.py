@@ -44,7 +44,7 @@ def test_what_is_imported_is_let_in_at_the_next_connect(stack: TestDeployment, j
     assert "Region us-east-1 · deployment test" in answer.err
     assert "devices that wait are activated at their next connect" in answer.err
     assert stack.knock(device).outcome is Outcome.ACTIVATED
-    assert run(jitr, stack, "list").out.split() == ["ab", "ac"]
+    assert run(jitr, stack, "list").out.split() == ["AB", "AC"]
     assert run(jitr, stack, "list", "--json").json["serials"] == ["ab", "ac"]
 
 
@@ -141,7 +141,7 @@ class TestAListThatNothingReads:
         answer = jitr("device", "allow", "import", file, *ca, "--in-advance", "--yes")
         assert (answer.exit_code, f"warning: {told}" in answer.err) == (0, True), answer.err
         assert "devices that wait" not in answer.err
-        assert jitr("device", "allow", "list", *ca).out.split() == ["1"]
+        assert jitr("device", "allow", "list", *ca).out.split() == ["01"]
         answer = jitr("device", "allow", "remove", file, *ca, "--yes")
         assert (answer.exit_code, f"warning: {told}" in answer.err) == (0, True), answer.err
         assert jitr("device", "allow", "list", *ca).out == ""
@@ -182,7 +182,7 @@ def test_a_folder_of_certificates_is_imported_and_a_shared_name_found(
     answer = run(jitr, stack, "import", str(tmp_path), "--format", "pem", "--yes")
     assert answer.exit_code == 0, answer.err
     assert 'say thing_name = "serial" for this CA' in answer.err
-    assert run(jitr, stack, "list").out.split() == ["a1", "a2"]
+    assert run(jitr, stack, "list").out.split() == ["A1", "A2"]
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ class TestWithoutThings:
     ) -> None:
         """The device is off all the same."""
 
-        def denied(*_: object) -> object:
+        def denied(*_: object, **__: object) -> object:
             raise CommandFailed("no right")
 
         monkeypatch.setattr("jitr_cli.devices.services.deployed_configuration", denied)

@@ -409,7 +409,7 @@ CASES: list[tuple[str, Callable[[Sick], None], str, str, str]] = [
         change("lambda.ListEventSourceMappings", mappings(ScalingConfig={"MaximumConcurrency": 100})),
         "event_sources",
         "warning",
-        "100 batches of 10 from activation are too many at 6",
+        "100 batches of 10 from activation are too many at 5.88",
     ),
     (
         "larger batches than have their turn",

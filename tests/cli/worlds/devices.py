@@ -53,7 +53,9 @@ def written(device: Device, folder: Path) -> Path:
 
 def snapshot(stack: TestDeployment) -> tuple[Any, Any]:
     """All that AWS holds about the deployment's devices: for tests that nothing was written."""
-    items = stack.dynamodb.scan(TableName="jitr-test-state")["Items"]
+    found = stack.dynamodb.scan(TableName="jitr-test-state")["Items"]
+    # Turns are how fast the function of the same test asks, and say nothing about a device.
+    items = [each for each in found if each["pk"] != {"S": "turns"}]
     certificates, things = stack.iot.certificates.values(), stack.iot.things.values()
     return sorted(map(str, items)), [*map(str, certificates), *map(str, things), *sorted(stack.iot.policies)]
 

@@ -41,6 +41,7 @@ ARGUMENTS: Mapping[str, str] = {
     "crl publish": "{folder}/factory-1.crl --issuer {folder}/ca.pem --dry-run",
     "crl show": "{folder}/factory-1.crl",
     "crl confirm": "--dry-run",
+    "crl forget": "--dry-run",
     "crl reject": "--dry-run",
     "crl reset": "--dry-run",
     "device create": "--cn new-1 --ca-certificate {folder}/ca.pem --ca-key {folder}/ca.key --out {folder} --dry-run",
