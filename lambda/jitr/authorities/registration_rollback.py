@@ -25,6 +25,7 @@ class Before(StrEnum):
 
     ABSENT = "registered-by-this-deploy"
     FOUND = "registered-before"
+    UNKNOWN = "not-known-whether-registered-before"
 
 
 class Ending(StrEnum):
@@ -44,13 +45,18 @@ class RegistrationRollback:
     pace: Callable[[], None] = lambda: None
 
     def before(self, ca_certificate_id: str) -> Before:
-        """Return whether the CA was registered before the deploy registers it; raises Undecided."""
+        """Return whether the CA was registered before the deploy registers it; raises Undecided.
+
+        Without the right to look that is not known, and the registration is then never undone: no deploy fails for it.
+        """
         self.pace()
         try:
             self.registry.describe_ca(ca_certificate_id)
         except Undecided as unknown:
             if unknown.reason == Reason.CA_NOT_FOUND:
                 return Before.ABSENT
+            if unknown.reason == Reason.ACCESS_DENIED:
+                return Before.UNKNOWN
             raise
         return Before.FOUND
 

@@ -9,7 +9,7 @@ import pytest
 
 from jitr.authorities.registration_rollback import Before, Ending, RegistrationRollback
 from jitr.aws.iot import IotRegistry
-from jitr.errors import Undecided
+from jitr.errors import Reason, Undecided
 from jitr_local.pki import CertificateAuthority
 from tests.aws.fake_iot import FakeIot
 
@@ -156,6 +156,22 @@ def test_what_cannot_be_read_ends_nothing(deploy: Deploy, monkeypatch: pytest.Mo
     with pytest.raises(Undecided):
         deploy.undo(before)
     assert deploy.iot.cas[deploy.identifier].status == "ACTIVE"
-    monkeypatch.setattr(IotRegistry, "describe_ca", refuse)
+
+    def silent(*_: object, **__: object) -> None:
+        raise Undecided(Reason.AWS_UNAVAILABLE, "DescribeCACertificate: 503")
+
+    monkeypatch.setattr(IotRegistry, "describe_ca", silent)
     with pytest.raises(Undecided):
         deploy.before()
+
+
+def test_without_the_right_to_look_it_is_never_taken_back(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been somebody's before; a deploy does not fail for that."""
+
+    def refused(self: IotRegistry, ca_certificate_id: str) -> Any:
+        raise Undecided(Reason.ACCESS_DENIED, "DescribeCACertificate was refused")
+
+    monkeypatch.setattr(IotRegistry, "describe_ca", refused)
+    assert deploy.before() is Before.UNKNOWN
+    found = deploy.rollback.undo(deploy.identifier, before=Before.UNKNOWN, stack="s", registration="Ca")
+    assert found is Ending.NOT_OURS

@@ -23,7 +23,7 @@ from tests.faults.stories.activations import Arranged, knock
 from tests.faults.stories.bulk_jobs import calls_of, switched_off
 from tests.faults.stories.enforcements import revoked_and_held
 
-CALLS = range(1, 15)
+CALLS = range(1, 30)
 
 
 def knocking(arranged: Arranged) -> Arranged:
