@@ -127,7 +127,7 @@ def test_every_command_runs_against_it(at_the_keyboard: Typist, capsys: pytest.C
     ending = run(arguments)
     said = capsys.readouterr().err
     assert ending in (0, 1, 2, 64), said
-    assert "no deployment" not in said
+    assert "no deployment 'test'" not in said
     assert "has no output" not in said
     if "deployment test" in said:
         assert "deployment test was deployed by jitr 0.1.0 or older, and this is" in said
