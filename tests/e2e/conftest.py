@@ -55,7 +55,7 @@ class World:
         iot: IoTClient = self.client("iot")
         return iot.describe_certificate(certificateId=device.certificate_id)["certificateDescription"]["status"]
 
-    def connect(self, device: MadeDevice, *, topic: str | None = None, timeout: float = 30.0) -> DeviceReport:
+    def connect(self, device: MadeDevice, *, topic: str | None = None, timeout: float = 60.0) -> DeviceReport:
         """Let a device connect and publish, under its own name unless told otherwise."""
         reference = device.at(self.instance)
         message = Message(topic=topic or f"devices/{reference.client_id}/up", payload=b"{}")

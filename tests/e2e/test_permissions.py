@@ -31,7 +31,8 @@ def test_the_roles_permissions_suffice_for_a_revocation(strict_world: World) -> 
     device = strict_world.factory.make("strict-revoked-1")
     strict_world.factory.publish_crl(strict_world.instance, [device], number=2)
     assert strict_world.connect(device, timeout=8).result is RunResult.NOT_ADMITTED
-    assert strict_world.status(device) == "REVOKED"
+    seen = eventually(lambda: strict_world.status(device), within=WITHIN, wanted=lambda status: status == "REVOKED")
+    assert seen == "REVOKED"
 
 
 def test_an_active_device_cannot_publish_on_anothers_topic(strict_world: World) -> None:
