@@ -25,6 +25,7 @@ from typing import IO, Any, Final
 
 from jitr_local.checkout import CHECKOUT
 from jitr_local.stack.endpoint_certificate import EndpointCertificate
+from jitr_local.stack.first_handshake import shake_hands
 
 EMULATOR_PYTHON: Final = CHECKOUT / ".venv" / "emulator" / "bin" / "python"
 ACCOUNT: Final = "000000000000"
@@ -118,8 +119,7 @@ class Emulator:
             variables = environment(self.folder, gateway_port, mqtt_port)
             if auth:
                 variables |= enforcing(self.folder)
-            if self.tls is not None:
-                variables |= speaking_only(self.tls, self.folder)
+            variables |= {} if self.tls is None else speaking_only(self.tls, self.folder)
             process = self._spawn(lock, variables)
         running = Running(pid=process.pid, gateway_port=gateway_port, mqtt_port=mqtt_port, auth=auth, tls=self.tls)
         try:
@@ -127,12 +127,14 @@ class Emulator:
             self._record.write_text(json.dumps(asdict(running)), encoding="utf-8")
             self._wait_until_ready(process, running, last=last)
             self._write_server_ca(running)
+            if not shake_hands(MQTT_HOST, mqtt_port, self.server_ca, within=_READY_WITHIN):
+                raise EmulatorFailedError(f"no TLS on its MQTT port {mqtt_port}: {self.log}")  # noqa: TRY301
         except BaseException:
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
             self._record.unlink(missing_ok=True)
             raise
-        # It outlives this object on purpose; `stop` reaps it, or init does. Popen need not warn about that.
+        # It outlives this object on purpose; `stop` or init reaps it. Popen need not warn about that.
         process.returncode = 0
         return running
 
